@@ -1,0 +1,95 @@
+import { type ErrorCode, type ErrorFacts, TcpmuxError } from "../errors.ts";
+
+const CODES: Record<string, ErrorCode> = {
+  EADDRINUSE: "address_in_use",
+  EADDRNOTAVAIL: "address_not_available",
+  EAFNOSUPPORT: "address_not_available",
+  EINVAL: "address_not_available",
+  EACCES: "permission_denied",
+  EPERM: "permission_denied",
+  ENOENT: "not_found",
+  ENOEXEC: "not_found",
+  ENOTDIR: "not_found",
+  ECONNREFUSED: "connection_refused",
+  ECONNRESET: "connection_reset",
+  ECONNABORTED: "connection_reset",
+  EPIPE: "broken_pipe",
+  ERR_STREAM_DESTROYED: "broken_pipe",
+  ERR_STREAM_WRITE_AFTER_END: "broken_pipe",
+  ERR_SOCKET_CLOSED: "broken_pipe",
+  ETIMEDOUT: "timed_out",
+  EHOSTUNREACH: "unreachable",
+  ENETUNREACH: "unreachable",
+  ENOTFOUND: "host_not_found",
+  EAI_AGAIN: "host_not_found",
+  EMFILE: "too_many_files",
+  ENFILE: "too_many_files",
+  EAGAIN: "too_many_files",
+  ENOTCONN: "connection_reset",
+  ABORT_ERR: "cancelled",
+};
+
+const WORDS: Partial<Record<ErrorCode, string>> = {
+  address_in_use: "the address is already in use",
+  address_not_available: "the address is not one of this machine",
+  permission_denied: "permission denied",
+  not_found: "no such file",
+  connection_refused: "connection refused",
+  connection_reset: "the connection was reset by the peer",
+  broken_pipe: "the other side has closed the connection",
+  timed_out: "timed out",
+  unreachable: "the host cannot be reached",
+  host_not_found: "the host name is not known",
+  too_many_files: "out of file descriptors or processes",
+  cancelled: "cancelled",
+};
+
+/** Deno's classes for which it sets no errno. */
+const DENO_NAMES: Record<string, ErrorCode> = {
+  AddrInUse: "address_in_use",
+  AddrNotAvailable: "address_not_available",
+  BadResource: "closed",
+  BrokenPipe: "broken_pipe",
+  ConnectionAborted: "connection_reset",
+  ConnectionRefused: "connection_refused",
+  ConnectionReset: "connection_reset",
+  Interrupted: "closed",
+  NotCapable: "permission_denied",
+  NotConnected: "connection_reset",
+  NotFound: "not_found",
+  PermissionDenied: "permission_denied",
+  TimedOut: "timed_out",
+};
+
+/**
+ * A runtime's error as one of ours: the same code whichever runtime threw it.
+ *
+ * @param action what failed, in the words of its caller, such as
+ * `cannot connect to 127.0.0.1:22`
+ */
+export function fromSystem(
+  error: unknown,
+  action: string,
+  facts: Omit<ErrorFacts, "cause" | "errno"> = {},
+): TcpmuxError {
+  if (error instanceof TcpmuxError) return error;
+  const { code: errno, name, message } = asErrorLike(error);
+  const code = CODES[errno] ?? DENO_NAMES[name] ??
+    (/lookup|resolve|getaddrinfo/i.test(message) ? "host_not_found" : "failed");
+  const why = WORDS[code] ?? message;
+  const detail = errno !== "" && WORDS[code] !== undefined ? ` (${errno})` : "";
+  return new TcpmuxError(code, `${action}: ${why}${detail}`, {
+    ...facts,
+    cause: error,
+    ...(errno === "" ? {} : { errno }),
+  });
+}
+
+function asErrorLike(error: unknown) {
+  const like = (error ?? {}) as { code?: unknown; name?: unknown };
+  return {
+    code: typeof like.code === "string" ? like.code : "",
+    name: typeof like.name === "string" ? like.name : "",
+    message: error instanceof Error ? error.message : String(error),
+  };
+}

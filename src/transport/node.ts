@@ -1,0 +1,95 @@
+/** Node's sockets and processes: https://nodejs.org/api/net.html */
+import { createServer, type Server, type Socket } from "node:net";
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import { childSpawn } from "./child.ts";
+import { fromSystem } from "./errno.ts";
+import { AcceptQueue } from "./accept_queue.ts";
+import {
+  endsOf,
+  KEEP_ALIVE_DELAY,
+  NetConn,
+  netConnect,
+  UNNAMED,
+} from "./net_conn.ts";
+import type { Conn, Listener, ListenOptions, Transport } from "./transport.ts";
+
+export const transport: Transport = {
+  name: "node",
+  abilities: { reset: true },
+  listen,
+  connect: netConnect,
+  spawn: childSpawn,
+};
+
+function listen(
+  endpoint: Endpoint,
+  options: ListenOptions = {},
+): Promise<Listener> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({
+      allowHalfOpen: true,
+      pauseOnConnect: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+    });
+    server.once("error", (error) => {
+      const address = formatEndpoint(endpoint);
+      reject(fromSystem(error, `cannot listen on ${address}`, { address }));
+    });
+    server.listen({
+      ...(endpoint.transport === "unix"
+        ? { path: endpoint.path }
+        : { host: endpoint.host, port: endpoint.port }),
+      backlog: options.backlog ?? 511,
+    }, () => {
+      server.removeAllListeners("error");
+      resolve(new NodeListener(server, endpoint));
+    });
+  });
+}
+
+class NodeListener implements Listener {
+  readonly endpoint: Endpoint;
+  #server: Server;
+  #queue = new AcceptQueue();
+
+  constructor(server: Server, endpoint: Endpoint) {
+    this.#server = server;
+    this.endpoint = bound(server, endpoint);
+    server.on("connection", (socket) => {
+      const conn = accepted(socket, this.endpoint);
+      if (conn !== undefined) this.#queue.push(conn);
+    });
+    server.on("error", (error) => {
+      this.#queue.fail(fromSystem(error, "cannot accept"));
+    });
+  }
+
+  accept(): Promise<Conn | null> {
+    return this.#queue.shift();
+  }
+
+  close(): void {
+    this.#server.close();
+    this.#queue.close();
+  }
+}
+
+function accepted(socket: Socket, endpoint: Endpoint): NetConn | undefined {
+  if (endpoint.transport === "unix") {
+    return new NetConn(socket, endpoint, UNNAMED);
+  }
+  const ends = endsOf(socket);
+  if (ends !== undefined) return new NetConn(socket, ends.local, ends.remote);
+  socket.on("error", () => {}); // it was gone before it was accepted
+  socket.destroy();
+}
+
+function bound(server: Server, endpoint: Endpoint): Endpoint {
+  const address = server.address();
+  return endpoint.transport === "tcp" && address !== null &&
+      typeof address === "object"
+    ? { transport: "tcp", host: address.address, port: address.port }
+    : endpoint;
+}

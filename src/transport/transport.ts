@@ -1,0 +1,118 @@
+import type { Endpoint } from "../endpoint.ts";
+
+/** What a {@linkcode Transport} is asked for when it listens. */
+export interface ListenOptions {
+  /**
+   * Connections that the kernel may hold before they are accepted.
+   * Bun has no such setting and always asks for 512.
+   * @default 511
+   */
+  backlog?: number;
+}
+
+/** What a {@linkcode Transport} is asked for when it connects. */
+export interface ConnectOptions {
+  /** Gives up when aborted: the promise rejects with code `cancelled`. */
+  signal?: AbortSignal;
+  /**
+   * Milliseconds after which the promise rejects with code `timed_out`;
+   * 0 waits as long as the system does.
+   * @default 0
+   */
+  timeout?: number;
+}
+
+/** A program to start. There is no shell between. */
+export interface Command {
+  /** The path of the program file. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** The whole environment: nothing is inherited. */
+  readonly env: Readonly<Record<string, string>>;
+  /** @default the server's own */
+  readonly cwd?: string;
+  /** @default "null" */
+  readonly stderr?: "pipe" | "null";
+}
+
+/**
+ * One way to sockets and processes: Deno's, Bun's, Node's or none at all.
+ * `tests/transport_contract.ts` holds every one to the same promises.
+ * All failures are `TcpmuxError`s with the same code on each.
+ */
+export interface Transport {
+  readonly name: "deno" | "bun" | "node" | "memory";
+  /** What differs; see the README's table of runtimes. */
+  readonly abilities: Abilities;
+  listen(endpoint: Endpoint, options?: ListenOptions): Promise<Listener>;
+  connect(endpoint: Endpoint, options?: ConnectOptions): Promise<Conn>;
+  /** Starts a program at the head of a process group of its own. */
+  spawn(command: Command): Promise<Process>;
+}
+
+export interface Abilities {
+  /** `abort()` sends a TCP reset. Without it, it closes at once. */
+  readonly reset: boolean;
+}
+
+/** An open door. */
+export interface Listener {
+  /** Where it listens; the port is the real one where 0 was asked for. */
+  readonly endpoint: Endpoint;
+  /** The next connection; null once closed. Rejects when accepting failed. */
+  accept(): Promise<Conn | null>;
+  /** Stops listening at once. Connections that were accepted live on. */
+  close(): void;
+}
+
+/**
+ * A connection, or anything of its shape. Whoever is handed one closes it.
+ * One `read` and any number of `write`s may be under way at a time; writes
+ * keep their order.
+ */
+export interface Conn {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /**
+   * The next bytes, which are the caller's to keep; null at the end of the
+   * stream. While nobody reads, the peer is held back.
+   * Rejects with `connection_reset` or `closed`.
+   */
+  read(): Promise<Uint8Array | null>;
+  /**
+   * Resolves when the system has taken all the bytes: awaiting it is what
+   * holds a fast sender back. The bytes must not change until then.
+   * Rejects with `broken_pipe` or `connection_reset`.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends our side after what was written (half-close); reading goes on. */
+  closeWrite(): Promise<void>;
+  /** Lets go of the connection in good order. May be called again. */
+  close(): void;
+  /** Lets go at once, with a reset where the transport is able to. */
+  abort(): void;
+  /** The same connection as Web Streams. Use these or the methods, not both. */
+  readonly readable: ReadableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
+}
+
+/** How a program ended. */
+export interface Exit {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+/** A running program. */
+export interface Process {
+  readonly pid: number;
+  /** Reads its standard output; writes its standard input. */
+  readonly stdio: Conn;
+  /** The next bytes of its standard error; null at the end, or if not piped. */
+  readStderr(): Promise<Uint8Array | null>;
+  readonly exited: Promise<Exit>;
+  /**
+   * Signals its whole process group. 0 only asks.
+   * @returns whether anybody was there to get it
+   */
+  signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean;
+}

@@ -1,0 +1,2 @@
+/** Reads TOML. Throws `SyntaxError`. */
+export declare function parse(text: string): Record<string, unknown>;
