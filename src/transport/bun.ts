@@ -62,7 +62,7 @@ declare const Bun: BunSockets;
  */
 export const transport: Transport = {
   name: "bun",
-  abilities: { reset: true },
+  abilities: { reset: true, programs: true, unix: true },
   listen,
   connect: netConnect,
   spawn: childSpawn,

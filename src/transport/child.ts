@@ -39,10 +39,12 @@ class ChildOf implements Process {
   readonly stdio: StreamConn;
   readonly exited: Promise<Exit>;
   #stderr: Inbox | undefined;
+  #stderrPipe: Readable | null;
 
   constructor(child: ChildProcess) {
     this.pid = child.pid!;
     this.stdio = new PipeConn(child.stdout!, child.stdin!);
+    this.#stderrPipe = child.stderr;
     this.#stderr = child.stderr ? inboxOf(child.stderr) : undefined;
     this.exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => resolve({ code, signal }));
@@ -51,6 +53,10 @@ class ChildOf implements Process {
 
   readStderr(): Promise<Uint8Array | null> {
     return this.#stderr?.read() ?? Promise.resolve(null);
+  }
+
+  closeStderr(): void {
+    this.#stderrPipe?.destroy();
   }
 
   signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean {

@@ -5,6 +5,7 @@ import { withDeadline } from "./deadline.ts";
 import { denoSpawn } from "./deno_process.ts";
 import { fromSystem } from "./errno.ts";
 import { closedHere, tcpEnd, UNNAMED } from "./net_conn.ts";
+import { permitted } from "./permission.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type {
   Conn,
@@ -42,7 +43,15 @@ declare const Deno: DenoSockets;
 
 export const transport: Transport = {
   name: "deno",
-  abilities: { reset: false }, // Deno has no way to send one
+  abilities: {
+    reset: false, // Deno has no way to send one
+    get programs() {
+      return (["run", "read", "sys"] as const).every((name) => permitted(name));
+    },
+    get unix() {
+      return permitted("read") && permitted("write");
+    },
+  },
   listen,
   connect,
   spawn: denoSpawn,

@@ -68,6 +68,10 @@ class NativeProcess implements Process {
     return (await this.#stderr?.read())?.value ?? null;
   }
 
+  closeStderr(): void {
+    this.#stderr?.cancel().catch(() => {}); // it had ended
+  }
+
   signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
     try {
       Deno.kill(-this.pid, signal);

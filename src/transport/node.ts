@@ -15,7 +15,7 @@ import type { Conn, Listener, ListenOptions, Transport } from "./transport.ts";
 
 export const transport: Transport = {
   name: "node",
-  abilities: { reset: true },
+  abilities: { reset: true, programs: true, unix: true },
   listen,
   connect: netConnect,
   spawn: childSpawn,

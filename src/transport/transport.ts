@@ -53,6 +53,10 @@ export interface Transport {
 export interface Abilities {
   /** `abort()` sends a TCP reset. Without it, it closes at once. */
   readonly reset: boolean;
+  /** Programs can be started. Deno must have been given the permission. */
+  readonly programs: boolean;
+  /** There are Unix sockets. Deno must have been given the permission. */
+  readonly unix: boolean;
 }
 
 /** An open door. */
@@ -109,6 +113,8 @@ export interface Process {
   readonly stdio: Conn;
   /** The next bytes of its standard error; null at the end, or if not piped. */
   readStderr(): Promise<Uint8Array | null>;
+  /** Lets go of its standard error, whoever else still holds it. */
+  closeStderr(): void;
   readonly exited: Promise<Exit>;
   /**
    * Signals its whole process group. 0 only asks.

@@ -1,0 +1,31 @@
+/**
+ * TCPMUX (RFC 1078) for Deno, Bun and Node: the library. Run as a program,
+ * this file is the whole command line.
+ *
+ * @module
+ */
+export { serve, type Server, type ServeOptions } from "./src/serve.ts";
+export type { TableInput } from "./src/table/parse.ts";
+export type {
+  HandlerInput,
+  ServerInput,
+  ServiceInput,
+} from "./src/table/schema.ts";
+export type { Handler, HandlerSession } from "./src/table/service.ts";
+export { type Problem, TableError } from "./src/table/problem.ts";
+export {
+  type Endpoint,
+  formatEndpoint,
+  parseEndpoint,
+  type TcpEndpoint,
+  TCPMUX_PORT,
+  type UnixEndpoint,
+} from "./src/endpoint.ts";
+export { type ErrorCode, TcpmuxError } from "./src/errors.ts";
+export type { ConnectionRecord, Outcome } from "./src/account.ts";
+export type { Log, LogFields } from "./src/log.ts";
+export type { Conn, Listener, Transport } from "./src/transport/transport.ts";
+export { memoryTransport } from "./src/transport/memory.ts";
+export { pickTransport } from "./src/transport/pick.ts";
+
+if (import.meta.main) await (await import("./src/cli/main.ts")).main();

@@ -1,0 +1,62 @@
+import { advise } from "../services/advice.ts";
+import { formatProblem, type Problem, TableError } from "../table/problem.ts";
+import { identitiesOf } from "../services/identity.ts";
+import { getEnv } from "../transport/permission.ts";
+import { pickTransport } from "../transport/pick.ts";
+import { EXIT } from "./exit.ts";
+import { readFlags } from "./flags.ts";
+import { loadTable } from "./load.ts";
+import { printError, printOut } from "./system.ts";
+
+export const CHECK_FLAGS = {
+  values: ["config"],
+  switches: ["json"],
+  short: { c: "config" },
+  words: 1,
+};
+
+/** What a check found. */
+interface Findings {
+  readonly file: string;
+  readonly services: number;
+  readonly errors: readonly Problem[];
+  readonly warnings: readonly Problem[];
+}
+
+/** `tcpmux check`: all that is wrong with a table, without serving it. */
+export async function checkCommand(args: readonly string[]): Promise<number> {
+  const flags = readFlags(args, CHECK_FLAGS, getEnv);
+  const found = await check(flags.words[0] ?? flags.value("config"));
+  const ok = found.errors.length === 0;
+  if (flags.on("json")) printOut(`${JSON.stringify({ ok, ...found })}\n`);
+  else print(found);
+  return ok ? EXIT.done : EXIT.config;
+}
+
+async function check(name: string | undefined): Promise<Findings> {
+  let services = 0;
+  let warnings: Problem[] = [];
+  try {
+    const { table, file } = await loadTable(name);
+    services = table.services.length;
+    warnings = await advise(table, file);
+    await identitiesOf(table, await pickTransport(), file);
+    return { file, services, errors: [], warnings };
+  } catch (error) {
+    if (!(error instanceof TableError)) throw error;
+    const file = error.problems[0]?.file ?? name ?? "";
+    return { file, services, errors: error.problems, warnings };
+  }
+}
+
+function print({ file, services, errors, warnings }: Findings): void {
+  for (const problem of warnings) {
+    printError(`${formatProblem(problem)} (warning)\n`);
+  }
+  for (const problem of errors) printError(`${formatProblem(problem)}\n`);
+  if (errors.length === 0) {
+    printOut(`${file}: ${services} services, no errors\n`);
+  } else {
+    printError(`tcpmux: ${file}: ${errors.length} errors\n`);
+  }
+}

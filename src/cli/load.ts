@@ -1,0 +1,24 @@
+import { parseTable } from "../table/parse.ts";
+import type { Table } from "../table/table.ts";
+import { EMBEDDED_NAME, embeddedTable } from "./embedded.ts";
+import { readTextFile } from "./system.ts";
+
+/** A table and the name of the file that it came from. */
+export interface Loaded {
+  readonly table: Table;
+  readonly file: string;
+}
+
+/**
+ * Reads a table file, or the embedded table where none is named.
+ *
+ * @throws {TableError} with every problem
+ * @throws {TcpmuxError} code `invalid_table` where the file cannot be read
+ */
+export async function loadTable(file: string | undefined): Promise<Loaded> {
+  const name = file ?? EMBEDDED_NAME;
+  const text = file === undefined
+    ? await embeddedTable()
+    : await readTextFile(file);
+  return { table: parseTable(text, name), file: name };
+}

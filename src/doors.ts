@@ -1,0 +1,171 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "./endpoint.ts";
+import { codeOf, messageOf, TcpmuxError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import type { Conn, Listener, Transport } from "./transport/transport.ts";
+
+/** The port that is used where port 1 is not permitted and none was asked. */
+export const FALLBACK_PORT = 1078;
+
+/** Milliseconds before accepting is tried again after it has failed. */
+const ACCEPT_PAUSE = 50;
+
+/** The listeners of a server, and the loops that accept from them. */
+export class Doors {
+  /** By the address that the table gave. */
+  #open = new Map<string, Listener>();
+  #transport: Transport;
+  #log: Log;
+  #accepted: (conn: Conn, listener: string) => void;
+
+  constructor(
+    transport: Transport,
+    log: Log,
+    accepted: (conn: Conn, listener: string) => void,
+  ) {
+    this.#transport = transport;
+    this.#log = log;
+    this.#accepted = accepted;
+  }
+
+  /** Where the server listens, with the real ports. */
+  get endpoints(): Endpoint[] {
+    return [...this.#open.values()].map(({ endpoint }) => endpoint);
+  }
+
+  /**
+   * Makes these the addresses: opens what is new and, when all of that has
+   * worked, closes what is no longer asked for. What stays is not touched.
+   *
+   * @param wanted undefined for the default: port 1, or 1078 without rights
+   * @throws {TcpmuxError} and then nothing has changed
+   */
+  async set(wanted: readonly Endpoint[] | undefined): Promise<void> {
+    const next = new Map<string, Listener>();
+    const fresh: Listener[] = [];
+    const open = async (key: string, listen: () => Promise<Listener>) => {
+      const listener = this.#open.get(key) ?? next.get(key) ?? await listen();
+      if (this.#open.get(key) === undefined && !next.has(key)) {
+        fresh.push(listener);
+      }
+      next.set(key, listener);
+    };
+    try {
+      if (wanted === undefined) {
+        await open("default", () => this.#listenByDefault());
+      }
+      for (const endpoint of wanted ?? []) {
+        await open(formatEndpoint(endpoint), () => this.#listen(endpoint));
+      }
+    } catch (error) {
+      for (const listener of fresh) listener.close();
+      throw error;
+    }
+    for (const [key, listener] of this.#open) {
+      if (next.get(key) === listener) continue;
+      listener.close();
+      this.#log("info", "no longer listening", {
+        address: formatEndpoint(listener.endpoint),
+      });
+    }
+    this.#open = next;
+    for (const listener of fresh) {
+      this.#log("info", "listening", {
+        address: formatEndpoint(listener.endpoint),
+      });
+      this.#acceptFrom(listener);
+    }
+  }
+
+  close(): void {
+    for (const listener of this.#open.values()) listener.close();
+    this.#open.clear();
+  }
+
+  async #listen(endpoint: Endpoint): Promise<Listener> {
+    try {
+      return await this.#transport.listen(endpoint);
+    } catch (error) {
+      throw withCure(error, endpoint);
+    }
+  }
+
+  async #listenByDefault(): Promise<Listener> {
+    try {
+      return await this.#listenOnAny(TCPMUX_PORT);
+    } catch (error) {
+      if (codeOf(error) !== "permission_denied") {
+        throw withCure(error, { transport: "tcp", host: "::", port: 1 });
+      }
+      this.#log("warn", "port 1 is not permitted, so another one is used", {
+        port: FALLBACK_PORT,
+        reason: messageOf(error),
+      });
+      return this.#listenOnAny(FALLBACK_PORT).catch((failure) => {
+        const host = "::";
+        throw withCure(failure, { transport: "tcp", host, port: FALLBACK_PORT });
+      });
+    }
+  }
+
+  /** IPv6 and IPv4, or IPv4 alone where the machine has no IPv6. */
+  async #listenOnAny(port: number): Promise<Listener> {
+    try {
+      return await this.#transport.listen({ transport: "tcp", host: "::", port });
+    } catch (error) {
+      if (codeOf(error) !== "address_not_available") throw error;
+      const host = "0.0.0.0";
+      return await this.#transport.listen({ transport: "tcp", host, port });
+    }
+  }
+
+  async #acceptFrom(listener: Listener): Promise<void> {
+    const address = formatEndpoint(listener.endpoint);
+    let failing = false;
+    for (;;) {
+      try {
+        const conn = await listener.accept();
+        if (conn === null) return;
+        if (failing) this.#log("info", "accepting again", { address });
+        failing = false;
+        this.#accepted(conn, address);
+      } catch (error) {
+        if (!failing) {
+          this.#log("error", "cannot accept, will go on trying", {
+            address,
+            reason: messageOf(error),
+          });
+        }
+        failing = true;
+        await sleep(ACCEPT_PAUSE);
+      }
+    }
+  }
+}
+
+function withCure(error: unknown, endpoint: Endpoint): unknown {
+  const cure = cureFor(codeOf(error), endpoint);
+  if (cure === "" || !(error instanceof TcpmuxError)) return error;
+  return new TcpmuxError(error.code, `${error.message} (${cure})`, {
+    cause: error,
+    address: formatEndpoint(endpoint),
+    ...(error.errno === undefined ? {} : { errno: error.errno }),
+  });
+}
+
+function cureFor(code: string, endpoint: Endpoint): string {
+  const unix = endpoint.transport === "unix";
+  if (code === "address_in_use") {
+    return unix
+      ? "another program listens there, or one that died has left the file: " +
+        "remove it if nobody listens"
+      : "another program listens there, and ss -ltnp tells which: stop it, " +
+        "or listen on another port";
+  }
+  if (code === "permission_denied" && !unix) {
+    return "a port below 1024 takes a right: listen on a higher port, or run " +
+      "setcap cap_net_bind_service=+ep on the program's file, or start it by " +
+      "a systemd unit with AmbientCapabilities=CAP_NET_BIND_SERVICE";
+  }
+  return "";
+}

@@ -1,0 +1,41 @@
+import type { LogFields } from "./log.ts";
+import type { LogLevel } from "./table/table.ts";
+
+/** One line of the log, before it is written in one format or the other. */
+export interface LogLine {
+  readonly time: Date;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** `TIME LEVEL message key=value…`, values quoted where they need it. */
+export function textLine({ time, level, message, fields }: LogLine): string {
+  let line = `${time.toISOString()} ${level.padEnd(5)} ${message}`;
+  for (const [key, value] of Object.entries(fields)) {
+    if (value !== undefined && value !== "") line += ` ${key}=${textValue(value)}`;
+  }
+  return `${line}\n`;
+}
+
+/** One JSON object. */
+export function jsonLine({ time, level, message, fields }: LogLine): string {
+  const object = { time: time.toISOString(), level, message, ...fields };
+  return `${escaped(JSON.stringify(object))}\n`;
+}
+
+function textValue(value: string | number | boolean): string {
+  const text = String(value);
+  return /^[\x21\x23-\x7e]+$/.test(text)
+    ? text
+    : escaped(JSON.stringify(text));
+}
+
+/** What a terminal might obey or reorder, as the escapes that JSON has. */
+function escaped(json: string): string {
+  return json.replace(
+    // deno-lint-ignore no-control-regex
+    /[\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

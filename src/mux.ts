@@ -1,0 +1,188 @@
+import { type ConnectionRecord, Accounts } from "./account.ts";
+import { Doors } from "./doors.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { connectionCap, fileLimit } from "./file_limit.ts";
+import type { Log } from "./log.ts";
+import { Limits, sourceOf } from "./policy/limits.ts";
+import { checkRequirements } from "./requirements.ts";
+import { openService } from "./services/hand_over.ts";
+import { identitiesOf, type Identity } from "./services/identity.ts";
+import { Session } from "./session.ts";
+import type { Service } from "./table/service.ts";
+import type { Table } from "./table/table.ts";
+import type { Conn, Transport } from "./transport/transport.ts";
+
+/** What a {@linkcode Mux} is made with; nothing of it is global. */
+export interface MuxOptions {
+  readonly transport: Transport;
+  readonly log: Log;
+  readonly getEnv: (name: string) => string | undefined;
+  /** Called once for every connection, when it has ended. */
+  readonly onRecord?: (record: ConnectionRecord) => void;
+}
+
+/** A table in force, with all that was found out about it beforehand. */
+interface Prepared {
+  readonly table: Table;
+  readonly identities: Map<Service, Identity>;
+  readonly maxConnections: number;
+}
+
+/** What a server is doing right now. */
+export interface MuxState {
+  readonly addresses: readonly Endpoint[];
+  readonly sessions: number;
+  readonly services: number;
+  readonly draining: boolean;
+}
+
+/** A running TCPMUX server. */
+export class Mux {
+  /** Resolves when the server has stopped and the last session has ended. */
+  readonly closed: Promise<void>;
+  #options: MuxOptions;
+  #doors: Doors;
+  #accounts: Accounts;
+  #limits = new Limits();
+  #sessions = new Set<Session>();
+  #draining = new AbortController();
+  #current!: Prepared;
+  #resolveClosed!: () => void;
+
+  private constructor(options: MuxOptions) {
+    this.#options = options;
+    this.#doors = new Doors(
+      options.transport,
+      options.log,
+      (conn, listener) => this.#accept(conn, listener),
+    );
+    this.#accounts = new Accounts((record) => this.#record(record));
+    this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
+  }
+
+  /**
+   * Starts a server.
+   *
+   * @param file the table's name, for errors
+   * @throws {TableError} for a table that cannot be served here
+   * @throws {TcpmuxError} for an address that cannot be listened on
+   */
+  static async start(
+    table: Table,
+    options: MuxOptions,
+    file?: string,
+  ): Promise<Mux> {
+    const mux = new Mux(options);
+    await mux.reload(table, file);
+    return mux;
+  }
+
+  /** Where it listens, with the real ports. */
+  get addresses(): readonly Endpoint[] {
+    return this.#doors.endpoints;
+  }
+
+  /**
+   * Puts another table in force, all of it or none. Sessions that are under
+   * way keep the service that they have; listeners that stay are not touched.
+   *
+   * @throws as {@linkcode Mux.start} does, and then nothing has changed
+   */
+  async reload(table: Table, file?: string): Promise<void> {
+    const prepared = await this.#prepare(table, file);
+    await this.#doors.set(table.server.listen);
+    this.#current = prepared;
+  }
+
+  /**
+   * Stops: accepts no more, refuses those who have not named a service yet,
+   * and gives live sessions time to end. Calling it again may shorten that.
+   *
+   * @param drainTimeout milliseconds; by default the table's
+   */
+  async close(drainTimeout?: number): Promise<void> {
+    const limit = drainTimeout ?? this.#current.table.server.drainTimeout;
+    this.#doors.close();
+    this.#draining.abort();
+    const timer = setTimeout(() => this.#stopSessions(), limit);
+    while (this.#sessions.size > 0) {
+      await Promise.all([...this.#sessions].map(({ done }) => done));
+    }
+    clearTimeout(timer);
+    this.#resolveClosed();
+  }
+
+  state(): MuxState {
+    return {
+      addresses: this.addresses,
+      sessions: this.#sessions.size,
+      services: this.#current.table.services.length,
+      draining: this.#draining.signal.aborted,
+    };
+  }
+
+  async #prepare(table: Table, file?: string): Promise<Prepared> {
+    const { transport, log } = this.#options;
+    checkRequirements(table, transport, file);
+    const identities = await identitiesOf(table, transport, file);
+    const asked = table.server.maxConnections;
+    const limit = await fileLimit();
+    const cap = limit === undefined ? asked : connectionCap(table, limit);
+    if (cap < asked) {
+      log("warn", "max_connections is lowered to fit the open-file limit", {
+        asked,
+        max_connections: cap,
+        open_files: limit,
+      });
+    }
+    return { table, identities, maxConnections: Math.min(asked, cap) };
+  }
+
+  #accept(conn: Conn, listener: string): void {
+    const { table, identities, maxConnections } = this.#current;
+    const { log, transport, getEnv } = this.#options;
+    const source = sourceOf(conn.remote);
+    const fromSource = this.#limits.enter(source);
+    const session = new Session(conn, {
+      table,
+      account: this.#accounts.open(conn.local, conn.remote),
+      slot: this.#limits.take(maxConnections),
+      log,
+      draining: this.#draining.signal,
+      open: (service, about) => {
+        const context = {
+          ...about,
+          transport,
+          log,
+          getEnv,
+          fromSource,
+          listener,
+        };
+        return openService(service, context, (of) => identities.get(of)!);
+      },
+    });
+    this.#sessions.add(session);
+    session.done.then(() => {
+      this.#sessions.delete(session);
+      this.#limits.leave(source);
+    });
+  }
+
+  #stopSessions(): void {
+    for (const session of this.#sessions) {
+      session.stop("aborted", "the server has stopped");
+    }
+  }
+
+  #record(record: ConnectionRecord): void {
+    this.#options.onRecord?.(record);
+    const { bytesIn, bytesOut, durationMs, reason, ...fields } = record;
+    this.#options.log("info", "connection", {
+      ...fields,
+      bytes_in: bytesIn,
+      bytes_out: bytesOut,
+      duration_ms: durationMs,
+      reason: reason === "" ? undefined : reason,
+    });
+  }
+}

@@ -1,0 +1,90 @@
+import { isDisconnect } from "./errors.ts";
+import type { Conn } from "./transport/transport.ts";
+
+/** How one direction of a relay ended. */
+type Ending =
+  | { readonly how: "ended" }
+  /** What it wrote to is gone. */
+  | { readonly how: "sink broken"; readonly error: unknown };
+
+/**
+ * Carries bytes between a client and a peer until both directions are done.
+ * The end of one direction is passed on as a half-close, and the other goes
+ * on. Where one side can be written to no more, what the other one sends is
+ * read and dropped, so that it is not stuck, until that other direction has
+ * come to its own end: what was sent before is still delivered.
+ *
+ * A reset of either side is passed on to the other. Neither is closed
+ * otherwise: that is the caller's.
+ *
+ * @param peerGone resolves when the peer will take nothing more, so that
+ * what the client still sends concerns nobody
+ * @throws {TcpmuxError} when a side was reset, or the client is gone
+ */
+export async function relay(
+  client: Conn,
+  peer: Conn,
+  peerGone?: Promise<void>,
+): Promise<void> {
+  const up = pump(client, peer);
+  const down = pump(peer, client);
+  up.catch(() => {}); // awaited below, but perhaps not first
+  let clientGone: unknown;
+  try {
+    const first = await Promise.race([down, failureOf(up)]);
+    if (first.how === "sink broken") {
+      await up; // what the client sent before it went is still the peer's
+      clientGone = first.error;
+    } else {
+      const last = await Promise.race([up, after(peerGone)]);
+      if (last.how === "sink broken" && !isDisconnect(last.error)) {
+        throw last.error;
+      }
+    }
+  } catch (error) {
+    client.abort();
+    peer.abort();
+    throw error;
+  }
+  if (clientGone !== undefined) {
+    client.abort();
+    peer.close();
+    throw clientGone;
+  }
+}
+
+async function pump(from: Conn, to: Conn): Promise<Ending> {
+  for (;;) {
+    const bytes = await from.read();
+    try {
+      if (bytes !== null) {
+        await to.write(bytes);
+        continue;
+      }
+      await to.closeWrite();
+      return { how: "ended" };
+    } catch (error) {
+      if (bytes !== null) drop(from);
+      return { how: "sink broken", error };
+    }
+  }
+}
+
+/** Reads on for nobody, until the end or until the connection is let go. */
+function drop(from: Conn): void {
+  const next = async () => {
+    while (await from.read() !== null);
+  };
+  next().catch(() => {}); // it broke or was closed: either way it is over
+}
+
+/** Never resolves; rejects when the direction does. */
+function failureOf(direction: Promise<Ending>): Promise<never> {
+  return new Promise((_, reject) => direction.catch(reject));
+}
+
+function after(gone: Promise<void> | undefined): Promise<Ending> {
+  return gone === undefined
+    ? new Promise(() => {})
+    : gone.then(() => ({ how: "ended" }));
+}

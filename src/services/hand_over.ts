@@ -1,0 +1,31 @@
+import type { Service } from "../table/service.ts";
+import { openBuiltin } from "./builtin.ts";
+import { openChained } from "./chained.ts";
+import { openExec } from "./exec.ts";
+import { openHandler } from "./handler.ts";
+import type { Identity } from "./identity.ts";
+import type { Opening, ServiceContext } from "./opened.ts";
+import { openText } from "./text.ts";
+import { openUpstream } from "./upstream.ts";
+
+/** Opens a service of any kind. */
+export function openService(
+  service: Service,
+  context: ServiceContext,
+  identityOf: (service: Service) => Identity,
+): Opening {
+  switch (service.kind) {
+    case "builtin":
+      return openBuiltin(service);
+    case "exec":
+      return openExec(service, context, identityOf(service));
+    case "connect":
+      return openUpstream(service, context);
+    case "tcpmux":
+      return openChained(service, context);
+    case "text":
+      return openText(service);
+    case "handler":
+      return openHandler(service, context);
+  }
+}

@@ -1,0 +1,42 @@
+import type { ClientConn } from "../client_conn.ts";
+import type { Endpoint } from "../endpoint.ts";
+import type { Log } from "../log.ts";
+import type { Refusal } from "../policy/decide.ts";
+import type { Transport } from "../transport/transport.ts";
+
+/** A service that is ready: its program runs, its upstream has answered. */
+export interface Opened {
+  readonly kind: "opened";
+  /** Behind the `+`; undefined where the service replies by itself. */
+  readonly message: string | undefined;
+  /**
+   * Serves to the end. Whoever calls finishes the client's connection.
+   *
+   * @returns what is worth a note in the log; empty for nothing
+   * @throws {TcpmuxError} when a side broke off
+   */
+  serve(client: ClientConn): Promise<string>;
+  /** Lets go of it, in place of `serve`. */
+  discard(): Promise<void> | void;
+}
+
+/** Opens one kind of service; a service that cannot be opened is refused. */
+export type Opening = Promise<Opened | Refusal>;
+
+/** What a service may know of the session that it is opened for. */
+export interface ServiceContext {
+  readonly transport: Transport;
+  readonly log: Log;
+  /** The number of the connection. */
+  readonly id: number;
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  /** Live connections of the same source, this one included. */
+  readonly fromSource: number;
+  /** The listener that it came through, as text. */
+  readonly listener: string;
+  /** Aborted when the session must end at once. */
+  readonly signal: AbortSignal;
+  /** A variable of the server's own environment, where it may be read. */
+  readonly getEnv: (name: string) => string | undefined;
+}

@@ -1,0 +1,161 @@
+import type { Account, Outcome } from "./account.ts";
+import { ClientConn } from "./client_conn.ts";
+import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
+import type { Log } from "./log.ts";
+import { decide, type Refusal, REFUSALS } from "./policy/decide.ts";
+import type { Slot } from "./policy/limits.ts";
+import { readRequest } from "./request.ts";
+import type { Opened, ServiceContext } from "./services/opened.ts";
+import type { Service } from "./table/service.ts";
+import type { Table } from "./table/table.ts";
+import type { Conn } from "./transport/transport.ts";
+import { helpText, negative, positive } from "./wire.ts";
+
+/** What one connection is served with. A reload does not change it. */
+export interface SessionOptions {
+  readonly table: Table;
+  readonly account: Account;
+  readonly slot: Slot;
+  readonly log: Log;
+  /** Aborted when the server stops taking new sessions. */
+  readonly draining: AbortSignal;
+  /** Opens a service for this connection. */
+  readonly open: (
+    service: Service,
+    session: Pick<ServiceContext, "id" | "local" | "remote" | "signal">,
+  ) => Promise<Opened | Refusal>;
+}
+
+/**
+ * One connection, from its acceptance to its record. It is never rejected,
+ * and the connection is closed when it is done.
+ */
+export class Session {
+  readonly done: Promise<void>;
+  #client: ClientConn;
+  #options: SessionOptions;
+  #ending = new AbortController();
+  #stopped: { outcome: Outcome; reason: string } | undefined;
+
+  constructor(conn: Conn, options: SessionOptions) {
+    this.#client = new ClientConn(conn);
+    this.#options = options;
+    this.done = this.#run();
+  }
+
+  /** Ends the session at once, whatever it is doing. */
+  stop(outcome: Outcome, reason: string): void {
+    this.#stopped ??= { outcome, reason };
+    this.#client.abort();
+    this.#ending.abort();
+  }
+
+  /** The path of one connection, top to bottom. */
+  async #run(): Promise<void> {
+    const { table, account, slot, draining, open } = this.#options;
+    const client = this.#client;
+    try {
+      if (slot.verdict === "drop") return this.#drop();
+      if (slot.verdict === "refuse") return await this.#refuse(REFUSALS.busy);
+
+      const timeout = table.server.handshakeTimeout;
+      const request = await readRequest(client, timeout, draining);
+      if (request.kind === "silence") return await this.#leave();
+      if (request.kind === "refuse") return await this.#refuse(request);
+
+      const decision = decide(table, request.name);
+      if (decision.kind === "help") return await this.#help(decision.names);
+      if (decision.kind === "refuse") return await this.#refuse(decision);
+      const { service } = decision;
+      account.service = service;
+
+      const opened = await open(service, {
+        id: account.id,
+        local: client.local,
+        remote: client.remote,
+        signal: this.#ending.signal,
+      });
+      if (opened.kind === "refuse") return await this.#refuse(opened);
+      const note = await this.#serve(opened, service);
+      await client.finish();
+      this.#close("served", note);
+    } catch (error) {
+      this.#fail(error);
+    } finally {
+      slot.release();
+    }
+  }
+
+  async #serve(opened: Opened, service: Service): Promise<string> {
+    const client = this.#client;
+    if (opened.message !== undefined) {
+      try {
+        await client.write(positive(opened.message));
+      } catch (error) {
+        await opened.discard();
+        throw error;
+      }
+    }
+    client.beginService();
+    const stopWatch = this.#watchIdle(service.idleTimeout);
+    try {
+      return await opened.serve(client);
+    } finally {
+      stopWatch();
+    }
+  }
+
+  async #refuse(why: Refusal): Promise<void> {
+    await this.#client.write(negative(why.text));
+    this.#client.beginService();
+    await this.#client.finish();
+    this.#close(why.outcome, why.reason);
+  }
+
+  async #help(names: readonly string[]): Promise<void> {
+    this.#client.beginService();
+    await this.#client.write(helpText(names));
+    await this.#client.finish();
+    this.#close("help", "");
+  }
+
+  async #leave(): Promise<void> {
+    await this.#client.finish();
+    this.#close("aborted", "the client sent nothing");
+  }
+
+  #drop(): void {
+    this.#client.abort();
+    this.#close("busy", "too many refusals are on their way");
+  }
+
+  #fail(error: unknown): void {
+    this.#client.abort();
+    if (isDisconnect(error)) return this.#close("aborted", messageOf(error));
+    this.#close("failed", messageOf(error));
+    if (error instanceof TcpmuxError || this.#stopped !== undefined) return;
+    this.#options.log("error", "a service threw", {
+      conn: this.#options.account.id,
+      service: this.#options.account.service?.name,
+      stack: error instanceof Error ? error.stack : String(error),
+    });
+  }
+
+  #close(outcome: Outcome, reason: string): void {
+    const end = this.#stopped ?? { outcome, reason };
+    this.#options.account.close(end.outcome, end.reason, this.#client);
+  }
+
+  /** @returns ends the watch */
+  #watchIdle(limit: number): () => void {
+    if (limit === 0) return () => {};
+    let timer: ReturnType<typeof setTimeout>;
+    const check = () => {
+      const quiet = performance.now() - this.#client.lastActivity;
+      if (quiet >= limit) this.stop("timeout", "idle_timeout is over");
+      else timer = setTimeout(check, limit - quiet);
+    };
+    timer = setTimeout(check, limit);
+    return () => clearTimeout(timer);
+  }
+}

@@ -1,0 +1,240 @@
+/**
+ * What a table may hold, said once: it validates, it types the library's
+ * input, and `services.schema.json` is made from it for editors. The `error`
+ * of each value says what is allowed.
+ */
+import * as z from "zod";
+import { type Endpoint, parseEndpoint } from "../endpoint.ts";
+import { messageOf } from "../errors.ts";
+import { HELP, MAX_NAME } from "../wire.ts";
+import { BUILTINS, type Handler } from "./service.ts";
+import { LOG_LEVELS } from "./table.ts";
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const DURATION = /^(\d{1,9})(ms|s|m|h)$/;
+
+function duration(purpose: string) {
+  return z.union([z.literal(0), z.string().regex(DURATION)], {
+    error: 'a duration such as "500ms", "10s", "5m" or "1h", or 0 for none',
+  }).transform((value) => {
+    if (value === 0) return 0;
+    const [, count, unit] = DURATION.exec(value)!;
+    return Number(count) * UNITS[unit as keyof typeof UNITS];
+  }).describe(purpose);
+}
+
+function text(purpose: string) {
+  return z.string({ error: "text in quotes" })
+    .refine((value) => !value.includes("\0"), {
+      error: "text without NUL bytes",
+    })
+    .describe(purpose);
+}
+
+function flag(purpose: string) {
+  return z.boolean({ error: "true or false" }).describe(purpose);
+}
+
+function choice<const T extends readonly string[]>(of: T, purpose: string) {
+  const words = of.map((word) => JSON.stringify(word)).join(", ");
+  return z.enum(of, { error: `one of ${words}` }).describe(purpose);
+}
+
+function list<T extends z.ZodType>(item: T, purpose: string) {
+  return z.array(item, { error: "a list in brackets" }).describe(purpose);
+}
+
+function transformed<T>(parse: (text: string) => T, purpose: string) {
+  return z.string({ error: "text in quotes" }).transform((value, context) => {
+    try {
+      return parse(value);
+    } catch (error) {
+      context.issues.push({
+        code: "custom",
+        message: messageOf(error),
+        input: value,
+      });
+      return z.NEVER;
+    }
+  }).describe(purpose);
+}
+
+const endpoint = (purpose: string) =>
+  transformed((value) => parseEndpoint(value), purpose);
+
+function isName(value: string): boolean {
+  return /^[\x21-\x7e]+$/.test(value) && value.length <= MAX_NAME &&
+    value.toUpperCase() !== HELP;
+}
+
+export const NAME_RULE =
+  `1 to ${MAX_NAME} printable ASCII characters without blanks, and not HELP`;
+
+export const nameSchema = z.string().refine(isName, { error: NAME_RULE });
+
+const logSchema = z.strictObject({
+  level: choice(LOG_LEVELS, "The least important level that is logged.")
+    .optional(),
+  format: choice(["text", "json"], "How a line of the log is written.")
+    .optional(),
+}, { error: "a table such as [server.log]" }).describe("The log.");
+
+export const serverSchema = z.strictObject({
+  listen: z.union([
+    endpoint("An address."),
+    list(endpoint("An address."), "Several addresses.").min(1, {
+      error: "at least one address",
+    }),
+  ]).describe(
+    'Where to listen. Default "[::]:1", IPv4 and IPv6; or, where nothing is ' +
+      "said and port 1 is not permitted, port 1078.",
+  ).optional(),
+  help: flag("Whether HELP is answered. Default true.").optional(),
+  handshake_timeout: duration(
+    'For the whole service line, from accept. Default "10s".',
+  ).optional(),
+  connect_timeout: duration('To reach an upstream. Default "5s".').optional(),
+  idle_timeout: duration("Without a byte either way. Default 0.").optional(),
+  drain_timeout: duration(
+    'For live connections when the server stops. Default "30s".',
+  ).optional(),
+  max_connections: z.int({ error: "a whole number from 1 to 1000000" })
+    .min(1, { error: "a whole number from 1 to 1000000" })
+    .max(1_000_000, { error: "a whole number from 1 to 1000000" })
+    .describe("At a time, in all. Default 4096.").optional(),
+  log: logSchema.optional(),
+}, { error: "a table such as [server]" }).describe("The server itself.");
+
+const common = {
+  description: text("For people; not sent to clients.").optional(),
+  aliases: list(nameSchema, "Other names of the service.").optional(),
+  listed: flag("Whether HELP names it. Default true.").optional(),
+  enabled: flag("Whether it is served at all. Default true.").optional(),
+  message: z.string({ error: "text in quotes" })
+    .regex(/^[\x20-\x7e]{0,500}$/, {
+      error: "at most 500 printable ASCII characters",
+    })
+    .describe('The text behind the + of the reply. Default "Go".').optional(),
+  idle_timeout: duration(
+    "Without a byte either way. Default: the server's.",
+  ).optional(),
+};
+
+const connectTimeout = duration("Default: the server's.").optional();
+
+const environment = z.record(
+  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
+    error: "a name of letters, digits and _",
+  }),
+  text("A value."),
+  { error: 'a table such as { NAME = "value" }' },
+);
+
+/** One strict schema a kind; the kind's name is the key that chooses it. */
+export const kindSchemas = {
+  builtin: z.strictObject({
+    builtin: choice(BUILTINS, "A service of the server's own."),
+    quotes: list(
+      text("At most 512 characters.").max(512, {
+        error: "at most 512 characters (RFC 865)",
+      }),
+      "For qotd: what it chooses from.",
+    ).min(1, { error: "at least one quote" }).optional(),
+    ...common,
+  }),
+  exec: z.strictObject({
+    exec: list(text("A word of the command."), "Program and arguments.")
+      .min(1, { error: "a program and its arguments, as [\"/bin/date\"]" })
+      .refine((words) => words[0] !== "", { error: "a program's path" }),
+    reply: choice(
+      ["server", "service"],
+      'Who sends the + or - line: the server (default), or the program.',
+    ).optional(),
+    user: text("Whom the program runs as.").optional(),
+    group: text("Which group it runs as. Default: the user's.").optional(),
+    cwd: text("Its working directory.").optional(),
+    env: environment.describe("Its environment, besides what is always set.")
+      .optional(),
+    passenv: list(
+      text("A name."),
+      "Variables that it gets from the server's own environment.",
+    ).optional(),
+    stderr: choice(
+      ["log", "null", "client"],
+      'Where its standard error goes. Default "log".',
+    ).optional(),
+    kill_grace: duration(
+      'Between SIGTERM and SIGKILL. Default "5s".',
+    ).optional(),
+    ...common,
+  }),
+  connect: z.strictObject({
+    connect: z.union([
+      endpoint("An upstream."),
+      list(endpoint("An upstream."), "Upstreams, tried in this order.").min(1, {
+        error: "at least one address",
+      }),
+    ]).describe("The server that gets the connection."),
+    connect_timeout: connectTimeout,
+    ...common,
+  }),
+  tcpmux: z.strictObject({
+    tcpmux: transformed(
+      parseRemoteService,
+      "A service of another TCPMUX server: HOST:PORT/NAME.",
+    ),
+    connect_timeout: connectTimeout,
+    ...common,
+  }),
+  text: z.strictObject({ text: text("A fixed answer."), ...common }),
+};
+
+/** For programs only: a function cannot stand in a file. */
+export const handlerSchema = z.strictObject({
+  handler: z.custom<Handler>((value) => typeof value === "function", {
+    error: "a function",
+  }),
+  ...common,
+});
+
+export type KindKey = keyof typeof kindSchemas;
+export const KIND_KEYS = Object.keys(kindSchemas) as KindKey[];
+
+/** `HOST:PORT/NAME` or `unix:/path/NAME`, the name behind the last slash. */
+function parseRemoteService(
+  value: string,
+): { upstream: Endpoint; remoteName: string } {
+  const cut = value.startsWith("unix:")
+    ? value.lastIndexOf("/")
+    : value.indexOf("/");
+  const remoteName = cut < 0 ? "" : value.slice(cut + 1);
+  if (!isName(remoteName)) {
+    throw new RangeError(
+      `HOST:PORT/NAME or unix:/path/NAME, the name being ${NAME_RULE}`,
+    );
+  }
+  return { upstream: parseEndpoint(value.slice(0, cut)), remoteName };
+}
+
+const wholeSchema = z.strictObject({
+  $schema: z.string().optional(),
+  server: serverSchema.optional(),
+  services: z.record(
+    z.string().regex(/^[\x21-\x7e]{1,255}$/),
+    z.union(Object.values(kindSchemas)),
+  ).optional(),
+});
+
+/** `services.schema.json`, as an object. */
+export function jsonSchema(): object {
+  return {
+    ...z.toJSONSchema(wholeSchema, { io: "input", target: "draft-7" }),
+    title: "tcpmux service table",
+  };
+}
+
+export type ServerInput = z.input<typeof serverSchema>;
+export type HandlerInput = z.input<typeof handlerSchema>;
+export type ServiceInput = {
+  [K in KindKey]: z.input<typeof kindSchemas[K]>;
+}[KindKey];

@@ -1,0 +1,47 @@
+import type { Endpoint } from "../endpoint.ts";
+import type { Service } from "./service.ts";
+
+/** The `[server]` part of the table, every value of it resolved. */
+export interface ServerSettings {
+  /** Where to listen; undefined where the table does not say. */
+  readonly listen: readonly Endpoint[] | undefined;
+  readonly help: boolean;
+  /** Milliseconds, like all times here; 0 for no limit. */
+  readonly handshakeTimeout: number;
+  readonly connectTimeout: number;
+  readonly idleTimeout: number;
+  readonly drainTimeout: number;
+  readonly maxConnections: number;
+  readonly log: LogSettings;
+}
+
+export interface LogSettings {
+  readonly level: LogLevel;
+  readonly format: "text" | "json";
+}
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = typeof LOG_LEVELS[number];
+
+/** A whole service table. Never changed: a reload makes a new one. */
+export class Table {
+  readonly server: ServerSettings;
+  /** In the order of the table. */
+  readonly services: readonly Service[];
+  #byName = new Map<string, Service>();
+
+  constructor(server: ServerSettings, services: readonly Service[]) {
+    this.server = server;
+    this.services = services;
+    for (const service of services) {
+      for (const name of [service.name, ...service.aliases]) {
+        this.#byName.set(name.toUpperCase(), service);
+      }
+    }
+  }
+
+  /** The service of that name or alias, without regard to case. */
+  find(name: string): Service | undefined {
+    return this.#byName.get(name.toUpperCase());
+  }
+}

@@ -1,0 +1,27 @@
+import process from "node:process";
+
+/** The member of Deno that tells what is permitted without asking anybody. */
+interface DenoPermissions {
+  permissions: {
+    querySync(what: { name: string; variable?: string }): { state: string };
+  };
+}
+declare const Deno: DenoPermissions;
+
+/**
+ * Whether something may be done without Deno asking at the terminal, or
+ * throwing where there is none. The other runtimes permit everything.
+ */
+export function permitted(
+  name: "env" | "read" | "write" | "run" | "sys",
+  variable?: string,
+): boolean {
+  if (!("Deno" in globalThis)) return true;
+  const what = variable === undefined ? { name } : { name, variable };
+  return Deno.permissions.querySync(what).state === "granted";
+}
+
+/** A variable of the environment, where it may be read. */
+export function getEnv(name: string): string | undefined {
+  return permitted("env", name) ? process.env[name] : undefined;
+}

@@ -1,0 +1,160 @@
+/** The bytes of RFC 1078, from both sides. Nothing here reads or writes. */
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** Bytes that a service name may have at the most. */
+export const MAX_NAME = 255;
+
+/** Bytes of the longest legal line: a name and CRLF. */
+const MAX_LINE = MAX_NAME + 2;
+
+/** The reserved name that asks for the list of services, in upper case. */
+export const HELP = "HELP";
+
+/** Where reading the request line stands. */
+export type RequestState =
+  | { readonly state: "more" }
+  | { readonly state: "line"; readonly name: string; readonly rest: Uint8Array }
+  | { readonly state: "malformed"; readonly why: string };
+
+const MORE: RequestState = { state: "more" };
+
+/**
+ * Reads the request line however the network has cut it: ended by CRLF, or by
+ * LF alone as every Unix implementation takes it. It holds the longest legal
+ * line plus one read at the most.
+ */
+export class RequestReader {
+  #held = new Uint8Array(0);
+
+  /** Takes the next bytes. After anything but `more` it is done. */
+  push(bytes: Uint8Array): RequestState {
+    const line = this.#held.length === 0 ? bytes : joined(this.#held, bytes);
+    const end = line.indexOf(LF);
+    if (end >= 0) return complete(line, end);
+    const name = withoutCR(line, line.length);
+    const why = name.length > MAX_NAME || line.length >= MAX_LINE
+      ? TOO_LONG
+      : illegal(name);
+    if (why !== undefined) return { state: "malformed", why };
+    this.#held = line.slice();
+    return MORE;
+  }
+
+  /** Whether the peer has sent anything at all. */
+  get started(): boolean {
+    return this.#held.length > 0;
+  }
+}
+
+const TOO_LONG = `the service name is longer than ${MAX_NAME} bytes`;
+
+function complete(line: Uint8Array, end: number): RequestState {
+  const name = withoutCR(line, end);
+  const why = name.length === 0
+    ? "the service name is empty"
+    : name.length > MAX_NAME
+    ? TOO_LONG
+    : illegal(name);
+  if (why !== undefined) return { state: "malformed", why };
+  return {
+    state: "line",
+    name: String.fromCharCode(...name),
+    rest: line.subarray(end + 1),
+  };
+}
+
+function withoutCR(line: Uint8Array, end: number): Uint8Array {
+  return line.subarray(0, end > 0 && line[end - 1] === CR ? end - 1 : end);
+}
+
+/** Only printable ASCII makes a name; a blank is legal but names nothing. */
+function illegal(name: Uint8Array): string | undefined {
+  for (const byte of name) {
+    if (byte < 0x20 || byte > 0x7e) {
+      const hex = byte.toString(16).padStart(2, "0");
+      return `the service name holds the byte 0x${hex}`;
+    }
+  }
+}
+
+function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  const both = new Uint8Array(a.length + b.length);
+  both.set(a);
+  both.set(b, a.length);
+  return both;
+}
+
+const encoder = new TextEncoder();
+
+/** `+message CRLF`. The message is the table's, never the peer's. */
+export function positive(message: string): Uint8Array {
+  return encoder.encode(`+${message}\r\n`);
+}
+
+/** `-message CRLF`. */
+export function negative(message: string): Uint8Array {
+  return encoder.encode(`-${message}\r\n`);
+}
+
+/** The answer to HELP: one name a line, no `+` before them. */
+export function helpText(names: readonly string[]): Uint8Array {
+  return encoder.encode(names.map((name) => `${name}\r\n`).join(""));
+}
+
+/** The request that a client sends. */
+export function requestLine(name: string): Uint8Array {
+  return encoder.encode(`${name}\r\n`);
+}
+
+/** Bytes that a server's reply line may have at the most. */
+const MAX_REPLY = 1024;
+
+/** Where reading a reply line stands. */
+export type ReplyState =
+  | { readonly state: "more" }
+  | {
+    readonly state: "reply";
+    readonly positive: boolean;
+    /** The text behind the sign, with nothing that is not printable ASCII. */
+    readonly message: string;
+    readonly rest: Uint8Array;
+  }
+  | { readonly state: "malformed"; readonly why: string };
+
+/** Reads a server's reply line, in any segmentation, from any server. */
+export class ReplyReader {
+  #held = new Uint8Array(0);
+
+  push(bytes: Uint8Array): ReplyState {
+    const line = this.#held.length === 0 ? bytes : joined(this.#held, bytes);
+    const sign = String.fromCharCode(line[0] ?? 0);
+    if (line.length > 0 && sign !== "+" && sign !== "-") {
+      return { state: "malformed", why: "the reply begins with no + or -" };
+    }
+    const end = line.indexOf(LF);
+    if (end < 0) {
+      if (line.length >= MAX_REPLY) {
+        return { state: "malformed", why: "the reply line has no end" };
+      }
+      this.#held = line.slice();
+      return { state: "more" };
+    }
+    return {
+      state: "reply",
+      positive: sign === "+",
+      message: printable(withoutCR(line, end).subarray(1)),
+      rest: line.subarray(end + 1),
+    };
+  }
+}
+
+/** What another server said, made safe to be passed on and logged. */
+function printable(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes.subarray(0, MAX_REPLY)) {
+    text += byte >= 0x20 && byte <= 0x7e ? String.fromCharCode(byte) : "?";
+  }
+  return text;
+}
