@@ -4,7 +4,7 @@
  *
  * @module
  */
-export { serve, type Server, type ServeOptions } from "./src/serve.ts";
+export { serve, type ServeOptions, type Server } from "./src/serve.ts";
 export type { TableInput } from "./src/table/parse.ts";
 export type {
   HandlerInput,

@@ -103,7 +103,11 @@ export class Doors {
       });
       return this.#listenOnAny(FALLBACK_PORT).catch((failure) => {
         const host = "::";
-        throw withCure(failure, { transport: "tcp", host, port: FALLBACK_PORT });
+        throw withCure(failure, {
+          transport: "tcp",
+          host,
+          port: FALLBACK_PORT,
+        });
       });
     }
   }
@@ -111,7 +115,11 @@ export class Doors {
   /** IPv6 and IPv4, or IPv4 alone where the machine has no IPv6. */
   async #listenOnAny(port: number): Promise<Listener> {
     try {
-      return await this.#transport.listen({ transport: "tcp", host: "::", port });
+      return await this.#transport.listen({
+        transport: "tcp",
+        host: "::",
+        port,
+      });
     } catch (error) {
       if (codeOf(error) !== "address_not_available") throw error;
       const host = "0.0.0.0";

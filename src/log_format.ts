@@ -13,7 +13,9 @@ export interface LogLine {
 export function textLine({ time, level, message, fields }: LogLine): string {
   let line = `${time.toISOString()} ${level.padEnd(5)} ${message}`;
   for (const [key, value] of Object.entries(fields)) {
-    if (value !== undefined && value !== "") line += ` ${key}=${textValue(value)}`;
+    if (value !== undefined && value !== "") {
+      line += ` ${key}=${textValue(value)}`;
+    }
   }
   return `${line}\n`;
 }
@@ -26,9 +28,7 @@ export function jsonLine({ time, level, message, fields }: LogLine): string {
 
 function textValue(value: string | number | boolean): string {
   const text = String(value);
-  return /^[\x21\x23-\x7e]+$/.test(text)
-    ? text
-    : escaped(JSON.stringify(text));
+  return /^[\x21\x23-\x7e]+$/.test(text) ? text : escaped(JSON.stringify(text));
 }
 
 /** What a terminal might obey or reorder, as the escapes that JSON has. */

@@ -1,4 +1,4 @@
-import { type ConnectionRecord, Accounts } from "./account.ts";
+import { Accounts, type ConnectionRecord } from "./account.ts";
 import { Doors } from "./doors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { connectionCap, fileLimit } from "./file_limit.ts";

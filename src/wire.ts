@@ -134,10 +134,10 @@ export class ReplyReader {
       return { state: "malformed", why: "the reply begins with no + or -" };
     }
     const end = line.indexOf(LF);
+    if ((end < 0 ? line.length : end) >= MAX_REPLY) {
+      return { state: "malformed", why: "the reply line is too long" };
+    }
     if (end < 0) {
-      if (line.length >= MAX_REPLY) {
-        return { state: "malformed", why: "the reply line has no end" };
-      }
       this.#held = line.slice();
       return { state: "more" };
     }
@@ -153,7 +153,7 @@ export class ReplyReader {
 /** What another server said, made safe to be passed on and logged. */
 function printable(bytes: Uint8Array): string {
   let text = "";
-  for (const byte of bytes.subarray(0, MAX_REPLY)) {
+  for (const byte of bytes) {
     text += byte >= 0x20 && byte <= 0x7e ? String.fromCharCode(byte) : "?";
   }
   return text;

@@ -1,8 +1,10 @@
+import { codeOf, messageOf } from "../errors.ts";
 import { advise } from "../services/advice.ts";
 import { formatProblem, type Problem, TableError } from "../table/problem.ts";
 import { identitiesOf } from "../services/identity.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
+import { EMBEDDED_NAME } from "./embedded.ts";
 import { EXIT } from "./exit.ts";
 import { readFlags } from "./flags.ts";
 import { loadTable } from "./load.ts";
@@ -43,9 +45,11 @@ async function check(name: string | undefined): Promise<Findings> {
     await identitiesOf(table, await pickTransport(), file);
     return { file, services, errors: [], warnings };
   } catch (error) {
-    if (!(error instanceof TableError)) throw error;
-    const file = error.problems[0]?.file ?? name ?? "";
-    return { file, services, errors: error.problems, warnings };
+    if (codeOf(error) !== "invalid_table") throw error;
+    const errors = error instanceof TableError
+      ? error.problems
+      : [{ key: "", message: messageOf(error) }]; // the file cannot be read
+    return { file: name ?? EMBEDDED_NAME, services, errors, warnings };
   }
 }
 

@@ -1,6 +1,6 @@
 import { parseArgs } from "@std/cli";
-import { closestString } from "@std/text";
 import { TcpmuxError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 
 /** The flags of one command. All names are long ones, without dashes. */
 export interface FlagSpec {
@@ -70,8 +70,9 @@ export function readFlags(
 
 function unknownFlag(arg: string, all: readonly string[]): TcpmuxError {
   const name = arg.replace(/^-+/, "").replace(/=.*$/, "");
-  const nearest = closestString(name, all);
-  return usage(`there is no flag ${arg}; the nearest is --${nearest}`);
+  const meant = nearest(name, all);
+  const hint = meant === undefined ? "" : `; the nearest is --${meant}`;
+  return usage(`there is no flag ${arg}${hint}`);
 }
 
 /** A mistake on the command line. */

@@ -1,13 +1,19 @@
-import { closestString } from "@std/text";
 import manifest from "../../package.json" with { type: "json" };
 import { messageOf } from "../errors.ts";
+import { nearest } from "../nearest.ts";
 import { TableError } from "../table/problem.ts";
 import { checkCommand } from "./check.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { usage } from "./flags.ts";
 import { HELP_TEXT } from "./help.ts";
 import { serveCommand } from "./serve.ts";
-import { argv, exit, printError, printOut, surviveClosedOutput } from "./system.ts";
+import {
+  argv,
+  exit,
+  printError,
+  printOut,
+  surviveClosedOutput,
+} from "./system.ts";
 
 const COMMANDS = { serve: serveCommand, check: checkCommand };
 type Command = keyof typeof COMMANDS;
@@ -45,8 +51,9 @@ async function run(args: readonly string[]): Promise<number> {
 
 function commandOf(word: string): Command {
   if (Object.hasOwn(COMMANDS, word)) return word as Command;
-  const nearest = closestString(word, Object.keys(COMMANDS));
-  throw usage(`there is no command ${word}; the nearest is ${nearest}`);
+  const meant = nearest(word, Object.keys(COMMANDS));
+  const hint = meant === undefined ? "" : `; the nearest is ${meant}`;
+  throw usage(`there is no command ${word}${hint}`);
 }
 
 function report(error: unknown): void {

@@ -27,7 +27,8 @@ export const SERVE_FLAGS = {
 export async function serveCommand(args: readonly string[]): Promise<number> {
   const signals = new Signals(); // first of all: see RUNTIMES in the README
   const flags = readFlags(args, SERVE_FLAGS, getEnv);
-  const load = async () => withFlags(await loadTable(flags.value("config")), flags);
+  const load = async () =>
+    withFlags(await loadTable(flags.value("config")), flags);
   const { table, file } = await load();
   let log = startLog(table.server.log);
 

@@ -66,8 +66,9 @@ async function chargen(client: ClientConn): Promise<void> {
   }
 }
 
-const DAYS =
-  "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split(" ");
+const DAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split(
+  " ",
+);
 const MONTHS =
   ("January February March April May June July August September October " +
     "November December").split(" ");

@@ -12,7 +12,11 @@ import type { Process } from "../transport/transport.ts";
 export async function endGroup(program: Process, grace: number): Promise<void> {
   if (!program.signalGroup("SIGTERM")) return;
   const end = performance.now() + grace;
-  for (let pause = 5; performance.now() < end; pause = Math.min(200, 2 * pause)) {
+  for (
+    let pause = 5;
+    performance.now() < end;
+    pause = Math.min(200, 2 * pause)
+  ) {
     await new Promise((resolve) => setTimeout(resolve, pause));
     if (!program.signalGroup(0)) return;
   }

@@ -1,4 +1,3 @@
-import { userInfo } from "node:os";
 import process from "node:process";
 import { messageOf, TcpmuxError } from "../errors.ts";
 import { Problems } from "../table/problem.ts";
@@ -50,16 +49,19 @@ async function identityOf(
   { user, group }: ExecService,
   transport: Transport,
 ): Promise<Identity> {
-  if (user === "" && group === "") return own();
-  const passwd = user === "" ? undefined : await entry("passwd", user, transport);
+  if (user === "" && group === "") return own(transport);
+  const passwd = user === ""
+    ? undefined
+    : await entry("passwd", user, transport);
   const gid = group === ""
     ? passwd![3]!
     : (await entry("group", group, transport))[2]!;
-  const isOwn = (passwd === undefined || passwd[2] === String(process.getuid?.())) &&
+  const isOwn =
+    (passwd === undefined || passwd[2] === String(process.getuid?.())) &&
     gid === String(process.getgid?.());
   const identity = passwd === undefined
-    ? own()
-    : { name: passwd[0]!, home: passwd[5]!, shell: passwd[6]! };
+    ? await own(transport)
+    : userOf(passwd);
   if (isOwn) return { ...identity, prefix: [] };
   if (process.getuid?.() !== 0) {
     throw new TcpmuxError(
@@ -81,14 +83,21 @@ async function identityOf(
   };
 }
 
-/** The server's own user, as far as that is known. */
-function own(): Identity {
+/**
+ * The server's own user, as far as that is known. Not by `userInfo()`: Bun's
+ * believes the environment, which is not to reach a program.
+ */
+async function own(transport: Transport): Promise<Identity> {
   try {
-    const { username, homedir, shell } = userInfo();
-    return { name: username, home: homedir, shell: shell ?? "", prefix: [] };
+    const passwd = await entry("passwd", String(process.getuid!()), transport);
+    return { ...userOf(passwd), prefix: [] };
   } catch {
     return { name: "", home: "/", shell: "", prefix: [] }; // a uid of no user
   }
+}
+
+function userOf(passwd: readonly string[]): Omit<Identity, "prefix"> {
+  return { name: passwd[0]!, home: passwd[5]!, shell: passwd[6]! };
 }
 
 /** One line of a database of getent(1), which knows LDAP and the like too. */

@@ -38,7 +38,9 @@ async function checkProgram(file: string): Promise<void> {
     await access(file, constants.X_OK);
   } catch (error) {
     const { code } = error as { code?: string };
-    if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EACCES") throw error;
+    if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EACCES") {
+      throw error;
+    }
     throw new TcpmuxError(
       code === "EACCES" ? "permission_denied" : "not_found",
       `cannot start ${file}: ${
@@ -60,5 +62,8 @@ async function checkProgram(file: string): Promise<void> {
 export async function checkFolder(folder: string): Promise<void> {
   const found = await stat(folder).catch(() => undefined);
   if (found?.isDirectory()) return;
-  throw new TcpmuxError("not_found", `cannot start in ${folder}: no such folder`);
+  throw new TcpmuxError(
+    "not_found",
+    `cannot start in ${folder}: no such folder`,
+  );
 }

@@ -1,19 +1,21 @@
 /**
  * Finds on which line of a TOML text each key stands, which the parser does
- * not tell, and which keys stand there twice, which it lets pass. It reads
- * only as much of TOML as that takes; the parser judges the rest.
+ * not tell, and what is no TOML but the parser lets pass, or stumbles over.
+ * It reads only as much of TOML as that takes; the parser judges the rest.
  */
 
 export interface Located {
   /** The line of every key and table, by {@linkcode pathKey}. */
   readonly lines: ReadonlyMap<string, number>;
-  readonly duplicates: readonly Duplicate[];
+  readonly faults: readonly Fault[];
+  /** False where the parser would do harm: `__proto__` reaches all objects. */
+  readonly readable: boolean;
 }
 
-export interface Duplicate {
+export interface Fault {
   readonly path: readonly string[];
   readonly line: number;
-  readonly firstLine: number;
+  readonly message: string;
 }
 
 export type KeyPath = readonly (string | number)[];
@@ -23,6 +25,14 @@ export function pathKey(path: KeyPath): string {
   return path.map(String).join("\n");
 }
 
+/** The longest path; no table that is right comes near it. */
+const DEEPEST = 16;
+
+/** A value that is no string, array or table; a date may hold one blank. */
+const BARE_VALUE = /[^\s,\]}#="'[{]+(?: \d[^\s,\]}#="'[{]*)?/y;
+
+const END_OF_LINE = /[ \t\r]*(?:#[^\n]*)?(?:\n|$)/y;
+
 export function locateKeys(text: string): Located {
   const scanner = new Scanner(text);
   scanner.scan();
@@ -31,9 +41,12 @@ export function locateKeys(text: string): Located {
 
 class Scanner implements Located {
   readonly lines = new Map<string, number>();
-  readonly duplicates: Duplicate[] = [];
-  /** Keys with a value and `[tables]`, both of which may stand only once. */
-  #defined = new Map<string, number>();
+  readonly faults: Fault[] = [];
+  readable = true;
+  /** Keys with a value, below which nothing more may be defined. */
+  #values = new Set<string>();
+  /** Every `[table]`. */
+  #tables = new Set<string>();
   #arrays = new Map<string, number>();
   #text: string;
   #at = 0;
@@ -49,10 +62,10 @@ class Scanner implements Located {
       const start = this.#text[this.#at];
       if (start === "[") table = this.#header();
       else if (start !== "#" && !/\s/.test(start!)) {
-        const path = [...table, ...this.#keys("=")];
-        this.#define(path);
+        const path = this.#keys("=", table);
+        this.#defineValue(path, table.length);
         this.#value(path);
-        this.#skipLine();
+        this.#endLine(path);
         continue;
       } else if (start !== "#") {
         this.#step();
@@ -65,9 +78,11 @@ class Scanner implements Located {
   #header(): string[] {
     const isArray = this.#text.startsWith("[[", this.#at);
     this.#at += isArray ? 2 : 1;
-    const path = this.#keys("]");
+    const path = this.#keys("]", []);
+    if (isArray && this.#text[this.#at] === "]") this.#at++;
+    this.#endLine(path);
     if (!isArray) {
-      this.#define(path);
+      this.#defineTable(path);
       return path;
     }
     const key = pathKey(path);
@@ -79,9 +94,9 @@ class Scanner implements Located {
     return item;
   }
 
-  /** A dotted key, up to and with `end` or the end of the line. */
-  #keys(end: string): string[] {
-    const path: string[] = [];
+  /** A dotted key below `base`, up to and with `end` or the line's end. */
+  #keys(end: string, base: readonly string[]): string[] {
+    const path = [...base];
     let key = "";
     let quoted = false;
     while (this.#at < this.#text.length) {
@@ -92,14 +107,22 @@ class Scanner implements Located {
       if (char === '"' || char === "'") {
         const from = this.#at - 1;
         this.#string(char, 1);
-        key = unquoted(this.#text.slice(from, this.#at));
-        quoted = true;
+        const text = this.#text.slice(from, this.#at);
+        const read = unquoted(text);
+        if (read === undefined) {
+          this.#refuse(path, `has a key that cannot be read: ${text}`);
+        }
+        [key, quoted] = [read ?? text, true];
       } else if (char === ".") {
         path.push(quoted ? key : key.trim());
         [key, quoted] = ["", false];
       } else if (!quoted) key += char;
     }
     path.push(quoted ? key : key.trim());
+    if (path.length > DEEPEST) return this.#tooDeep(path);
+    if (path.slice(base.length).some((part) => part === "" || part in {})) {
+      this.#refuse(path, "is a name that no key may have");
+    }
     return path;
   }
 
@@ -114,13 +137,14 @@ class Scanner implements Located {
         this.#inside(char === "[" ? "]" : "}", path);
         return;
       }
-      if (char === "," || char === "]" || char === "}") return;
+      if (char !== " " && char !== "\t") return this.#pass(BARE_VALUE);
       this.#at++;
     }
   }
 
   /** The inside of an array or an inline table, up to and with its end. */
   #inside(end: string, path: readonly string[]): void {
+    if (path.length === DEEPEST) this.#tooDeep(path);
     let index = 0;
     while (this.#at < this.#text.length) {
       const char = this.#text[this.#at]!;
@@ -132,8 +156,8 @@ class Scanner implements Located {
       else if (/[\s,]/.test(char)) this.#step();
       else if (char === "]" || char === "}") this.#at++;
       else if (end === "}") {
-        const inner = [...path, ...this.#keys("=")];
-        this.#define(inner);
+        const inner = this.#keys("=", path);
+        this.#defineValue(inner, path.length);
         this.#value(inner);
       } else {
         const item = [...path, String(index++)];
@@ -167,13 +191,58 @@ class Scanner implements Located {
     }
   }
 
-  #define(path: readonly string[]): void {
-    const key = pathKey(path);
-    const firstLine = this.#defined.get(key);
-    if (firstLine !== undefined) {
-      this.duplicates.push({ path, line: this.#line, firstLine });
-    } else this.#defined.set(key, this.#line);
+  /** @param known how many keys of the path are the table it stands in */
+  #defineValue(path: readonly string[], known: number): void {
+    if (!this.#belowValue(path, known)) this.#onlyOnce(path);
+    this.#values.add(pathKey(path));
     this.#note(path);
+  }
+
+  #defineTable(path: readonly string[]): void {
+    const key = pathKey(path);
+    const below = this.lines.get(key);
+    if (this.#belowValue(path, 0)) return;
+    if (
+      below === undefined || this.#tables.has(key) || this.#values.has(key)
+    ) this.#onlyOnce(path);
+    else this.#fault(path, `must stand before what line ${below} puts in it`);
+    this.#tables.add(key);
+    this.#note(path);
+  }
+
+  #onlyOnce(path: readonly string[]): void {
+    const first = this.lines.get(pathKey(path));
+    if (first !== undefined) {
+      this.#fault(path, `is defined in line ${first} already`);
+    }
+  }
+
+  /** Whether part of the path has a value already, and no room for more. */
+  #belowValue(path: readonly string[], known: number): boolean {
+    for (let length = known + 1; length < path.length; length++) {
+      const part = path.slice(0, length);
+      if (!this.#values.has(pathKey(part))) continue;
+      this.#onlyOnce(part);
+      return true;
+    }
+    return false;
+  }
+
+  /** Ends the scan, and names enough of the path to find it. */
+  #tooDeep(path: readonly string[]): string[] {
+    const start = path.slice(0, 3);
+    this.#refuse(start, "is nested too deeply");
+    this.#at = this.#text.length;
+    return start;
+  }
+
+  #fault(path: readonly string[], message: string): void {
+    this.faults.push({ path, line: this.#line, message });
+  }
+
+  #refuse(path: readonly string[], message: string): void {
+    this.readable = false;
+    this.#fault(path, message);
   }
 
   /** The first line that speaks of a path or of anything below it. */
@@ -182,6 +251,20 @@ class Scanner implements Located {
       const key = pathKey(path.slice(0, length));
       if (!this.lines.has(key)) this.lines.set(key, this.#line);
     }
+  }
+
+  /** A definition fills the rest of its line. */
+  #endLine(path: readonly string[]): void {
+    END_OF_LINE.lastIndex = this.#at;
+    if (!END_OF_LINE.test(this.#text)) {
+      this.#refuse(path, "has something behind it in the same line");
+    }
+    this.#skipLine();
+  }
+
+  #pass(pattern: RegExp): void {
+    pattern.lastIndex = this.#at;
+    if (pattern.test(this.#text)) this.#at = pattern.lastIndex;
   }
 
   #skipLine(): void {
@@ -196,11 +279,12 @@ class Scanner implements Located {
   }
 }
 
-function unquoted(text: string): string {
+/** Undefined for what only TOML can read, such as an escape of eight digits. */
+function unquoted(text: string): string | undefined {
   if (text.startsWith("'")) return text.slice(1, -1);
   try {
     return JSON.parse(text);
   } catch {
-    return text.slice(1, -1); // an escape that only TOML has: only the line suffers
+    return undefined;
   }
 }

@@ -1,10 +1,10 @@
-import { closestString } from "@std/text";
 import type * as z from "zod";
+import { nearest } from "../nearest.ts";
 import { type KeyPath, locateKeys } from "./locate.ts";
 import { Problems, TableError } from "./problem.ts";
 import {
-  handlerSchema,
   type HandlerInput,
+  handlerSchema,
   KIND_KEYS,
   type KindKey,
   kindSchemas,
@@ -33,15 +33,18 @@ export interface TableInput {
  * @throws {TableError} with every problem, each with its line
  */
 export function parseTable(text: string, file: string): Table {
+  const located = locateKeys(text);
+  const problems = new Problems(file, located);
+  for (const { path, line, message } of located.faults) {
+    problems.addAt(line, path, message);
+  }
+  if (!located.readable) problems.throwIfAny();
   const toml = readToml(text);
   if (!toml.ok) {
     const { line, message } = toml.error;
+    // The parser's word for such a fault says neither what nor where.
+    if (toml.error.clash) problems.throwIfAny();
     throw new TableError([{ file, line, key: "", message }]);
-  }
-  const located = locateKeys(text);
-  const problems = new Problems(file, located);
-  for (const { path, line, firstLine } of located.duplicates) {
-    problems.addAt(line, path, `is defined in line ${firstLine} already`);
   }
   const table = build(toml.value, problems);
   // Objects move keys such as "7" to their front: the file tells the order.
@@ -74,7 +77,12 @@ function build(
     }
   }
   const server = resolveServer(
-    validated(serverSchema, root["server"] ?? {}, ["server"], problems) ?? {},
+    validated(
+      serverSchema,
+      asObject(root["server"] ?? {}, ["server"], problems),
+      ["server"],
+      problems,
+    ) ?? {},
   );
   const services: Service[] = [];
   const entries = asObject(root["services"] ?? {}, ["services"], problems);
@@ -110,10 +118,11 @@ function buildService(
   const kinds = KIND_KEYS.filter((key) => key in object);
   const kind = kinds[0];
   if (kind === undefined || kinds.length > 1) {
-    const found = kinds.length > 1 ? ` (it has ${kinds.join(" and ")})` : "";
     problems.add(
       path,
-      `needs exactly one of ${KIND_KEYS.join(", ")}${found}`,
+      `needs exactly one of ${KIND_KEYS.join(", ")}${
+        foundKinds(object, kinds)
+      }`,
     );
     return;
   }
@@ -121,6 +130,16 @@ function buildService(
   return valid === undefined
     ? undefined
     : resolveService(name, kind, valid, server);
+}
+
+/** What stands there in place of one kind. */
+function foundKinds(object: object, kinds: readonly string[]): string {
+  if (kinds.length > 1) return ` (it has ${kinds.join(" and ")})`;
+  for (const key of Object.keys(object)) {
+    const meant = nearest(key, KIND_KEYS);
+    if (meant !== undefined) return ` (is ${meant} meant by ${key}?)`;
+  }
+  return "";
 }
 
 /** The value as the schema makes it, or undefined and problems. */
@@ -147,13 +166,20 @@ function validated<T extends z.ZodType>(
   }
 }
 
-/** A union says what is allowed only in the issues of its branches. */
+/** A union or a key says what is allowed only in the issues within. */
 function allowed(issue: z.core.$ZodIssue): string {
+  if (issue.code === "invalid_key") {
+    return `as its name ${issue.issues.map(allowed).join(", ")}`;
+  }
   if (issue.code !== "invalid_union" || issue.message !== "Invalid input") {
     return issue.message;
   }
-  const said = issue.errors.flat().map(allowed);
-  return [...new Set(said)].join(", or ");
+  const said = [...new Set(issue.errors.flat().map(allowed))];
+  // Of two that begin alike, the longer one says why as well.
+  const longest = said.filter((one) =>
+    !said.some((other) => other !== one && other.startsWith(one))
+  );
+  return longest.join(", or ");
 }
 
 function unknownKey(
@@ -162,13 +188,14 @@ function unknownKey(
   kind?: KindKey,
 ): string {
   const owners = KIND_KEYS.filter((other) =>
-    key in kindSchemas[other].shape && !known.includes(key)
+    Object.hasOwn(kindSchemas[other].shape, key) && !known.includes(key)
   );
   if (kind !== undefined && owners.length > 0) {
     return `goes only with ${owners.join(" or ")}, not with ${kind}`;
   }
-  if (known.length === 0) return "is no known key";
-  return `is no known key; the nearest is ${closestString(key, known)}`;
+  const meant = nearest(key, known);
+  const hint = meant === undefined ? "" : ` (is ${meant} meant?)`;
+  return `is no known key${hint}; allowed: ${known.join(", ")}`;
 }
 
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
@@ -198,6 +225,7 @@ function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
 function describe(value: unknown): string {
   if (value === undefined) return "missing";
   if (typeof value === "function") return "a function";
+  if (typeof value === "number") return String(value);
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }

@@ -4,8 +4,7 @@
  * of each value says what is allowed.
  */
 import * as z from "zod";
-import { type Endpoint, parseEndpoint } from "../endpoint.ts";
-import { messageOf } from "../errors.ts";
+import { type Endpoint, ENDPOINT_FORMS, readEndpoint } from "../endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
 import { BUILTINS, type Handler } from "./service.ts";
 import { LOG_LEVELS } from "./table.ts";
@@ -14,8 +13,10 @@ const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 const DURATION = /^(\d{1,9})(ms|s|m|h)$/;
 
 function duration(purpose: string) {
-  return z.union([z.literal(0), z.string().regex(DURATION)], {
-    error: 'a duration such as "500ms", "10s", "5m" or "1h", or 0 for none',
+  const error =
+    'a duration such as "500ms", "10s", "5m" or "1h", or 0 for none';
+  return z.union([z.literal(0), z.string().regex(DURATION, { error })], {
+    error,
   }).transform((value) => {
     if (value === 0) return 0;
     const [, count, unit] = DURATION.exec(value)!;
@@ -35,6 +36,12 @@ function flag(purpose: string) {
   return z.boolean({ error: "true or false" }).describe(purpose);
 }
 
+/** A whole number from 1. */
+function count(most: number) {
+  const error = `a whole number from 1 to ${most}`;
+  return z.int({ error, abort: true }).min(1, { error }).max(most, { error });
+}
+
 function choice<const T extends readonly string[]>(of: T, purpose: string) {
   const words = of.map((word) => JSON.stringify(word)).join(", ");
   return z.enum(of, { error: `one of ${words}` }).describe(purpose);
@@ -44,23 +51,26 @@ function list<T extends z.ZodType>(item: T, purpose: string) {
   return z.array(item, { error: "a list in brackets" }).describe(purpose);
 }
 
-function transformed<T>(parse: (text: string) => T, purpose: string) {
-  return z.string({ error: "text in quotes" }).transform((value, context) => {
-    try {
-      return parse(value);
-    } catch (error) {
-      context.issues.push({
-        code: "custom",
-        message: messageOf(error),
-        input: value,
-      });
-      return z.NEVER;
-    }
+/** Text that `read` makes a value of, or says in a string why it cannot. */
+function transformed<T extends object>(
+  read: (text: string) => T | string,
+  form: string,
+  purpose: string,
+) {
+  return z.string({ error: form }).transform((value, context) => {
+    const result = read(value);
+    if (typeof result !== "string") return result;
+    context.issues.push({
+      code: "custom",
+      message: `${form} (${result})`,
+      input: value,
+    });
+    return z.NEVER;
   }).describe(purpose);
 }
 
 const endpoint = (purpose: string) =>
-  transformed((value) => parseEndpoint(value), purpose);
+  transformed((value) => readEndpoint(value), ENDPOINT_FORMS, purpose);
 
 function isName(value: string): boolean {
   return /^[\x21-\x7e]+$/.test(value) && value.length <= MAX_NAME &&
@@ -70,7 +80,8 @@ function isName(value: string): boolean {
 export const NAME_RULE =
   `1 to ${MAX_NAME} printable ASCII characters without blanks, and not HELP`;
 
-export const nameSchema = z.string().refine(isName, { error: NAME_RULE });
+export const nameSchema = z.string({ error: NAME_RULE })
+  .refine(isName, { error: NAME_RULE });
 
 const logSchema = z.strictObject({
   level: choice(LOG_LEVELS, "The least important level that is logged.")
@@ -98,9 +109,7 @@ export const serverSchema = z.strictObject({
   drain_timeout: duration(
     'For live connections when the server stops. Default "30s".',
   ).optional(),
-  max_connections: z.int({ error: "a whole number from 1 to 1000000" })
-    .min(1, { error: "a whole number from 1 to 1000000" })
-    .max(1_000_000, { error: "a whole number from 1 to 1000000" })
+  max_connections: count(1_000_000)
     .describe("At a time, in all. Default 4096.").optional(),
   log: logSchema.optional(),
 }, { error: "a table such as [server]" }).describe("The server itself.");
@@ -144,11 +153,11 @@ export const kindSchemas = {
   }),
   exec: z.strictObject({
     exec: list(text("A word of the command."), "Program and arguments.")
-      .min(1, { error: "a program and its arguments, as [\"/bin/date\"]" })
+      .min(1, { error: 'a program and its arguments, as ["/bin/date"]' })
       .refine((words) => words[0] !== "", { error: "a program's path" }),
     reply: choice(
       ["server", "service"],
-      'Who sends the + or - line: the server (default), or the program.',
+      "Who sends the + or - line: the server (default), or the program.",
     ).optional(),
     user: text("Whom the program runs as.").optional(),
     group: text("Which group it runs as. Default: the user's.").optional(),
@@ -180,7 +189,8 @@ export const kindSchemas = {
   }),
   tcpmux: z.strictObject({
     tcpmux: transformed(
-      parseRemoteService,
+      readRemoteService,
+      "HOST:PORT/NAME or unix:/path/NAME",
       "A service of another TCPMUX server: HOST:PORT/NAME.",
     ),
     connect_timeout: connectTimeout,
@@ -201,19 +211,16 @@ export type KindKey = keyof typeof kindSchemas;
 export const KIND_KEYS = Object.keys(kindSchemas) as KindKey[];
 
 /** `HOST:PORT/NAME` or `unix:/path/NAME`, the name behind the last slash. */
-function parseRemoteService(
+function readRemoteService(
   value: string,
-): { upstream: Endpoint; remoteName: string } {
+): { upstream: Endpoint; remoteName: string } | string {
   const cut = value.startsWith("unix:")
     ? value.lastIndexOf("/")
     : value.indexOf("/");
   const remoteName = cut < 0 ? "" : value.slice(cut + 1);
-  if (!isName(remoteName)) {
-    throw new RangeError(
-      `HOST:PORT/NAME or unix:/path/NAME, the name being ${NAME_RULE}`,
-    );
-  }
-  return { upstream: parseEndpoint(value.slice(0, cut)), remoteName };
+  if (!isName(remoteName)) return `a name is ${NAME_RULE}`;
+  const upstream = readEndpoint(value.slice(0, cut));
+  return typeof upstream === "string" ? upstream : { upstream, remoteName };
 }
 
 const wholeSchema = z.strictObject({

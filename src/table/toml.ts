@@ -5,6 +5,8 @@ import { parse } from "@std/toml";
 export interface TomlError {
   readonly line: number;
   readonly message: string;
+  /** Two definitions do not go together; the line is not known. */
+  readonly clash: boolean;
 }
 
 export type TomlResult =
@@ -27,9 +29,12 @@ function located(error: unknown): TomlError {
     message,
   );
   const said = (match?.[2] ?? message).replace(/\s+/g, " ").trim();
-  // The parser's words for a table that comes after one of its own subtables.
-  const why = said.includes("key length is not a positive number")
-    ? "a table is defined twice, or after one of its subtables"
-    : said;
-  return { line: Number(match?.[1] ?? 1), message: `not TOML: ${why}` };
+  // Tables are put together at the end, where the parser checks nothing.
+  const clash = /key length|Unexpected assign|undefined/.test(said);
+  const why = clash ? "a table is defined twice" : said;
+  return {
+    line: Number(match?.[1] ?? 1),
+    message: `not TOML: ${why}`,
+    clash,
+  };
 }

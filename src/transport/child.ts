@@ -75,10 +75,14 @@ function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL" | 0): boolean {
 }
 
 function inboxOf(stream: Readable): Inbox {
-  const inbox = new Inbox({
-    pause: () => stream.pause(),
-    resume: () => stream.resume(),
-  }, 64 * 1024, true);
+  const inbox = new Inbox(
+    {
+      pause: () => stream.pause(),
+      resume: () => stream.resume(),
+    },
+    64 * 1024,
+    true,
+  );
   stream.pause();
   stream.on("data", (bytes: Uint8Array) => inbox.push(bytes));
   stream.on("end", () => inbox.end());
@@ -135,5 +139,4 @@ class PipeConn extends StreamConn {
     this.#input.destroy();
     this.#output.destroy();
   }
-
 }

@@ -154,41 +154,47 @@ export function netConnect(
   options: ConnectOptions = {},
 ): Promise<NetConn> {
   const what = `cannot connect to ${formatEndpoint(endpoint)}`;
-  return withDeadline(what, options, (signal) =>
-    new Promise((resolve, reject) => {
-      const socket = connect({
-        ...(endpoint.transport === "unix"
-          ? { path: endpoint.path }
-          : { host: endpoint.host, port: endpoint.port }),
-        allowHalfOpen: true,
-        noDelay: true,
-        keepAlive: true,
-        keepAliveInitialDelay: KEEP_ALIVE_DELAY,
-      });
-      const cancel = () => {
-        socket.destroy();
-        reject(signal.reason);
-      };
-      const fail = (error: Error) => {
-        signal.removeEventListener("abort", cancel);
-        reject(
-          fromSystem(error, what, { address: formatEndpoint(endpoint) }),
-        );
-      };
-      signal.addEventListener("abort", cancel, { once: true });
-      socket.on("error", fail); // stays: a late error must not be unhandled
-      socket.once("connect", () => {
-        signal.removeEventListener("abort", cancel);
-        const ends = endpoint.transport === "unix"
-          ? { local: UNNAMED, remote: endpoint }
-          : endsOf(socket);
-        if (ends === undefined) {
+  return withDeadline(
+    what,
+    options,
+    (signal) =>
+      new Promise((resolve, reject) => {
+        const socket = connect({
+          ...(endpoint.transport === "unix"
+            ? { path: endpoint.path }
+            : { host: endpoint.host, port: endpoint.port }),
+          allowHalfOpen: true,
+          noDelay: true,
+          keepAlive: true,
+          keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+        });
+        const cancel = () => {
           socket.destroy();
-          reject(new TcpmuxError("connection_reset", `${what}: reset at once`));
-        } else {
-          socket.off("error", fail);
-          resolve(new NetConn(socket, ends.local, ends.remote));
-        }
-      });
-    }));
+          reject(signal.reason);
+        };
+        const fail = (error: Error) => {
+          signal.removeEventListener("abort", cancel);
+          reject(
+            fromSystem(error, what, { address: formatEndpoint(endpoint) }),
+          );
+        };
+        signal.addEventListener("abort", cancel, { once: true });
+        socket.on("error", fail); // stays: a late error must not be unhandled
+        socket.once("connect", () => {
+          signal.removeEventListener("abort", cancel);
+          const ends = endpoint.transport === "unix"
+            ? { local: UNNAMED, remote: endpoint }
+            : endsOf(socket);
+          if (ends === undefined) {
+            socket.destroy();
+            reject(
+              new TcpmuxError("connection_reset", `${what}: reset at once`),
+            );
+          } else {
+            socket.off("error", fail);
+            resolve(new NetConn(socket, ends.local, ends.remote));
+          }
+        });
+      }),
+  );
 }

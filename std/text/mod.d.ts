@@ -3,3 +3,5 @@ export declare function closestString(
   given: string,
   candidates: ReadonlyArray<string>,
 ): string;
+/** How many edits make one text of the other. */
+export declare function levenshteinDistance(a: string, b: string): number;

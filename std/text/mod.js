@@ -1,2 +1,3 @@
 // @ts-self-types="./mod.d.ts"
-export * from "deno-std/text/closest_string.js";
+export { closestString } from "deno-std/text/closest_string.js";
+export { levenshteinDistance } from "deno-std/text/levenshtein_distance.js";

@@ -36,14 +36,16 @@ export class RunningServer {
   readonly exited: Promise<{ code: number | null; signal: string | null }>;
   /** Of the first listener. */
   port = 0;
-  #child: ChildProcess;
+  #ended = false;
   #held = "";
 
   constructor(child: ChildProcess) {
-    this.#child = child;
     this.pid = child.pid!;
     this.exited = new Promise((resolve) =>
-      child.once("exit", (code, signal) => resolve({ code, signal }))
+      child.once("exit", (code, signal) => {
+        this.#ended = true;
+        resolve({ code, signal });
+      })
     );
     child.stderr!.on("data", (bytes) => this.#take(String(bytes)));
   }
@@ -75,13 +77,25 @@ export class RunningServer {
     ) as Promise<LogLine>;
   }
 
+  /** The addresses that it serves on, once it does. */
+  serving(): Promise<string> {
+    return until(`it serves; it said ${this.other.join("\n")}`, () => {
+      const line = this.log.find(({ message }) => message === "serving");
+      const asText = / serving .*addresses=("?)(.*)\1$/m;
+      return (line?.addresses as string | undefined) ??
+        asText.exec(this.other.join("\n"))?.[2];
+    }) as Promise<string>;
+  }
+
   /** The record of the first connection to that service. */
   record(service: string): Promise<LogLine> {
     return this.logged("connection", (line) => line.service === service);
   }
 
   signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+    // Not child.kill(): on Deno it kills but once.
+    if (this.#ended) return;
+    process.kill(this.pid, signal);
   }
 
   /** Stops it in good order; gives its exit code. */
@@ -105,6 +119,8 @@ export async function withServer(
     args?: string[];
     env?: Record<string, string>;
     program?: string[];
+    /** Of the log; text leaves it in `other`. */
+    format?: "json" | "text";
   } = {},
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "tcpmux-test-"));
@@ -116,7 +132,7 @@ export async function withServer(
     "--config",
     file,
     "--log-format",
-    "json",
+    options.format ?? "json",
     ...(options.args ?? ["--listen", "127.0.0.1:0"]),
   ];
   const child = spawn(program!, args, {
@@ -127,13 +143,14 @@ export async function withServer(
   const server = new RunningServer(child);
   try {
     const serving = await Promise.race([
-      server.logged("serving"),
+      server.serving(),
       server.exited.then(({ code }) => {
-        throw new Error(`the server exited ${code}: ${server.other.join("\n")}`);
+        throw new Error(
+          `the server exited ${code}: ${server.other.join("\n")}`,
+        );
       }),
     ]);
-    const first = String(serving.addresses).split(" ")[0]!;
-    server.port = Number(/:(\d+)$/.exec(first)?.[1] ?? 0);
+    server.port = Number(/:(\d+)( |$)/.exec(serving)?.[1] ?? 0);
     await use(server, folder);
   } finally {
     await server.stop();

@@ -9,7 +9,7 @@ export async function until<T>(
   what: string,
   probe: () => T | Promise<T>,
   timeout = 20_000,
-): Promise<T> {
+): Promise<NonNullable<T>> {
   const end = Date.now() + timeout;
   for (;;) {
     const value = await probe();

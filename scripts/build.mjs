@@ -1,0 +1,79 @@
+// Builds what can be dropped on a server: npm run build [bundle] [bun] [deno]
+//
+// bundle  dist/tcpmux.mjs    one file for Node from 20 on, Bun and Deno
+// bun     dist/tcpmux        a binary that needs nothing else
+// deno    dist/tcpmux-deno   the same, with Deno inside
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { bun, deno, install, ROOT, run } from "./runtimes.mjs";
+
+const BUNDLE = join(ROOT, "dist", "tcpmux.mjs");
+
+const BUILDS = {
+  bundle() {
+    must(bun, ["build", "--target=node", "mod.ts", "--outfile", BUNDLE]);
+    const code = readFileSync(BUNDLE, "utf8");
+    if (!code.startsWith("#!")) {
+      writeFileSync(BUNDLE, `#!/usr/bin/env node\n${code}`);
+    }
+    chmodSync(BUNDLE, 0o755);
+    report(BUNDLE);
+  },
+  bun() {
+    const binary = join(ROOT, "dist", "tcpmux");
+    must(bun, [
+      "build",
+      "--compile",
+      // A .env or bunfig.toml where it is started is none of its business.
+      "--no-compile-autoload-dotenv",
+      "--no-compile-autoload-bunfig",
+      "mod.ts",
+      "--outfile",
+      binary,
+    ]);
+    report(binary);
+  },
+  deno() {
+    this.bundle();
+    const binary = join(ROOT, "dist", "tcpmux-deno");
+    // The bundle and no configuration: only that one file is embedded.
+    must(deno, [
+      "compile",
+      "--allow-all",
+      "--no-config",
+      "--no-lock",
+      "--no-check",
+      "--output",
+      binary,
+      BUNDLE,
+    ]);
+    report(binary);
+  },
+};
+
+function must(command, args) {
+  if (run(command, args) !== 0) {
+    throw new Error(`failed: ${command} ${args.join(" ")}`);
+  }
+}
+
+function report(file) {
+  const size = (statSync(file).size / 1e6).toFixed(1);
+  console.log(`${file.slice(ROOT.length)}: ${size} MB`);
+}
+
+install();
+mkdirSync(join(ROOT, "dist"), { recursive: true });
+const wanted = process.argv.slice(2);
+for (const name of wanted.length > 0 ? wanted : ["bundle", "bun"]) {
+  if (!Object.hasOwn(BUILDS, name)) {
+    throw new Error(`there is no build ${name}: ${Object.keys(BUILDS)}`);
+  }
+  BUILDS[name]();
+}

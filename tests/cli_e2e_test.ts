@@ -1,0 +1,116 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, describe, test } from "node:test";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { tcpmux } from "./support/command.ts";
+import { ROOT } from "./support/server.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "tcpmux-cli-"));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+function file(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+describe("the command line", () => {
+  test("--version is that of package.json", async () => {
+    const { version } = JSON.parse(
+      readFileSync(join(ROOT, "package.json"), "utf8"),
+    );
+    const { code, out } = await tcpmux(["--version"]);
+    assertEquals([code, out], [0, `tcpmux ${version}\n`]);
+  });
+
+  test("--help goes to standard output, for each command", async () => {
+    for (const words of [["--help"], ["serve", "--help"], ["check", "-h"]]) {
+      const { code, out, err } = await tcpmux(words);
+      assertEquals([code, err], [0, ""]);
+      assertMatch(out, /Usage: tcpmux/);
+    }
+  });
+
+  for (
+    const [words, says] of [
+      [["--lisen", "x"], /no flag --lisen; the nearest is --listen/],
+      [["srve"], /no command srve; the nearest is serve/],
+      [["constructor"], /no command constructor/],
+      [["--listen"], /--listen needs a value/],
+      [["--listen", "nowhere"], /--listen: "nowhere" is not an address/],
+      [["--log-level", "loud"], /--log-level is "loud", but may be debug/],
+      [["serve", "extra"], /"extra" is one word too many/],
+    ] as [string[], RegExp][]
+  ) {
+    test(`tcpmux ${words.join(" ")} exits 64 and says why`, async () => {
+      const { code, out, err } = await tcpmux(words);
+      assertEquals([code, out], [64, ""]);
+      assertMatch(err, says);
+      assertMatch(err, /^tcpmux: [^\n]+\n$/);
+    });
+  }
+
+  test("a wrong table exits 78 with every error, and binds nothing", async () => {
+    const table = file(
+      "wrong.toml",
+      `[server]\nlisten = "127.0.0.1:1"\nfrob = 1\n[services.a]\nexec = "x"\n`,
+    );
+    const { code, err } = await tcpmux(["-c", table]);
+    assertEquals(code, 78);
+    assert(err.includes(`${table}:3: server.frob: `), err);
+    assert(err.includes(`${table}:5: services.a.exec: `), err);
+    assert(!err.includes("listening"), err);
+  });
+
+  test("a table that is not there exits 78", async () => {
+    const { code, err } = await tcpmux(["-c", join(folder, "none.toml")]);
+    assertEquals(code, 78);
+    assertMatch(err, /^tcpmux: .*none\.toml: cannot be read: no such file\n$/);
+  });
+
+  test("check finds nothing wrong with the embedded table", async () => {
+    const { code, out, err } = await tcpmux(["check"]);
+    assertEquals([code, err], [0, ""]);
+    assertEquals(out, "services.toml (embedded): 7 services, no errors\n");
+  });
+
+  test("check --json gives errors and warnings as data", async () => {
+    const good = file("warn.toml", `[services.a]\nexec = ["/no/such"]\n`);
+    const warned = await tcpmux(["check", "--json", good]);
+    assertEquals(warned.code, 0);
+    const { ok, warnings } = JSON.parse(warned.out);
+    assertEquals(ok, true);
+    assertEquals(warnings[0].key, "services.a.exec");
+    const bad = file("bad.toml", "\n[services.a]\n");
+    const found = await tcpmux(["check", "--json", bad]);
+    assertEquals(found.code, 78);
+    const { errors } = JSON.parse(found.out);
+    assertEquals([errors[0].line, errors[0].key], [2, "services.a"]);
+    const none = await tcpmux(["check", "--json", join(folder, "none")]);
+    assertEquals([none.code, JSON.parse(none.out).ok], [78, false]);
+  });
+
+  test("a taken port is one sentence with the cure, exit 74", async () => {
+    const server = createServer().listen(0, "127.0.0.1");
+    await new Promise((resolve) => server.once("listening", resolve));
+    const { port } = server.address() as { port: number };
+    try {
+      const { code, err } = await tcpmux(["-l", `127.0.0.1:${port}`]);
+      assertEquals(code, 74);
+      assertMatch(err, /^tcpmux: cannot listen on .*already in use.*ss -ltnp/);
+      assertEquals(err.trimEnd().split("\n").length, 1);
+    } finally {
+      server.close();
+    }
+  });
+
+  test("flags may stand in the environment", async () => {
+    const { code, err } = await tcpmux([], {
+      env: { TCPMUX_LOG_LEVEL: "loud" },
+    });
+    assertEquals(code, 64);
+    assertMatch(err, /--log-level is "loud"/);
+  });
+});
