@@ -1,4 +1,4 @@
-import { isDisconnect } from "./errors.ts";
+import { isDisconnect, TcpmuxError } from "./errors.ts";
 import type { Conn } from "./transport/transport.ts";
 
 /** How one direction of a relay ended. */
@@ -17,6 +17,7 @@ type Ending =
  * A reset of either side is passed on to the other. Neither is closed
  * otherwise: that is the caller's.
  *
+ * @param signal ends it at once: both sides are let go
  * @param peerGone resolves when the peer will take nothing more, so that
  * what the client still sends concerns nobody
  * @throws {TcpmuxError} when a side was reset, or the client is gone
@@ -24,19 +25,25 @@ type Ending =
 export async function relay(
   client: Conn,
   peer: Conn,
+  signal: AbortSignal,
   peerGone?: Promise<void>,
 ): Promise<void> {
   const up = pump(client, peer);
   const down = pump(peer, client);
   up.catch(() => {}); // awaited below, but perhaps not first
+  const ended = new Promise<never>((_, reject) => {
+    const end = () => reject(new TcpmuxError("closed", "ended by the server"));
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
   let clientGone: unknown;
   try {
-    const first = await Promise.race([down, failureOf(up)]);
+    const first = await Promise.race([down, failureOf(up), ended]);
     if (first.how === "sink broken") {
-      await up; // what the client sent before it went is still the peer's
+      await Promise.race([up, ended]); // what the client sent before it went is still the peer's
       clientGone = first.error;
     } else {
-      const last = await Promise.race([up, after(peerGone)]);
+      const last = await Promise.race([up, after(peerGone), ended]);
       if (last.how === "sink broken" && !isDisconnect(last.error)) {
         throw last.error;
       }

@@ -53,6 +53,22 @@ describe("starting, reloading and stopping", () => {
     });
   });
 
+  test("a session that is stuck on both sides is ended as well", () => {
+    const table = `[server]\ndrain_timeout = "100ms"\n` +
+      `[services.stuck]\nexec = ["sleep", "61"]\n`;
+    return withServer(table, async (server) => {
+      const { conn } = await ask(server.port, "stuck");
+      const writing = conn.write(new Uint8Array(32 * 1024 * 1024))
+        .catch(() => {});
+      await sleep(100); // neither side moves any more
+      server.signal("SIGTERM");
+      assertEquals((await server.exited).code, 0);
+      await writing;
+      conn.close();
+      assertEquals((await server.record("stuck")).outcome, "aborted");
+    });
+  });
+
   test("SIGHUP reads the table again; sessions keep what they have", () =>
     withServer(ECHO, async (server, folder) => {
       const { conn } = await ask(server.port, "echo");

@@ -16,7 +16,12 @@ import {
   writePattern,
 } from "./support/bytes.ts";
 import { blackhole } from "./support/blackhole.ts";
-import { descriptors, descriptorsBackTo, sleep, until } from "./support/wait.ts";
+import {
+  descriptors,
+  descriptorsBackTo,
+  sleep,
+  until,
+} from "./support/wait.ts";
 
 const V4: Endpoint = { transport: "tcp", host: "127.0.0.1", port: 0 };
 const V6: Endpoint = { transport: "tcp", host: "::1", port: 0 };
@@ -185,6 +190,22 @@ export function transportContract(transport: Transport): void {
           }));
       }
 
+      test("a write under way ends when either side aborts", async () => {
+        for (const side of ["own", "peer"] as const) {
+          await withPair(make(), async (client, server) => {
+            const writing = assertRejects(
+              () => client.write(new Uint8Array(32 * 1024 * 1024)),
+              TcpmuxError,
+            );
+            const ending = client.closeWrite().catch(() => {});
+            await sleep(50);
+            if (side === "own") client.abort();
+            else server.abort();
+            await Promise.all([writing, ending]);
+          });
+        }
+      });
+
       test("Web Streams carry the same bytes", () =>
         withPair(make(), async (client, server) => {
           const echo = server.readable.pipeTo(server.writable);
@@ -257,78 +278,92 @@ export function transportContract(transport: Transport): void {
     });
   }
 
-  if (system) describe(`${transport.name}, errors and limits`, () => {
-    test("abort resets the peer where the transport is able to", () =>
-      withPair(V4, async (client, server) => {
-        const reading = server.read();
-        await sleep(20);
-        client.abort();
-        if (transport.abilities.reset) {
-          await rejectsWith("connection_reset", () => reading);
-        } else assertEquals(await reading, null);
-      }));
+  if (system) {
+    describe(`${transport.name}, errors and limits`, () => {
+      test("abort resets the peer where the transport is able to", () =>
+        withPair(V4, async (client, server) => {
+          const reading = server.read();
+          await sleep(20);
+          client.abort();
+          if (transport.abilities.reset) {
+            await rejectsWith("connection_reset", () => reading);
+          } else assertEquals(await reading, null);
+        }));
 
-    test("a dual-stack listener takes IPv4 and shows it as IPv4", async () => {
-      const listener = await transport.listen({
-        transport: "tcp",
-        host: "::",
-        port: 0,
+      test("a dual-stack listener takes IPv4 and shows it as IPv4", async () => {
+        const listener = await transport.listen({
+          transport: "tcp",
+          host: "::",
+          port: 0,
+        });
+        assert(listener.endpoint.transport === "tcp");
+        const { port } = listener.endpoint;
+        const client = await transport.connect({ ...V4, port } as Endpoint);
+        const server = await listener.accept();
+        assertEquals(server?.remote, client.local);
+        assertEquals(server?.local, {
+          transport: "tcp",
+          host: "127.0.0.1",
+          port,
+        });
+        client.close();
+        server?.close();
+        listener.close();
       });
-      assert(listener.endpoint.transport === "tcp");
-      const { port } = listener.endpoint;
-      const client = await transport.connect({ ...V4, port } as Endpoint);
-      const server = await listener.accept();
-      assertEquals(server?.remote, client.local);
-      assertEquals(server?.local, { transport: "tcp", host: "127.0.0.1", port });
-      client.close();
-      server?.close();
-      listener.close();
-    });
 
-    test("a port nobody listens on refuses", async () => {
-      const listener = await transport.listen(V4);
-      listener.close();
-      await sleep(20);
-      await rejectsWith(
-        "connection_refused",
-        () => transport.connect(listener.endpoint),
-      );
-    });
-
-    test("a Unix path that is not there is not found", () =>
-      rejectsWith("not_found", () =>
-        transport.connect({ transport: "unix", path: unixPath() })));
-
-    test("an address of another machine cannot be listened on", () =>
-      rejectsWith("address_not_available", () =>
-        transport.listen({ transport: "tcp", host: "192.0.2.1", port: 0 })));
-
-    test("connecting times out and is cancelled, and holds nothing", async () => {
-      const hole = await blackhole();
-      try {
-        await descriptorsSettled();
-        const before = descriptors();
+      test("a port nobody listens on refuses", async () => {
+        const listener = await transport.listen(V4);
+        listener.close();
+        await sleep(20);
         await rejectsWith(
-          "timed_out",
-          () => transport.connect(hole.endpoint, { timeout: 80 }),
+          "connection_refused",
+          () => transport.connect(listener.endpoint),
         );
-        const controller = new AbortController();
-        const connecting = rejectsWith(
-          "cancelled",
+      });
+
+      test("a Unix path that is not there is not found", () =>
+        rejectsWith(
+          "not_found",
+          () => transport.connect({ transport: "unix", path: unixPath() }),
+        ));
+
+      test("an address of another machine cannot be listened on", () =>
+        rejectsWith(
+          "address_not_available",
           () =>
-            transport.connect(hole.endpoint, { signal: controller.signal }),
-        );
-        await sleep(50);
-        controller.abort();
-        await connecting;
-        await rejectsWith("cancelled", () =>
-          transport.connect(hole.endpoint, { signal: AbortSignal.abort() }));
-        await descriptorsBackTo(before);
-      } finally {
-        hole.close();
-      }
+            transport.listen({ transport: "tcp", host: "192.0.2.1", port: 0 }),
+        ));
+
+      test("connecting times out and is cancelled, and holds nothing", async () => {
+        const hole = await blackhole();
+        try {
+          await descriptorsSettled();
+          const before = descriptors();
+          await rejectsWith(
+            "timed_out",
+            () => transport.connect(hole.endpoint, { timeout: 80 }),
+          );
+          const controller = new AbortController();
+          const connecting = rejectsWith(
+            "cancelled",
+            () =>
+              transport.connect(hole.endpoint, { signal: controller.signal }),
+          );
+          await sleep(50);
+          controller.abort();
+          await connecting;
+          await rejectsWith(
+            "cancelled",
+            () =>
+              transport.connect(hole.endpoint, { signal: AbortSignal.abort() }),
+          );
+          await descriptorsBackTo(before);
+        } finally {
+          hole.close();
+        }
+      });
     });
-  });
+  }
 }
 
 export async function rejectsWith(
@@ -360,4 +395,3 @@ async function descriptorsSettled(): Promise<void> {
     return still;
   });
 }
-

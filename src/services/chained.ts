@@ -27,7 +27,7 @@ export async function openChained(
     // The server behind speaks first: its bytes may have come with its reply.
     const upstream = new ClientConn(conn);
     upstream.unread(reply.rest);
-    return relayed(reply.message, upstream);
+    return relayed(reply.message, upstream, context.signal);
   } catch (error) {
     conn?.abort();
     return unavailable(messageOf(error));

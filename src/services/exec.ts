@@ -69,7 +69,8 @@ class Running implements Opened {
     );
     const stopWatch = this.#endOutputAfterExit(stdio);
     try {
-      await relay(client, stdio, program.exited.then(() => {}));
+      const exited = program.exited.then(() => {});
+      await relay(client, stdio, this.#context.signal, exited);
       return noteOf(await this.#exit());
     } finally {
       stopWatch();

@@ -20,7 +20,7 @@ export async function openUpstream(
         service.connectTimeout,
         context,
       );
-      return relayed(service.message, upstream);
+      return relayed(service.message, upstream, context.signal);
     } catch (error) {
       failures.push(messageOf(error));
       if (context.signal.aborted) break;
@@ -38,12 +38,16 @@ export function dialUpstream(
 }
 
 /** An upstream that has answered, as an opened service. */
-export function relayed(message: string, upstream: Conn): Opened {
+export function relayed(
+  message: string,
+  upstream: Conn,
+  signal: AbortSignal,
+): Opened {
   return {
     kind: "opened",
     message,
     serve: async (client) => {
-      await relay(client, upstream);
+      await relay(client, upstream, signal);
       upstream.close();
       return "";
     },

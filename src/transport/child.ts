@@ -98,6 +98,7 @@ class PipeConn extends StreamConn {
   #output: Readable;
   #input: Writable;
   #inbox: Inbox;
+  #writing = new Set<(error: Error) => void>();
 
   constructor(output: Readable, input: Writable) {
     super();
@@ -113,7 +114,9 @@ class PipeConn extends StreamConn {
 
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
+      this.#writing.add(reject);
       this.#input.write(bytes, (error) => {
+        this.#writing.delete(reject);
         if (error) reject(fromSystem(error, "cannot write to the program"));
         else resolve();
       });
@@ -136,6 +139,9 @@ class PipeConn extends StreamConn {
 
   abort(): void {
     this.#inbox.fail(closedHere(), true);
+    // Bun does not tell the writes under way that the stream is destroyed.
+    for (const reject of this.#writing) reject(closedHere());
+    this.#writing.clear();
     this.#input.destroy();
     this.#output.destroy();
   }

@@ -90,6 +90,7 @@ class PipeConn extends StreamConn {
   readonly remote: Endpoint = UNNAMED;
   #output: ReadableStreamDefaultReader<Uint8Array>;
   #input: WritableStreamDefaultWriter<Uint8Array>;
+  #writing = new Set<(error: Error) => void>();
   #closed = false;
 
   constructor(
@@ -114,14 +115,23 @@ class PipeConn extends StreamConn {
 
   async write(bytes: Uint8Array): Promise<void> {
     try {
-      await this.#input.write(bytes);
+      await this.#unlessAborted(this.#input.write(bytes));
     } catch (error) {
       throw fromSystem(error, "cannot write to the program");
     }
   }
 
   async closeWrite(): Promise<void> {
-    await this.#input.close().catch(() => {}); // gone already: the same end
+    // Where it is gone already, that is the same end.
+    await this.#unlessAborted(this.#input.close()).catch(() => {});
+  }
+
+  /** Aborting a writer waits for the write under way; ours does not. */
+  #unlessAborted(writing: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#writing.add(reject);
+      writing.then(resolve, reject).finally(() => this.#writing.delete(reject));
+    });
   }
 
   close(): void {
@@ -134,6 +144,7 @@ class PipeConn extends StreamConn {
   abort(): void {
     if (this.#closed) return;
     this.#closed = true;
+    for (const reject of this.#writing) reject(closedHere());
     this.#input.abort().catch(() => {});
     this.#output.cancel().catch(() => {});
   }

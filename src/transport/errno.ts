@@ -27,6 +27,7 @@ const CODES: Record<string, ErrorCode> = {
   EAGAIN: "too_many_files",
   ENOTCONN: "connection_reset",
   ABORT_ERR: "cancelled",
+  ECANCELED: "closed", // a write whose stream was destroyed meanwhile
 };
 
 const WORDS: Partial<Record<ErrorCode, string>> = {
@@ -42,6 +43,7 @@ const WORDS: Partial<Record<ErrorCode, string>> = {
   host_not_found: "the host name is not known",
   too_many_files: "out of file descriptors or processes",
   cancelled: "cancelled",
+  closed: "the connection is closed",
 };
 
 /** Deno's classes for which it sets no errno. */
