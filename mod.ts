@@ -4,6 +4,13 @@
  *
  * @module
  */
+export {
+  connect,
+  type ConnectOptions,
+  RefusedError,
+  type ServiceConn,
+} from "./src/connect.ts";
+export { list } from "./src/list.ts";
 export { serve, type ServeOptions, type Server } from "./src/serve.ts";
 export type { TableInput } from "./src/table/parse.ts";
 export type {

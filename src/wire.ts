@@ -103,24 +103,30 @@ export function helpText(names: readonly string[]): Uint8Array {
   return encoder.encode(names.map((name) => `${name}\r\n`).join(""));
 }
 
-/** The request that a client sends. */
-export function requestLine(name: string): Uint8Array {
-  return encoder.encode(`${name}\r\n`);
+/** The request that a client sends, and what it sends along at once. */
+export function requestLine(
+  name: string,
+  early: Uint8Array = new Uint8Array(0),
+): Uint8Array {
+  return joined(encoder.encode(`${name}\r\n`), early);
 }
 
 /** Bytes that a server's reply line may have at the most. */
 const MAX_REPLY = 1024;
 
+/** A server's reply line. */
+export interface Reply {
+  readonly state: "reply";
+  readonly positive: boolean;
+  /** The text behind the sign, with nothing that is not printable ASCII. */
+  readonly message: string;
+  readonly rest: Uint8Array;
+}
+
 /** Where reading a reply line stands. */
 export type ReplyState =
   | { readonly state: "more" }
-  | {
-    readonly state: "reply";
-    readonly positive: boolean;
-    /** The text behind the sign, with nothing that is not printable ASCII. */
-    readonly message: string;
-    readonly rest: Uint8Array;
-  }
+  | Reply
   | { readonly state: "malformed"; readonly why: string };
 
 /** Reads a server's reply line, in any segmentation, from any server. */

@@ -16,6 +16,8 @@ export const EXIT = {
 
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   usage: EXIT.usage,
+  refused: EXIT.refused,
+  busy: EXIT.busy,
   host_not_found: EXIT.noHost,
   protocol: EXIT.protocol,
   permission_denied: EXIT.permission,

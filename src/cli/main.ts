@@ -3,9 +3,11 @@ import { messageOf } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { TableError } from "../table/problem.ts";
 import { checkCommand } from "./check.ts";
+import { connectCommand } from "./connect.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { usage } from "./flags.ts";
 import { HELP_TEXT } from "./help.ts";
+import { listCommand } from "./list.ts";
 import { serveCommand } from "./serve.ts";
 import {
   argv,
@@ -15,7 +17,12 @@ import {
   surviveClosedOutput,
 } from "./system.ts";
 
-const COMMANDS = { serve: serveCommand, check: checkCommand };
+const COMMANDS = {
+  serve: serveCommand,
+  check: checkCommand,
+  connect: connectCommand,
+  list: listCommand,
+};
 type Command = keyof typeof COMMANDS;
 
 /** The whole command line: runs it and exits. */

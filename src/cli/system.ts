@@ -24,6 +24,14 @@ export function printError(text: string): void {
   }
 }
 
+export function stderrIsTerminal(): boolean {
+  return process.stderr.isTTY === true;
+}
+
+export function stdinIsTerminal(): boolean {
+  return process.stdin.isTTY === true;
+}
+
 /** Losing who reads our output must not end the program. */
 export function surviveClosedOutput(): void {
   process.stderr.on("error", () => {});

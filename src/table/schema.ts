@@ -4,24 +4,17 @@
  * of each value says what is allowed.
  */
 import * as z from "zod";
+import { DURATION, DURATION_FORM, readDuration } from "../duration.ts";
 import { type Endpoint, ENDPOINT_FORMS, readEndpoint } from "../endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
 import { BUILTINS, type Handler } from "./service.ts";
 import { LOG_LEVELS } from "./table.ts";
 
-const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
-const DURATION = /^(\d{1,9})(ms|s|m|h)$/;
-
 function duration(purpose: string) {
-  const error =
-    'a duration such as "500ms", "10s", "5m" or "1h", or 0 for none';
+  const error = DURATION_FORM;
   return z.union([z.literal(0), z.string().regex(DURATION, { error })], {
     error,
-  }).transform((value) => {
-    if (value === 0) return 0;
-    const [, count, unit] = DURATION.exec(value)!;
-    return Number(count) * UNITS[unit as keyof typeof UNITS];
-  }).describe(purpose);
+  }).transform((value) => readDuration(String(value))!).describe(purpose);
 }
 
 function text(purpose: string) {

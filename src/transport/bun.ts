@@ -12,6 +12,7 @@ import {
   tcpEnd,
   UNNAMED,
 } from "./net_conn.ts";
+import { ownStdio } from "./own_stdio.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -66,6 +67,7 @@ export const transport: Transport = {
   listen,
   connect: netConnect,
   spawn: childSpawn,
+  stdio: ownStdio,
 };
 
 // deno-lint-ignore require-await -- Bun listens at once; failing must reject

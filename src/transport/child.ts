@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import type { Readable, Writable } from "node:stream";
-import type { Endpoint } from "../endpoint.ts";
+import type { Readable } from "node:stream";
 import { fromSystem } from "./errno.ts";
-import { Inbox } from "./inbox.ts";
-import { closedHere, UNNAMED } from "./net_conn.ts";
-import { StreamConn } from "./stream_conn.ts";
+import type { Inbox } from "./inbox.ts";
+import { inboxOf, PipeConn } from "./pipe_conn.ts";
+import type { StreamConn } from "./stream_conn.ts";
 import type { Command, Exit, Process } from "./transport.ts";
 
 /** `Transport.spawn` by `node:child_process`, for Node and Bun. */
@@ -71,78 +70,5 @@ function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL" | 0): boolean {
   } catch (error) {
     if ((error as { code?: string }).code === "ESRCH") return false;
     throw fromSystem(error, `cannot signal process group ${pid}`);
-  }
-}
-
-function inboxOf(stream: Readable): Inbox {
-  const inbox = new Inbox(
-    {
-      pause: () => stream.pause(),
-      resume: () => stream.resume(),
-    },
-    64 * 1024,
-    true,
-  );
-  stream.pause();
-  stream.on("data", (bytes: Uint8Array) => inbox.push(bytes));
-  stream.on("end", () => inbox.end());
-  stream.on("error", (error) => inbox.fail(fromSystem(error, "cannot read")));
-  stream.on("close", () => inbox.fail(closedHere()));
-  return inbox;
-}
-
-/** The standard input and output of a program as one connection. */
-class PipeConn extends StreamConn {
-  readonly local: Endpoint = UNNAMED;
-  readonly remote: Endpoint = UNNAMED;
-  #output: Readable;
-  #input: Writable;
-  #inbox: Inbox;
-  #writing = new Set<(error: Error) => void>();
-
-  constructor(output: Readable, input: Writable) {
-    super();
-    this.#output = output;
-    this.#input = input;
-    this.#inbox = inboxOf(output);
-    input.on("error", () => {}); // each write reports its own failure
-  }
-
-  read(): Promise<Uint8Array | null> {
-    return this.#inbox.read();
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#writing.add(reject);
-      this.#input.write(bytes, (error) => {
-        this.#writing.delete(reject);
-        if (error) reject(fromSystem(error, "cannot write to the program"));
-        else resolve();
-      });
-    });
-  }
-
-  closeWrite(): Promise<void> {
-    if (this.#input.destroyed) return Promise.resolve();
-    return new Promise((resolve) => {
-      this.#input.end(() => resolve());
-      this.#input.once("close", () => resolve());
-    });
-  }
-
-  close(): void {
-    this.#inbox.fail(closedHere(), true);
-    this.#input.end();
-    this.#output.destroy();
-  }
-
-  abort(): void {
-    this.#inbox.fail(closedHere(), true);
-    // Bun does not tell the writes under way that the stream is destroyed.
-    for (const reject of this.#writing) reject(closedHere());
-    this.#writing.clear();
-    this.#input.destroy();
-    this.#output.destroy();
   }
 }

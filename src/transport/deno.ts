@@ -3,6 +3,7 @@ import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { withDeadline } from "./deadline.ts";
 import { denoSpawn } from "./deno_process.ts";
+import { denoStdio } from "./deno_stdio.ts";
 import { fromSystem } from "./errno.ts";
 import { closedHere, tcpEnd, UNNAMED } from "./net_conn.ts";
 import { permitted } from "./permission.ts";
@@ -55,6 +56,7 @@ export const transport: Transport = {
   listen,
   connect,
   spawn: denoSpawn,
+  stdio: denoStdio,
 };
 
 // deno-lint-ignore require-await -- Deno listens at once; failing must reject

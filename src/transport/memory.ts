@@ -59,6 +59,9 @@ export function memoryTransport(): Transport {
         ),
       );
     },
+    stdio() {
+      throw new TcpmuxError("unsupported", "there is no terminal in memory");
+    },
   };
 }
 
@@ -157,11 +160,11 @@ class MemoryConn extends StreamConn {
   abort(): void {
     this.#inbox.fail(closedHere(), true);
     this.#break(closedHere());
+    const reset = new TcpmuxError("connection_reset", "reset by the peer");
+    this.peer.#break(reset);
     if (this.#ended) return;
     this.#ended = true;
-    const reset = new TcpmuxError("connection_reset", "reset by the peer");
     this.peer.#inbox.fail(reset);
-    this.peer.#break(reset);
   }
 
   #end(): void {

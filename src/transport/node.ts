@@ -11,6 +11,7 @@ import {
   netConnect,
   UNNAMED,
 } from "./net_conn.ts";
+import { ownStdio } from "./own_stdio.ts";
 import type { Conn, Listener, ListenOptions, Transport } from "./transport.ts";
 
 export const transport: Transport = {
@@ -19,6 +20,7 @@ export const transport: Transport = {
   listen,
   connect: netConnect,
   spawn: childSpawn,
+  stdio: ownStdio,
 };
 
 function listen(

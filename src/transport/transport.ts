@@ -48,6 +48,8 @@ export interface Transport {
   connect(endpoint: Endpoint, options?: ConnectOptions): Promise<Conn>;
   /** Starts a program at the head of a process group of its own. */
   spawn(command: Command): Promise<Process>;
+  /** The standard input and output of this program itself. */
+  stdio(): Conn;
 }
 
 export interface Abilities {

@@ -1,0 +1,65 @@
+import type { Endpoint } from "./endpoint.ts";
+import { StreamConn } from "./transport/stream_conn.ts";
+import type { Conn } from "./transport/transport.ts";
+
+/** A connection that takes back what was read too much of it. */
+export class PushbackConn extends StreamConn {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  #conn: Conn;
+  #leftover: Uint8Array | undefined;
+  #unwanted: number | undefined;
+
+  constructor(conn: Conn) {
+    super();
+    this.#conn = conn;
+    this.local = conn.local;
+    this.remote = conn.remote;
+  }
+
+  /** The next read returns these. */
+  unread(bytes: Uint8Array): void {
+    if (bytes.length > 0) this.#leftover = bytes;
+  }
+
+  /** Drops the next byte if it is this one, whenever it comes. */
+  dropNext(byte: number): void {
+    this.#unwanted = byte;
+  }
+
+  read(): Promise<Uint8Array | null> {
+    const unwanted = this.#unwanted;
+    if (unwanted === undefined) return this.#readNext();
+    this.#unwanted = undefined;
+    return this.#readWithout(unwanted);
+  }
+
+  async #readWithout(unwanted: number): Promise<Uint8Array | null> {
+    const bytes = await this.#readNext();
+    if (bytes?.[0] !== unwanted) return bytes;
+    return bytes.length > 1 ? bytes.subarray(1) : await this.#readNext();
+  }
+
+  #readNext(): Promise<Uint8Array | null> {
+    const leftover = this.#leftover;
+    if (leftover === undefined) return this.#conn.read();
+    this.#leftover = undefined;
+    return Promise.resolve(leftover);
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#conn.write(bytes);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  close(): void {
+    this.#conn.close();
+  }
+
+  abort(): void {
+    this.#conn.abort();
+  }
+}

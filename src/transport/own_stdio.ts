@@ -1,0 +1,31 @@
+import { closeSync } from "node:fs";
+import process from "node:process";
+import { PipeConn } from "./pipe_conn.ts";
+import type { Conn } from "./transport.ts";
+
+const STDOUT = 1;
+
+/** This program's standard input and output, for Node and Bun. */
+export function ownStdio(): Conn {
+  return new OwnStdio(process.stdin, process.stdout);
+}
+
+class OwnStdio extends PipeConn {
+  #ended = false;
+
+  /** Really closes it, so that whoever reads it sees the end. */
+  override closeWrite(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    this.#ended = true;
+    return new Promise((resolve) => {
+      process.stdout.write("", () => {
+        try {
+          closeSync(STDOUT);
+        } catch {
+          // It was closed when the program began, or by its reader's death.
+        }
+        resolve();
+      });
+    });
+  }
+}
