@@ -14,6 +14,7 @@ const ACCEPT_PAUSE = 50;
 export class Doors {
   /** By the address that the table gave. */
   #open = new Map<string, Listener>();
+  #closed = false;
   #transport: Transport;
   #log: Log;
   #accepted: (conn: Conn, listener: string) => void;
@@ -38,7 +39,8 @@ export class Doors {
    * worked, closes what is no longer asked for. What stays is not touched.
    *
    * @param wanted undefined for the default: port 1, or 1078 without rights
-   * @throws {TcpmuxError} and then nothing has changed
+   * @throws {TcpmuxError} and then nothing has changed; code `closed` when
+   * `close` was called, perhaps meanwhile
    */
   async set(wanted: readonly Endpoint[] | undefined): Promise<void> {
     const next = new Map<string, Listener>();
@@ -57,6 +59,7 @@ export class Doors {
       for (const endpoint of wanted ?? []) {
         await open(formatEndpoint(endpoint), () => this.#listen(endpoint));
       }
+      if (this.#closed) throw new TcpmuxError("closed", "the server is closed");
     } catch (error) {
       for (const listener of fresh) listener.close();
       throw error;
@@ -78,6 +81,7 @@ export class Doors {
   }
 
   close(): void {
+    this.#closed = true;
     for (const listener of this.#open.values()) listener.close();
     this.#open.clear();
   }

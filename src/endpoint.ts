@@ -46,7 +46,7 @@ export function readEndpoint(
   defaultPort?: number,
 ): Endpoint | string {
   if (text.startsWith("unix:")) return unixEndpoint(text);
-  const match = /^(?:\[([^\]]*)\]|([^:]*))(?::(.*))?$/.exec(text);
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(text);
   if (match === null) {
     return "an IPv6 address stands in brackets, as [::1]:1";
   }

@@ -34,8 +34,11 @@ function textValue(value: string | number | boolean): string {
 /** What a terminal might obey or reorder, as the escapes that JSON has. */
 function escaped(json: string): string {
   return json.replace(
-    // deno-lint-ignore no-control-regex
-    /[\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (char) => char.split("").map(escape).join(""),
   );
+}
+
+function escape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

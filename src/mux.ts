@@ -48,6 +48,7 @@ export class Mux {
   #draining = new AbortController();
   #current!: Prepared;
   #resolveClosed!: () => void;
+  #reloading: Promise<void> = Promise.resolve();
 
   private constructor(options: MuxOptions) {
     this.#options = options;
@@ -85,13 +86,19 @@ export class Mux {
   /**
    * Puts another table in force, all of it or none. Sessions that are under
    * way keep the service that they have; listeners that stay are not touched.
+   * One that comes during another waits for it.
    *
-   * @throws as {@linkcode Mux.start} does, and then nothing has changed
+   * @throws as {@linkcode Mux.start} does, or with code `closed` when the
+   * server has stopped; and then nothing has changed
    */
-  async reload(table: Table, file?: string): Promise<void> {
-    const prepared = await this.#prepare(table, file);
-    await this.#doors.set(table.server.listen);
-    this.#current = prepared;
+  reload(table: Table, file?: string): Promise<void> {
+    const turn = this.#reloading.then(async () => {
+      const prepared = await this.#prepare(table, file);
+      await this.#doors.set(table.server.listen);
+      this.#current = prepared;
+    });
+    this.#reloading = turn.catch(() => {});
+    return turn;
   }
 
   /**

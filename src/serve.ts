@@ -91,7 +91,7 @@ export async function serve(
       return mux.addresses;
     },
     closed: mux.closed,
-    reload: (next) => mux.reload(toTable(next)),
+    reload: async (next) => await mux.reload(toTable(next)),
     close: (drainTimeout) => mux.close(drainTimeout),
     [Symbol.asyncDispose]: () => mux.close(),
   };

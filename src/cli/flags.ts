@@ -55,7 +55,7 @@ export function readFlags(
     }
   }
   const fromEnv = (name: string) =>
-    getEnv(`TCPMUX_${name.toUpperCase().replaceAll("-", "_")}`);
+    getEnv(`TCPMUX_${name.toUpperCase().replaceAll("-", "_")}`) || undefined;
   return {
     words: rest,
     value: (name) => (parsed[name] as string | undefined) ?? fromEnv(name),

@@ -59,9 +59,7 @@ async function identityOf(
   const isOwn =
     (passwd === undefined || passwd[2] === String(process.getuid?.())) &&
     gid === String(process.getgid?.());
-  const identity = passwd === undefined
-    ? await own(transport)
-    : userOf(passwd);
+  const identity = passwd === undefined ? await own(transport) : userOf(passwd);
   if (isOwn) return { ...identity, prefix: [] };
   if (process.getuid?.() !== 0) {
     throw new TcpmuxError(

@@ -110,7 +110,7 @@ class Scanner implements Located {
         const text = this.#text.slice(from, this.#at);
         const read = unquoted(text);
         if (read === undefined) {
-          this.#refuse(path, `has a key that cannot be read: ${text}`);
+          this.#refuse([...path], `has a key that cannot be read: ${text}`);
         }
         [key, quoted] = [read ?? text, true];
       } else if (char === ".") {

@@ -152,7 +152,7 @@ function validated<T extends z.ZodType>(
 ): z.output<T> | undefined {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  for (const issue of result.error.issues) {
+  for (const issue of result.error.issues.flatMap(ofItems)) {
     const at = [...path, ...issue.path] as KeyPath;
     if (issue.code === "unrecognized_keys") {
       const known = keysAt(schema, issue.path);
@@ -164,6 +164,17 @@ function validated<T extends z.ZodType>(
       problems.add(at, `is ${found}; allowed: ${allowed(issue)}`);
     }
   }
+}
+
+/** Of one address or a list of them: what is wrong with items of the list. */
+function ofItems(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const items = issue.errors.flat().filter(({ path }) => path.length > 0);
+  if (items.length === 0) return [issue];
+  return items.map((item) => ({
+    ...item,
+    path: [...issue.path, ...item.path],
+  }));
 }
 
 /** A union or a key says what is allowed only in the issues within. */

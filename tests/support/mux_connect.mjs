@@ -3,7 +3,11 @@
 import { connect } from "node:net";
 
 const [port, service] = process.argv.slice(2);
-const socket = connect({ host: "127.0.0.1", port: Number(port), allowHalfOpen: true });
+const socket = connect({
+  host: "127.0.0.1",
+  port: Number(port),
+  allowHalfOpen: true,
+});
 let held = Buffer.alloc(0);
 socket.write(`${service}\r\n`);
 socket.on("data", function reply(bytes) {

@@ -1,0 +1,41 @@
+import { accessSync, constants } from "node:fs";
+import process from "node:process";
+
+/** Debian keeps daemons where a user's own PATH does not look. */
+const PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`;
+
+/** The file of a program of this machine, if it is installed. */
+export function findProgram(name: string): string | undefined {
+  for (const folder of PATH.split(":")) {
+    const file = `${folder}/${name}`;
+    try {
+      accessSync(file, constants.X_OK);
+      return file;
+    } catch {
+      // Not here; the next folder may have it.
+    }
+  }
+}
+
+/**
+ * The options of a test that takes programs of this machine: it is skipped
+ * where one is missing, and where TCPMUX_TEST_REQUIRE is 1 that is an error.
+ */
+export function needs(...programs: string[]): { skip?: string } {
+  const missing = programs.filter((name) => findProgram(name) === undefined);
+  return missing.length === 0
+    ? {}
+    : skip(`not installed: ${missing.join(", ")}`);
+}
+
+/** The options of a test that only root can run. */
+export function needsRoot(): { skip?: string } {
+  return process.getuid?.() === 0 ? {} : skip("only root can do this");
+}
+
+/** The options of a test that cannot run here. */
+export function skip(reason: string): { skip: string } {
+  if (process.env.TCPMUX_TEST_REQUIRE === "1") throw new Error(reason);
+  console.error(`skipped: ${reason}`); // not every runner prints the reason
+  return { skip: reason };
+}

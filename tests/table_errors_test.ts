@@ -1,0 +1,95 @@
+/** Every tests/tables/*.toml is wrong in the ways that *.expected lists. */
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { formatProblem, TableError } from "../src/table/problem.ts";
+import { buildTable, parseTable, type TableInput } from "../src/table/parse.ts";
+
+const FOLDER = new URL("./tables/", import.meta.url);
+
+function read(name: string): string {
+  return readFileSync(new URL(name, FOLDER), "utf8");
+}
+
+/** The problems of a table, one a line, without the file's name. */
+function problemsOf(text: string): string {
+  const error = assertThrows(() => parseTable(text, "table"), TableError);
+  for (const { file, line, message } of error.problems) {
+    assertEquals(file, "table");
+    assert(line! >= 1 && line! <= text.split("\n").length, `line ${line}`);
+    assert(message !== "");
+  }
+  return error.problems.map(({ file: _, line, ...problem }) =>
+    `${line}: ${formatProblem(problem)}\n`
+  ).join("");
+}
+
+describe("a table that is wrong", () => {
+  const files = readdirSync(FOLDER).filter((name) => name.endsWith(".toml"));
+  for (const file of files.toSorted()) {
+    test(file, () => {
+      assertEquals(
+        problemsOf(read(file)),
+        read(file.replace(".toml", ".expected")),
+      );
+    });
+  }
+});
+
+describe("a table of objects that is wrong", () => {
+  const rows: [string, unknown, string][] = [
+    ["not an object", 1, "is 1; allowed: a table"],
+    ["null", null, "is null; allowed: a table"],
+    ["an unknown key", { sevices: {} }, "sevices: is no known key"],
+    ["a service that is a number", { services: { a: 1 } }, "services.a: is 1"],
+    ["an unknown key of a handler", {
+      services: { a: { handler() {}, exec: [] } },
+    }, "services.a.exec: "],
+    ["a handler that is none", {
+      services: { a: { handler: 1 } },
+    }, "services.a: needs exactly one of"],
+    ["a function for a value", {
+      services: { a: { text: () => "" } },
+    }, "services.a.text: is a function; allowed: text in quotes"],
+    ["a name", { services: { "a b": () => {} } }, 'services."a b": is no name'],
+    ["names that differ in case", {
+      services: { a: () => {}, A: () => {} },
+    }, "taken already by the service a"],
+    ["undefined for a value", {
+      services: { a: { connect: undefined } },
+    }, "services.a.connect: is missing"],
+    ["a time below 0", { server: { idle_timeout: -1 } }, "server.idle_timeout"],
+  ];
+  for (const [what, input, message] of rows) {
+    test(what, () => {
+      const error = assertThrows(
+        () => buildTable(input as TableInput),
+        TableError,
+        message,
+      );
+      assertEquals(error.code, "invalid_table");
+      assertEquals(error.problems.length, 1, error.message);
+      assertEquals(error.problems[0]!.line, undefined);
+    });
+  }
+
+  test("all problems come at once", () => {
+    const error = assertThrows(
+      () =>
+        buildTable(
+          {
+            server: { listen: "x", help: 1 },
+            services: { a: { builtin: "x", foo: 1 }, b: {} },
+          } as unknown as TableInput,
+        ),
+      TableError,
+    );
+    assertEquals(error.problems.map(({ key }) => key).toSorted(), [
+      "server.help",
+      "server.listen",
+      "services.a.builtin",
+      "services.a.foo",
+      "services.b",
+    ]);
+  });
+});

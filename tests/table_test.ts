@@ -1,0 +1,219 @@
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { assert, assertEquals } from "@std/assert";
+import { buildTable, parseTable, type TableInput } from "../src/table/parse.ts";
+import type { Service } from "../src/table/service.ts";
+
+const EXAMPLE = readFileSync(new URL("../services.toml", import.meta.url), {
+  encoding: "utf8",
+});
+const V4 = { transport: "tcp", host: "127.0.0.1" } as const;
+const COMMON = {
+  aliases: [],
+  description: "",
+  listed: true,
+  enabled: true,
+  message: "Go",
+  idleTimeout: 0,
+};
+
+/** The one service of a table with `[services.a]`. */
+function service(toml: string, before = ""): Service {
+  return parseTable(`${before}\n[services.a]\n${toml}`, "f").services[0]!;
+}
+
+describe("a table", () => {
+  test("that is empty has the defaults", () => {
+    for (const table of [parseTable("", "f"), buildTable({})]) {
+      assertEquals(table.services, []);
+      assertEquals({ ...table.server }, {
+        listen: undefined,
+        help: true,
+        handshakeTimeout: 10_000,
+        connectTimeout: 5_000,
+        idleTimeout: 0,
+        drainTimeout: 30_000,
+        maxConnections: 4096,
+        log: { level: "info", format: "text" },
+      });
+    }
+  });
+
+  test("says all of the server", () => {
+    const { server } = parseTable(
+      `[server]
+      listen = ["[::1]:1", "unix:/run/x", "unix:@y"]
+      help = false
+      handshake_timeout = "500ms"
+      connect_timeout = "2s"
+      idle_timeout = "5m"
+      drain_timeout = "1h"
+      max_connections = 7
+      log = { level = "warn", format = "json" }`,
+      "f",
+    );
+    assertEquals({ ...server }, {
+      listen: [
+        { transport: "tcp", host: "::1", port: 1 },
+        { transport: "unix", path: "/run/x" },
+        { transport: "unix", path: "\0y" },
+      ],
+      help: false,
+      handshakeTimeout: 500,
+      connectTimeout: 2_000,
+      idleTimeout: 300_000,
+      drainTimeout: 3_600_000,
+      maxConnections: 7,
+      log: { level: "warn", format: "json" },
+    });
+  });
+
+  test("has builtin services", () => {
+    assertEquals<unknown>(service(`builtin = "qotd"`), {
+      ...COMMON,
+      name: "a",
+      kind: "builtin",
+      builtin: "qotd",
+      quotes: [],
+    });
+  });
+
+  test("has programs", () => {
+    const defaults = {
+      ...COMMON,
+      name: "a",
+      kind: "exec",
+      reply: "server",
+      user: "",
+      group: "",
+      cwd: "",
+      env: {},
+      passenv: [],
+      stderr: "log",
+      killGrace: 5_000,
+    };
+    assertEquals<unknown>(service(`exec = ["/bin/date", "-u"]`), {
+      ...defaults,
+      exec: ["/bin/date", "-u"],
+    });
+    const set = `user = "u"\ngroup = "g"\ncwd = "/"\npassenv = ["X"]
+      env = { A_1 = "=" }\nstderr = "client"\nreply = "service"
+      kill_grace = 0`;
+    assertEquals<unknown>(service(`exec = ["cat"]\n${set}`), {
+      ...defaults,
+      exec: ["cat"],
+      reply: "service",
+      user: "u",
+      group: "g",
+      cwd: "/",
+      env: { A_1: "=" },
+      passenv: ["X"],
+      stderr: "client",
+      killGrace: 0,
+    });
+  });
+
+  test("has upstreams, one or several, with the server's time-out", () => {
+    const server = `[server]\nconnect_timeout = "7s"`;
+    const common = { ...COMMON, name: "a", kind: "connect" };
+    assertEquals<unknown>(service(`connect = "127.0.0.1:22"`, server), {
+      ...common,
+      upstreams: [{ ...V4, port: 22 }],
+      connectTimeout: 7_000,
+    });
+    const two = `connect = ["127.0.0.1:22", "unix:/x"]\nconnect_timeout = "1s"`;
+    assertEquals<unknown>(service(two, server), {
+      ...common,
+      upstreams: [{ ...V4, port: 22 }, { transport: "unix", path: "/x" }],
+      connectTimeout: 1_000,
+    });
+  });
+
+  test("has services of other TCPMUX servers", () => {
+    const rows: [string, unknown, string][] = [
+      ["127.0.0.1:1/b", { ...V4, port: 1 }, "b"],
+      ["127.0.0.1:1/b/c", { ...V4, port: 1 }, "b/c"],
+      ["[::1]:1/b", { transport: "tcp", host: "::1", port: 1 }, "b"],
+      ["unix:/run/x/b", { transport: "unix", path: "/run/x" }, "b"],
+    ];
+    for (const [tcpmux, upstream, remoteName] of rows) {
+      assertEquals<unknown>(service(`tcpmux = "${tcpmux}"`), {
+        ...COMMON,
+        name: "a",
+        kind: "tcpmux",
+        upstream,
+        remoteName,
+        connectTimeout: 5_000,
+      });
+    }
+  });
+
+  test("has fixed texts, and what goes with any kind", () => {
+    const set = `aliases = ["b", "C"]\ndescription = "d"\nlisted = false
+      enabled = false\nmessage = ""\nidle_timeout = "1m"`;
+    assertEquals<unknown>(service(`text = """\nx\n"""\n${set}`), {
+      name: "a",
+      kind: "text",
+      text: "x\n",
+      aliases: ["b", "C"],
+      description: "d",
+      listed: false,
+      enabled: false,
+      message: "",
+      idleTimeout: 60_000,
+    });
+  });
+
+  test("of objects may have functions", () => {
+    const handler = () => {};
+    const { services } = buildTable({
+      server: { idle_timeout: "1s" },
+      services: { a: handler, b: { handler, aliases: ["c"], message: "Hi" } },
+    });
+    const common = { ...COMMON, kind: "handler", handler, idleTimeout: 1_000 };
+    assertEquals<unknown>(services, [
+      { ...common, name: "a" },
+      { ...common, name: "b", aliases: ["c"], message: "Hi" },
+    ]);
+  });
+
+  test("of objects says what the same in TOML says", () => {
+    const input: TableInput = {
+      server: { listen: "127.0.0.1:0", idle_timeout: "2s" },
+      services: { a: { builtin: "echo" }, b: { connect: ["[::1]:2"] } },
+    };
+    const toml = `server = { listen = "127.0.0.1:0", idle_timeout = "2s" }
+      services.a.builtin = "echo"
+      services.b.connect = ["[::1]:2"]`;
+    assertEquals(buildTable(input), parseTable(toml, "f"));
+  });
+
+  test("finds services by name and alias, without regard to case", () => {
+    const table = parseTable(
+      `[services.Echo]\nbuiltin = "echo"\naliases = ["Hall"]`,
+      "f",
+    );
+    for (const name of ["echo", "ECHO", "hall", "hALL"]) {
+      assertEquals(table.find(name)?.name, "Echo");
+    }
+    for (const name of ["", "ech", "echo ", "__proto__", "toString"]) {
+      assertEquals(table.find(name), undefined);
+    }
+  });
+
+  test("keeps the order of the file, whatever the names", () => {
+    const names = ["b", "7", "a", "3", "A1"];
+    const toml = names.map((name) => `[services.${name}]\ntext = ""\n`);
+    const table = parseTable(toml.join(""), "f");
+    assertEquals(table.services.map(({ name }) => name), names);
+  });
+
+  test("may begin with a byte order mark and end its lines with CRLF", () => {
+    const text = "\uFEFF[services.a]\r\ntext = 'x'\r\n";
+    assertEquals(parseTable(text, "f").services.length, 1);
+  });
+
+  test("the embedded one is right", () => {
+    assert(parseTable(EXAMPLE, "services.toml").services.length > 3);
+  });
+});
