@@ -7,7 +7,7 @@ import { bytes, pattern, readSome } from "./support/bytes.ts";
 import { ask, exchange } from "./support/client.ts";
 import { freePort } from "./support/daemon.ts";
 import { rudeClient } from "./support/rude.ts";
-import { withServer } from "./support/server.ts";
+import { programResets, withServer } from "./support/server.ts";
 import { withUpstream } from "./support/upstream.ts";
 import { descriptors, descriptorsBackTo, until } from "./support/wait.ts";
 
@@ -139,7 +139,7 @@ builtin = "echo"
           assertEquals(record.outcome, "aborted");
           await descriptorsBackTo(before, server.pid);
           await until("the upstream knows", () => end !== undefined);
-          assertEquals(end, abilities.reset ? "reset" : "end");
+          assertEquals(end, programResets() ? "reset" : "end");
         }),
     );
   });

@@ -27,6 +27,11 @@ export function programUnderTest(): string[] {
   return [process.execPath, source];
 }
 
+/** Whether the program under test can send a reset: on Deno it cannot. */
+export function programResets(): boolean {
+  return !/\bdeno$/.test(programUnderTest()[0]!);
+}
+
 /** A server in a process of its own. */
 export class RunningServer {
   readonly pid: number;
