@@ -1,8 +1,15 @@
 /**
- * The client's commands of tcpmux: connect and list.
+ * The commands of the client's side: connect, list, forward, proxy and probe.
  *
  * @module
  */
 import { main } from "./src/cli/main.ts";
 
-await main();
+await main([
+  "connect",
+  "list",
+  "forward",
+  "proxy",
+  "probe",
+  "completions",
+]);

@@ -1,8 +1,8 @@
 /**
- * `tcpmux serve` alone: serves the embedded table, or the one of `--config`.
+ * The commands of the server's side: serve, which is the default, and check.
  *
  * @module
  */
 import { main } from "./src/cli/main.ts";
 
-await main();
+await main(["serve", "check"]);

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "./endpoint.ts";
 import { codeOf, messageOf, TcpmuxError } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { type Door, doorKey } from "./table/door.ts";
 import type { Conn, Listener, Transport } from "./transport/transport.ts";
 
 /** The port that is used where port 1 is not permitted and none was asked. */
@@ -10,19 +11,27 @@ export const FALLBACK_PORT = 1078;
 /** Milliseconds before accepting is tried again after it has failed. */
 const ACCEPT_PAUSE = 50;
 
+/** @param listener its address, as text */
+type Accepted = (conn: Conn, door: Door, listener: string) => void;
+
+interface OpenDoor {
+  readonly door: Door;
+  readonly listener: Listener;
+}
+
 /** The listeners of a server, and the loops that accept from them. */
 export class Doors {
-  /** By the address that the table gave. */
-  #open = new Map<string, Listener>();
+  /** By what makes them the same door. */
+  #open = new Map<string, OpenDoor>();
   #closed = false;
   #transport: Transport;
   #log: Log;
-  #accepted: (conn: Conn, listener: string) => void;
+  #accepted: Accepted;
 
   constructor(
     transport: Transport,
     log: Log,
-    accepted: (conn: Conn, listener: string) => void,
+    accepted: Accepted,
   ) {
     this.#transport = transport;
     this.#log = log;
@@ -31,62 +40,62 @@ export class Doors {
 
   /** Where the server listens, with the real ports. */
   get endpoints(): Endpoint[] {
-    return [...this.#open.values()].map(({ endpoint }) => endpoint);
+    return [...this.#open.values()].map(({ listener }) => listener.endpoint);
   }
 
   /**
-   * Makes these the addresses: opens what is new and, when all of that has
+   * Makes these the doors: opens what is new and, when all of that has
    * worked, closes what is no longer asked for. What stays is not touched.
    *
-   * @param wanted undefined for the default: port 1, or 1078 without rights
+   * @param commit called when all are open, before anybody comes in anew
    * @throws {TcpmuxError} and then nothing has changed; code `closed` when
    * `close` was called, perhaps meanwhile
    */
-  async set(wanted: readonly Endpoint[] | undefined): Promise<void> {
-    const next = new Map<string, Listener>();
-    const fresh: Listener[] = [];
-    const open = async (key: string, listen: () => Promise<Listener>) => {
-      const listener = this.#open.get(key) ?? next.get(key) ?? await listen();
-      if (this.#open.get(key) === undefined && !next.has(key)) {
-        fresh.push(listener);
-      }
-      next.set(key, listener);
-    };
+  async set(wanted: readonly Door[], commit: () => void): Promise<void> {
+    const next = new Map<string, OpenDoor>();
+    const fresh = new Map<string, Listener>();
     try {
-      if (wanted === undefined) {
-        await open("default", () => this.#listenByDefault());
-      }
-      for (const endpoint of wanted ?? []) {
-        await open(formatEndpoint(endpoint), () => this.#listen(endpoint));
+      for (const door of wanted) {
+        const key = doorKey(door);
+        if (next.has(key)) continue;
+        const listener = this.#open.get(key)?.listener ??
+          await this.#listen(door);
+        if (!this.#open.has(key)) fresh.set(key, listener);
+        next.set(key, { door, listener });
       }
       if (this.#closed) throw new TcpmuxError("closed", "the server is closed");
     } catch (error) {
-      for (const listener of fresh) listener.close();
+      for (const listener of fresh.values()) listener.close();
       throw error;
     }
-    for (const [key, listener] of this.#open) {
-      if (next.get(key) === listener) continue;
+    const old = this.#open;
+    this.#open = next;
+    commit();
+    for (const [key, { listener }] of old) {
+      if (next.has(key)) continue;
       listener.close();
       this.#log("info", "no longer listening", {
         address: formatEndpoint(listener.endpoint),
       });
     }
-    this.#open = next;
-    for (const listener of fresh) {
+    for (const [key, listener] of fresh) {
+      const { door } = next.get(key)!;
       this.#log("info", "listening", {
         address: formatEndpoint(listener.endpoint),
+        service: door.manner === "fixed" ? door.service.name : undefined,
       });
-      this.#acceptFrom(listener);
+      this.#acceptFrom(key, listener);
     }
   }
 
   close(): void {
     this.#closed = true;
-    for (const listener of this.#open.values()) listener.close();
+    for (const { listener } of this.#open.values()) listener.close();
     this.#open.clear();
   }
 
-  async #listen(endpoint: Endpoint): Promise<Listener> {
+  async #listen({ endpoint }: Door): Promise<Listener> {
+    if (endpoint === undefined) return await this.#listenByDefault();
     try {
       return await this.#transport.listen(endpoint);
     } catch (error) {
@@ -131,7 +140,7 @@ export class Doors {
     }
   }
 
-  async #acceptFrom(listener: Listener): Promise<void> {
+  async #acceptFrom(key: string, listener: Listener): Promise<void> {
     const address = formatEndpoint(listener.endpoint);
     let failing = false;
     for (;;) {
@@ -140,7 +149,9 @@ export class Doors {
         if (conn === null) return;
         if (failing) this.#log("info", "accepting again", { address });
         failing = false;
-        this.#accepted(conn, address);
+        const open = this.#open.get(key); // a reload may have changed it
+        if (open === undefined) conn.abort();
+        else this.#accepted(conn, open.door, address);
       } catch (error) {
         if (!failing) {
           this.#log("error", "cannot accept, will go on trying", {

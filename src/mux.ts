@@ -2,12 +2,14 @@ import { Accounts, type ConnectionRecord } from "./account.ts";
 import { Doors } from "./doors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { connectionCap, fileLimit } from "./file_limit.ts";
+import { handshakeAt } from "./handshake/meet.ts";
 import type { Log } from "./log.ts";
 import { Limits, sourceOf } from "./policy/limits.ts";
 import { checkRequirements } from "./requirements.ts";
 import { openService } from "./services/hand_over.ts";
 import { identitiesOf, type Identity } from "./services/identity.ts";
 import { Session } from "./session.ts";
+import type { Door } from "./table/door.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
@@ -55,7 +57,7 @@ export class Mux {
     this.#doors = new Doors(
       options.transport,
       options.log,
-      (conn, listener) => this.#accept(conn, listener),
+      (conn, door, listener) => this.#accept(conn, door, listener),
     );
     this.#accounts = new Accounts((record) => this.#record(record));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
@@ -78,7 +80,7 @@ export class Mux {
     return mux;
   }
 
-  /** Where it listens, with the real ports. */
+  /** Where it listens, with the real ports, in the order of the doors. */
   get addresses(): readonly Endpoint[] {
     return this.#doors.endpoints;
   }
@@ -94,8 +96,7 @@ export class Mux {
   reload(table: Table, file?: string): Promise<void> {
     const turn = this.#reloading.then(async () => {
       const prepared = await this.#prepare(table, file);
-      await this.#doors.set(table.server.listen);
-      this.#current = prepared;
+      await this.#doors.set(table.doors, () => this.#current = prepared);
     });
     this.#reloading = turn.catch(() => {});
     return turn;
@@ -145,13 +146,14 @@ export class Mux {
     return { table, identities, maxConnections: Math.min(asked, cap) };
   }
 
-  #accept(conn: Conn, listener: string): void {
+  #accept(conn: Conn, door: Door, listener: string): void {
     const { table, identities, maxConnections } = this.#current;
     const { log, transport, getEnv } = this.#options;
     const source = sourceOf(conn.remote);
     const fromSource = this.#limits.enter(source);
     const session = new Session(conn, {
       table,
+      handshake: handshakeAt(door),
       account: this.#accounts.open(conn.local, conn.remote),
       slot: this.#limits.take(maxConnections),
       log,

@@ -1,4 +1,5 @@
 import type { Endpoint } from "./endpoint.ts";
+import type { Door } from "./table/door.ts";
 import { Problems } from "./table/problem.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
@@ -18,11 +19,17 @@ export function checkRequirements(
   const cure = name === "deno"
     ? "Deno was started without the permission (start it with deno run -A)"
     : `there are none on the ${name} transport`;
-  if (!abilities.unix && table.server.listen?.some(isUnix)) {
-    problems.add(["server", "listen"], `needs Unix sockets: ${cure}`);
+  for (const door of table.doors) {
+    if (abilities.unix || door.endpoint?.transport !== "unix") continue;
+    problems.add([...placeOf(door), "listen"], `needs Unix sockets: ${cure}`);
   }
   for (const service of table.services.filter(({ enabled }) => enabled)) {
-    const path = ["services", service.name, service.kind];
+    const door = table.doors.find((door) =>
+      door.manner !== "named" && door.service === service
+    );
+    const path = door === undefined
+      ? ["services", service.name, service.kind]
+      : [...placeOf(door), "server"];
     if (service.kind === "exec" && !abilities.programs) {
       problems.add(path, `needs to start programs: ${cure}`);
     }
@@ -31,6 +38,12 @@ export function checkRequirements(
     }
   }
   problems.throwIfAny();
+}
+
+/** Where a door is spoken of. */
+function placeOf(door: Door): string[] {
+  if (door.manner === "fixed") return ["forward", door.service.name];
+  return [door.manner === "proxy" ? "proxy" : "server"];
 }
 
 function upstreamsOf(service: Service): readonly Endpoint[] {

@@ -1,19 +1,21 @@
 import type { Account, Outcome } from "./account.ts";
 import { ClientConn } from "./client_conn.ts";
 import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
+import type { Handshake } from "./handshake/handshake.ts";
 import type { Log } from "./log.ts";
 import { decide, type Refusal, REFUSALS } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
-import { readRequest } from "./request.ts";
 import type { Opened, ServiceContext } from "./services/opened.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
 import type { Conn } from "./transport/transport.ts";
-import { helpText, negative, positive } from "./wire.ts";
+import { helpText } from "./wire.ts";
 
 /** What one connection is served with. A reload does not change it. */
 export interface SessionOptions {
   readonly table: Table;
+  /** How this client is talked to before its service begins. */
+  readonly handshake: Handshake;
   readonly account: Account;
   readonly slot: Slot;
   readonly log: Log;
@@ -52,18 +54,20 @@ export class Session {
 
   /** The path of one connection, top to bottom. */
   async #run(): Promise<void> {
-    const { table, account, slot, draining, open } = this.#options;
+    const { table, account, handshake, slot, draining, open } = this.#options;
     const client = this.#client;
     try {
       if (slot.verdict === "drop") return this.#drop();
       if (slot.verdict === "refuse") return await this.#refuse(REFUSALS.busy);
 
       const timeout = table.server.handshakeTimeout;
-      const request = await readRequest(client, timeout, draining);
-      if (request.kind === "silence") return await this.#leave();
-      if (request.kind === "refuse") return await this.#refuse(request);
+      const heard = await handshake.hear(client, { timeout, draining });
+      if (heard.kind === "silence") return await this.#leave();
+      if (heard.kind === "refuse") return await this.#refuse(heard);
 
-      const decision = decide(table, request.name);
+      const decision = heard.kind === "serve"
+        ? heard
+        : decide(table, heard.name);
       if (decision.kind === "help") return await this.#help(decision.names);
       if (decision.kind === "refuse") return await this.#refuse(decision);
       const { service } = decision;
@@ -90,7 +94,7 @@ export class Session {
     const client = this.#client;
     if (opened.message !== undefined) {
       try {
-        await client.write(positive(opened.message));
+        await this.#say(this.#options.handshake.accepted(opened.message));
       } catch (error) {
         await opened.discard();
         throw error;
@@ -106,10 +110,14 @@ export class Session {
   }
 
   async #refuse(why: Refusal): Promise<void> {
-    await this.#client.write(negative(why.text));
+    await this.#say(this.#options.handshake.refused(why));
     this.#client.beginService();
     await this.#client.finish();
     this.#close(why.outcome, why.reason);
+  }
+
+  async #say(bytes: Uint8Array): Promise<void> {
+    if (bytes.length > 0) await this.#client.write(bytes);
   }
 
   async #help(names: readonly string[]): Promise<void> {

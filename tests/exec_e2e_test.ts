@@ -4,7 +4,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
-import { digestAll, pattern, writePattern } from "./support/bytes.ts";
+import { digestAll, writePattern } from "./support/bytes.ts";
 import { ask, exchange } from "./support/client.ts";
 import { withFolder } from "./support/daemon.ts";
 import { needs } from "./support/needs.ts";
@@ -16,18 +16,8 @@ import {
   quoted,
 } from "./support/run.ts";
 import { withServer } from "./support/server.ts";
+import { makeTree } from "./support/tree.ts";
 import { descriptors, descriptorsBackTo, until } from "./support/wait.ts";
-
-/** Files of all sorts: empty, large, nested, with odd names. */
-function makeTree(root: string): void {
-  mkdirSync(join(root, "deep/er"), { recursive: true });
-  writeFileSync(join(root, "empty"), "");
-  writeFileSync(join(root, "large"), pattern(5_000_000));
-  writeFileSync(join(root, "deep/er/ü and a blank"), "text\n");
-  for (let i = 0; i < 200; i++) {
-    writeFileSync(join(root, `deep/${i}`), `${i}\n`);
-  }
-}
 
 describe("programs as services", () => {
   test(

@@ -3,11 +3,15 @@ import { messageOf } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { TableError } from "../table/problem.ts";
 import { checkCommand } from "./check.ts";
+import { completionsCommand } from "./completions.ts";
 import { connectCommand } from "./connect.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { usage } from "./flags.ts";
+import { forwardCommand } from "./forward.ts";
 import { HELP_TEXT } from "./help.ts";
 import { listCommand } from "./list.ts";
+import { probeCommand } from "./probe.ts";
+import { proxyCommand } from "./proxy.ts";
 import { serveCommand } from "./serve.ts";
 import {
   argv,
@@ -22,20 +26,35 @@ const COMMANDS = {
   check: checkCommand,
   connect: connectCommand,
   list: listCommand,
+  forward: forwardCommand,
+  proxy: proxyCommand,
+  probe: probeCommand,
+  completions: completionsCommand,
 };
 type Command = keyof typeof COMMANDS;
 
-/** The whole command line: runs it and exits. */
-export async function main(): Promise<never> {
+/**
+ * The command line: runs it and exits.
+ *
+ * @param offered the commands that this program has; `serve` is what it does
+ * where none is named. By default all.
+ */
+export async function main(
+  offered = Object.keys(COMMANDS) as readonly Command[],
+): Promise<never> {
   surviveClosedOutput();
-  exit(await run(argv()));
+  exit(await run(argv(), offered));
 }
 
-async function run(args: readonly string[]): Promise<number> {
+async function run(
+  args: readonly string[],
+  offered: readonly Command[],
+): Promise<number> {
   try {
     const [first = "", ...rest] = args;
     if (first === "--help" || first === "-h" || first === "help") {
-      printOut(HELP_TEXT.tcpmux + "\n" + HELP_TEXT.serve);
+      printOut(HELP_TEXT.tcpmux);
+      if (offered.includes("serve")) printOut(`\n${HELP_TEXT.serve}`);
       return EXIT.done;
     }
     if (first === "--version") {
@@ -43,7 +62,7 @@ async function run(args: readonly string[]): Promise<number> {
       return EXIT.done;
     }
     const named = first !== "" && !first.startsWith("-");
-    const command = named ? commandOf(first) : "serve";
+    const command = commandOf(named ? first : "serve", offered);
     const flags = named ? rest : args;
     if (flags.includes("--help") || flags.includes("-h")) {
       printOut(HELP_TEXT[command]);
@@ -56,10 +75,13 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-function commandOf(word: string): Command {
-  if (Object.hasOwn(COMMANDS, word)) return word as Command;
-  const meant = nearest(word, Object.keys(COMMANDS));
-  const hint = meant === undefined ? "" : `; the nearest is ${meant}`;
+function commandOf(word: string, offered: readonly Command[]): Command {
+  const command = offered.find((name) => name === word);
+  if (command !== undefined) return command;
+  const meant = nearest(word, offered);
+  const hint = meant === undefined
+    ? `, but there are ${offered.join(", ")}`
+    : `; the nearest is ${meant}`;
   throw usage(`there is no command ${word}${hint}`);
 }
 

@@ -1,4 +1,5 @@
 import type { Outcome } from "../account.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { Service } from "../table/service.ts";
 import type { Table } from "../table/table.ts";
 import { HELP } from "../wire.ts";
@@ -11,6 +12,8 @@ export interface Refusal {
   readonly reason: string;
   /** Behind the `-`. */
   readonly text: string;
+  /** What failed, where something did. */
+  readonly code?: ErrorCode;
 }
 
 export type Decision =
@@ -22,8 +25,15 @@ export function refusal(
   outcome: Outcome,
   reason: string,
   text: string,
+  code?: ErrorCode,
 ): Refusal {
-  return { kind: "refuse", outcome, reason, text };
+  return {
+    kind: "refuse",
+    outcome,
+    reason,
+    text,
+    ...(code === undefined ? {} : { code }),
+  };
 }
 
 /** The same words for all that may not be used: nobody learns what exists. */
@@ -89,6 +99,6 @@ export function malformed(why: string): Refusal {
 }
 
 /** A service that is there but cannot be opened right now. */
-export function unavailable(why: string): Refusal {
-  return refusal("failed", why, "Service temporarily unavailable");
+export function unavailable(why: string, code?: ErrorCode): Refusal {
+  return refusal("failed", why, "Service temporarily unavailable", code);
 }

@@ -1,5 +1,5 @@
 import { readReply } from "../connect.ts";
-import { messageOf } from "../errors.ts";
+import { codeOf, messageOf } from "../errors.ts";
 import { refusal, unavailable } from "../policy/decide.ts";
 import { PushbackConn } from "../pushback_conn.ts";
 import type { TcpmuxService } from "../table/service.ts";
@@ -23,7 +23,7 @@ export async function openChained(
     if (!reply.positive) {
       conn.close();
       const reason = `the other server refused: ${reply.message}`;
-      return refusal("failed", reason, reply.message);
+      return refusal("failed", reason, reply.message, "refused");
     }
     // The server behind speaks first: its bytes may have come with its reply.
     const upstream = new PushbackConn(conn);
@@ -31,6 +31,6 @@ export async function openChained(
     return relayed(reply.message, upstream, signal);
   } catch (error) {
     conn?.abort();
-    return unavailable(messageOf(error));
+    return unavailable(messageOf(error), codeOf(error));
   }
 }

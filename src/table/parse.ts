@@ -1,7 +1,7 @@
-import type * as z from "zod";
 import { nearest } from "../nearest.ts";
-import { type KeyPath, locateKeys } from "./locate.ts";
-import { Problems, TableError } from "./problem.ts";
+import { readDocument } from "./document.ts";
+import type { KeyPath } from "./locate.ts";
+import { Problems } from "./problem.ts";
 import {
   type HandlerInput,
   handlerSchema,
@@ -17,7 +17,7 @@ import {
 import { resolveHandler, resolveServer, resolveService } from "./resolve.ts";
 import type { Handler, Service } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
-import { readToml } from "./toml.ts";
+import { asObject, onlyKeys, validated } from "./validate.ts";
 
 /** A service table as a program writes it: what the TOML holds, as objects. */
 export interface TableInput {
@@ -33,20 +33,8 @@ export interface TableInput {
  * @throws {TableError} with every problem, each with its line
  */
 export function parseTable(text: string, file: string): Table {
-  const located = locateKeys(text);
-  const problems = new Problems(file, located);
-  for (const { path, line, message } of located.faults) {
-    problems.addAt(line, path, message);
-  }
-  if (!located.readable) problems.throwIfAny();
-  const toml = readToml(text);
-  if (!toml.ok) {
-    const { line, message } = toml.error;
-    // The parser's word for such a fault says neither what nor where.
-    if (toml.error.clash) problems.throwIfAny();
-    throw new TableError([{ file, line, key: "", message }]);
-  }
-  const table = build(toml.value, problems);
+  const { value, problems } = readDocument(text, file);
+  const table = build(value, problems);
   // Objects move keys such as "7" to their front: the file tells the order.
   const line = (service: Service) =>
     problems.lineOf(["services", service.name]) ?? 0;
@@ -71,11 +59,7 @@ function build(
   problems: Problems,
 ): { server: ServerSettings; services: Service[] } {
   const root = asObject(input, [], problems);
-  for (const key of Object.keys(root)) {
-    if (!["server", "services", "$schema"].includes(key)) {
-      problems.add([key], unknownKey(key, ["server", "services"]));
-    }
-  }
+  onlyKeys(root, ["server", "services"], problems);
   const server = resolveServer(
     validated(
       serverSchema,
@@ -126,7 +110,13 @@ function buildService(
     );
     return;
   }
-  const valid = validated(kindSchemas[kind], object, path, problems, kind);
+  const valid = validated(
+    kindSchemas[kind],
+    object,
+    path,
+    problems,
+    (key) => ofOtherKinds(key, kind),
+  );
   return valid === undefined
     ? undefined
     : resolveService(name, kind, valid, server);
@@ -142,116 +132,13 @@ function foundKinds(object: object, kinds: readonly string[]): string {
   return "";
 }
 
-/** The value as the schema makes it, or undefined and problems. */
-function validated<T extends z.ZodType>(
-  schema: T,
-  value: unknown,
-  path: KeyPath,
-  problems: Problems,
-  kind?: KindKey,
-): z.output<T> | undefined {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  for (const issue of result.error.issues.flatMap(ofItems)) {
-    const at = [...path, ...issue.path] as KeyPath;
-    if (issue.code === "unrecognized_keys") {
-      const known = keysAt(schema, issue.path);
-      for (const key of issue.keys) {
-        problems.add([...at, key], unknownKey(key, known, kind));
-      }
-    } else {
-      const found = describe(valueAt(value, issue.path));
-      problems.add(at, `is ${found}; allowed: ${allowed(issue)}`);
-    }
-  }
-}
-
-/** Of one address or a list of them: what is wrong with items of the list. */
-function ofItems(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
-  if (issue.code !== "invalid_union") return [issue];
-  const items = issue.errors.flat().filter(({ path }) => path.length > 0);
-  if (items.length === 0) return [issue];
-  return items.map((item) => ({
-    ...item,
-    path: [...issue.path, ...item.path],
-  }));
-}
-
-/** A union or a key says what is allowed only in the issues within. */
-function allowed(issue: z.core.$ZodIssue): string {
-  if (issue.code === "invalid_key") {
-    return `as its name ${issue.issues.map(allowed).join(", ")}`;
-  }
-  if (issue.code !== "invalid_union" || issue.message !== "Invalid input") {
-    return issue.message;
-  }
-  const said = [...new Set(issue.errors.flat().map(allowed))];
-  // Of two that begin alike, the longer one says why as well.
-  const longest = said.filter((one) =>
-    !said.some((other) => other !== one && other.startsWith(one))
-  );
-  return longest.join(", or ");
-}
-
-function unknownKey(
-  key: string,
-  known: readonly string[],
-  kind?: KindKey,
-): string {
+/** What to say of a key that only other kinds have. */
+function ofOtherKinds(key: string, kind: KindKey): string | undefined {
   const owners = KIND_KEYS.filter((other) =>
-    Object.hasOwn(kindSchemas[other].shape, key) && !known.includes(key)
+    Object.hasOwn(kindSchemas[other].shape, key)
   );
-  if (kind !== undefined && owners.length > 0) {
-    return `goes only with ${owners.join(" or ")}, not with ${kind}`;
-  }
-  const meant = nearest(key, known);
-  const hint = meant === undefined ? "" : ` (is ${meant} meant?)`;
-  return `is no known key${hint}; allowed: ${known.join(", ")}`;
-}
-
-function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = schema;
-  for (const part of path) {
-    at = shapeOf(at)?.[String(part)];
-  }
-  return Object.keys(shapeOf(at) ?? {});
-}
-
-function shapeOf(schema: unknown): Record<string, unknown> | undefined {
-  const { shape, def } = (schema ?? {}) as {
-    shape?: Record<string, unknown>;
-    def?: { innerType?: unknown };
-  };
-  return shape ?? (def?.innerType ? shapeOf(def.innerType) : undefined);
-}
-
-function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {
-  let at = value;
-  for (const part of path) {
-    at = (at as Record<PropertyKey, unknown> | undefined)?.[part];
-  }
-  return at;
-}
-
-function describe(value: unknown): string {
-  if (value === undefined) return "missing";
-  if (typeof value === "function") return "a function";
-  if (typeof value === "number") return String(value);
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
-}
-
-function asObject(
-  value: unknown,
-  path: KeyPath,
-  problems: Problems,
-): Record<string, unknown> {
-  if (
-    typeof value === "object" && value !== null && !Array.isArray(value) &&
-    !(value instanceof Date)
-  ) return value as Record<string, unknown>;
-  problems.add(path, `is ${describe(value)}; allowed: a table`);
-  return {};
+  if (owners.length === 0) return undefined;
+  return `goes only with ${owners.join(" or ")}, not with ${kind}`;
 }
 
 /** No two services may answer to the same name, whatever its case. */

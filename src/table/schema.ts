@@ -4,68 +4,23 @@
  * of each value says what is allowed.
  */
 import * as z from "zod";
-import { DURATION, DURATION_FORM, readDuration } from "../duration.ts";
-import { type Endpoint, ENDPOINT_FORMS, readEndpoint } from "../endpoint.ts";
+import { type Endpoint, readEndpoint } from "../endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
 import { BUILTINS, type Handler } from "./service.ts";
 import { LOG_LEVELS } from "./table.ts";
+import {
+  choice,
+  count,
+  duration,
+  endpoint,
+  flag,
+  list,
+  text,
+  transformed,
+} from "./values.ts";
 
-function duration(purpose: string) {
-  const error = DURATION_FORM;
-  return z.union([z.literal(0), z.string().regex(DURATION, { error })], {
-    error,
-  }).transform((value) => readDuration(String(value))!).describe(purpose);
-}
-
-function text(purpose: string) {
-  return z.string({ error: "text in quotes" })
-    .refine((value) => !value.includes("\0"), {
-      error: "text without NUL bytes",
-    })
-    .describe(purpose);
-}
-
-function flag(purpose: string) {
-  return z.boolean({ error: "true or false" }).describe(purpose);
-}
-
-/** A whole number from 1. */
-function count(most: number) {
-  const error = `a whole number from 1 to ${most}`;
-  return z.int({ error, abort: true }).min(1, { error }).max(most, { error });
-}
-
-function choice<const T extends readonly string[]>(of: T, purpose: string) {
-  const words = of.map((word) => JSON.stringify(word)).join(", ");
-  return z.enum(of, { error: `one of ${words}` }).describe(purpose);
-}
-
-function list<T extends z.ZodType>(item: T, purpose: string) {
-  return z.array(item, { error: "a list in brackets" }).describe(purpose);
-}
-
-/** Text that `read` makes a value of, or says in a string why it cannot. */
-function transformed<T extends object>(
-  read: (text: string) => T | string,
-  form: string,
-  purpose: string,
-) {
-  return z.string({ error: form }).transform((value, context) => {
-    const result = read(value);
-    if (typeof result !== "string") return result;
-    context.issues.push({
-      code: "custom",
-      message: `${form} (${result})`,
-      input: value,
-    });
-    return z.NEVER;
-  }).describe(purpose);
-}
-
-const endpoint = (purpose: string) =>
-  transformed((value) => readEndpoint(value), ENDPOINT_FORMS, purpose);
-
-function isName(value: string): boolean {
+/** Whether a service may be called that. */
+export function isName(value: string): boolean {
   return /^[\x21-\x7e]+$/.test(value) && value.length <= MAX_NAME &&
     value.toUpperCase() !== HELP;
 }

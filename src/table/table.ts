@@ -1,4 +1,5 @@
 import type { Endpoint } from "../endpoint.ts";
+import type { Door } from "./door.ts";
 import type { Service } from "./service.ts";
 
 /** The `[server]` part of the table, every value of it resolved. */
@@ -28,11 +29,19 @@ export class Table {
   readonly server: ServerSettings;
   /** In the order of the table. */
   readonly services: readonly Service[];
+  /** Where it is served; no two of them at the same address. */
+  readonly doors: readonly Door[];
   #byName = new Map<string, Service>();
 
-  constructor(server: ServerSettings, services: readonly Service[]) {
+  /** @param doors by default those of `listen`, where clients name a service */
+  constructor(
+    server: ServerSettings,
+    services: readonly Service[],
+    doors: readonly Door[] = namedDoors(server.listen),
+  ) {
     this.server = server;
     this.services = services;
+    this.doors = doors;
     for (const service of services) {
       for (const name of [service.name, ...service.aliases]) {
         this.#byName.set(name.toUpperCase(), service);
@@ -44,4 +53,9 @@ export class Table {
   find(name: string): Service | undefined {
     return this.#byName.get(name.toUpperCase());
   }
+}
+
+function namedDoors(listen: readonly Endpoint[] | undefined): Door[] {
+  const endpoints = listen ?? [undefined];
+  return endpoints.map((endpoint) => ({ manner: "named", endpoint }));
 }

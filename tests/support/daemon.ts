@@ -59,6 +59,10 @@ export async function withDaemon(
   child.stderr!.on("data", (bytes) => said += String(bytes));
   let gone: string | undefined;
   const exited = new Promise<void>((resolve) => {
+    child.once("error", ({ message }) => {
+      gone = message; // it did not start
+      resolve();
+    });
     child.once("exit", (code, signal) => {
       gone = `exit ${code ?? signal}`;
       resolve();

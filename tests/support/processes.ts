@@ -31,3 +31,9 @@ export function isAlive(pid: number): boolean {
   const found = stateOf(pid);
   return found !== undefined && found.state !== "Z";
 }
+
+/** The most memory that a process has held at a time, in MiB. */
+export function peakMemory(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  return Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)![1]) / 1024;
+}

@@ -1,0 +1,123 @@
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import type { Mux } from "../mux.ts";
+import { doorKey, type FixedDoor } from "../table/door.ts";
+import {
+  forwardService,
+  forwardTable,
+  parseForwards,
+} from "../table/forwards.ts";
+import { isName, NAME_RULE } from "../table/schema.ts";
+import type { Table } from "../table/table.ts";
+import { runDaemon } from "./daemon.ts";
+import { type Flags, readFlags, usage } from "./flags.ts";
+import type { Loaded } from "./load.ts";
+import {
+  LOCAL_FLAGS,
+  localEnv,
+  localSettings,
+  localWord,
+  serverWord,
+} from "./local_flags.ts";
+import { Signals } from "./signals.ts";
+import { printOut, readTextFile } from "./system.ts";
+
+export const FORWARD_FLAGS = {
+  ...LOCAL_FLAGS,
+  values: ["config", ...LOCAL_FLAGS.values],
+  short: { c: "config" },
+  words: Infinity,
+};
+
+/** What the log calls the table where there is no file. */
+const NO_FILE = "the command line";
+
+/** `tcpmux forward`: local addresses that each lead to a service. */
+export async function forwardCommand(args: readonly string[]): Promise<number> {
+  const signals = new Signals(); // first of all, as serve does
+  const flags = readFlags(args, FORWARD_FLAGS, localEnv);
+  return await runDaemon({
+    signals,
+    load: () => load(flags),
+    inForce: ({ table }, mux) => {
+      if (flags.on("json")) {
+        printOut(`${JSON.stringify(inForce(table, mux))}\n`);
+      }
+    },
+  });
+}
+
+async function load(flags: Flags): Promise<Loaded> {
+  const file = flags.value("config");
+  const pairs = flags.words.filter((word) => word.includes("="));
+  const [server, extra] = flags.words.filter((word) => !word.includes("="));
+  if (extra !== undefined) {
+    throw usage(
+      `${JSON.stringify(extra)} is neither LOCAL=SERVICE nor the one server`,
+    );
+  }
+  const upstream = server === undefined ? undefined : serverWord(server);
+  if (file === undefined) {
+    if (pairs.length === 0 || upstream === undefined) {
+      throw usage(
+        "forward takes LOCAL=SERVICE… and a server, HOST[:PORT], or --config FILE",
+      );
+    }
+    return { table: tableOf(pairs, upstream, flags), file: NO_FILE };
+  }
+  if (pairs.length > 0) {
+    throw usage(
+      `${
+        JSON.stringify(pairs[0])
+      }: with --config all forwards stand in the file`,
+    );
+  }
+  const table = parseForwards(await readTextFile(file), file, {
+    server: upstream,
+    settings: (said) => localSettings(flags, said),
+  });
+  return { table, file };
+}
+
+function tableOf(
+  pairs: readonly string[],
+  upstream: Endpoint,
+  flags: Flags,
+): Table {
+  const settings = localSettings(flags);
+  const taken = new Set<string>();
+  const doors = pairs.map((pair): FixedDoor => {
+    const cut = pair.indexOf("=");
+    const local = pair.slice(0, cut);
+    const name = pair.slice(cut + 1);
+    if (!isName(name)) {
+      throw usage(
+        `${pair}: ${
+          JSON.stringify(name)
+        } is no name for a service (${NAME_RULE})`,
+      );
+    }
+    const service = forwardService(name, upstream, name, settings);
+    const endpoint = localWord(local);
+    const door: FixedDoor = { manner: "fixed", endpoint, service };
+    if (taken.has(doorKey(door))) {
+      throw usage(`${pair}: ${formatEndpoint(endpoint)} is said twice`);
+    }
+    taken.add(doorKey(door));
+    return door;
+  });
+  return forwardTable(doors, settings);
+}
+
+/** What `--json` prints: what can be used now, with the real ports. */
+function inForce({ doors }: Table, { addresses }: Mux): object {
+  const forwards = (doors as readonly FixedDoor[]).map((
+    { service },
+    index,
+  ) => ({
+    name: service.name,
+    listen: formatEndpoint(addresses[index]!),
+    server: formatEndpoint(service.upstream),
+    service: service.remoteName,
+  }));
+  return { forwards };
+}

@@ -1,0 +1,212 @@
+/** A monitoring plugin by the guidelines that Nagios, Icinga and others share. */
+import { connect, type ConnectOptions } from "../connect.ts";
+import { readDuration } from "../duration.ts";
+import { codeOf, type ErrorCode, messageOf, TcpmuxError } from "../errors.ts";
+import { list } from "../list.ts";
+import { withDeadline } from "../transport/deadline.ts";
+import { getEnv } from "../transport/permission.ts";
+import type { Conn } from "../transport/transport.ts";
+import { HELP } from "../wire.ts";
+import { familyOf } from "./client_flags.ts";
+import { readEscapes, visible } from "./escapes.ts";
+import { type Flags, readFlags, usage } from "./flags.ts";
+import { jsonOf, lineOf, STATES, type Verdict, worst } from "./probe_report.ts";
+import { printOut } from "./system.ts";
+
+export const PROBE_FLAGS = {
+  values: ["warning", "critical", "timeout", "send", "expect"],
+  switches: ["ipv4", "ipv6", "json"],
+  short: {
+    w: "warning",
+    c: "critical",
+    t: "timeout",
+    s: "send",
+    e: "expect",
+    "4": "ipv4",
+    "6": "ipv6",
+  },
+  words: Infinity,
+};
+
+/** Milliseconds for one service; what monitoring gives a plugin by custom. */
+const TIMEOUT = 10_000;
+
+/** Bytes of an answer that are searched at the most. */
+const MAX_ANSWER = 64 * 1024;
+
+/** What is asked of each service. Times are milliseconds. */
+interface Probe {
+  readonly server: string;
+  readonly warning: number | undefined;
+  readonly critical: number | undefined;
+  /** 0 for no limit. */
+  readonly timeout: number;
+  readonly send: Uint8Array | undefined;
+  readonly expect: Uint8Array | undefined;
+  readonly family: 4 | 6 | undefined;
+}
+
+/**
+ * `tcpmux probe`: one line and an exit code that monitoring understands. For
+ * that reader a mistake on the command line is a state as well.
+ */
+export async function probeCommand(args: readonly string[]): Promise<number> {
+  const json = args.includes("--json");
+  try {
+    const flags = readFlags(args, PROBE_FLAGS, getEnv);
+    const probe = readProbe(flags);
+    const names = new Set(flags.words.slice(1));
+    if (names.size === 0) names.add(HELP);
+    const verdicts = await Promise.all(
+      [...names].map((name) => judge(probe, name)),
+    );
+    printOut(json ? jsonOf(verdicts) : lineOf(verdicts, probe));
+    return STATES[worst(verdicts)];
+  } catch (error) {
+    const sentence = messageOf(error);
+    printOut(json ? jsonOf([], sentence) : lineOf([], {}, sentence));
+    return STATES.UNKNOWN;
+  }
+}
+
+function readProbe(flags: Flags): Probe {
+  const [server, ...services] = flags.words;
+  if (server === undefined) throw usage("probe takes a server: HOST[:PORT]");
+  const warning = timeFlag(flags, "warning");
+  const critical = timeFlag(flags, "critical");
+  if (warning !== undefined && critical !== undefined && warning > critical) {
+    throw usage("--warning is over --critical and would never be reached");
+  }
+  const [send, expect] = ["send", "expect"].map((name) => {
+    const text = flags.value(name);
+    if (text !== undefined && services.length === 0) {
+      throw usage(`--${name} needs a service to talk to`);
+    }
+    return text === undefined ? undefined : readEscapes(text);
+  });
+  return {
+    server,
+    warning,
+    critical,
+    timeout: timeFlag(flags, "timeout") ?? TIMEOUT,
+    send,
+    expect,
+    family: familyOf(flags),
+  };
+}
+
+/** Milliseconds. A bare number is seconds, as in all such plugins. */
+function timeFlag(flags: Flags, name: string): number | undefined {
+  const text = flags.value(name);
+  if (text === undefined) return undefined;
+  const bare = /^\d{1,6}(\.\d{1,6})?$/.test(text);
+  const time = bare ? Number(text) * 1000 : readDuration(text);
+  if (time !== undefined) return time;
+  throw usage(
+    `--${name} is ${JSON.stringify(text)}, but is a time such as 0.5, ` +
+      '"500ms", "10s" or "1m"',
+  );
+}
+
+/** What a service has said so far behind its `+`, one character a byte. */
+interface Heard {
+  text: string;
+}
+
+async function judge(probe: Probe, name: string): Promise<Verdict> {
+  const begin = performance.now();
+  const heard: Heard = { text: "" };
+  let message: string;
+  try {
+    message = await withDeadline(
+      probe.server,
+      { timeout: probe.timeout },
+      (signal) => ask(probe, name, heard, signal),
+    );
+  } catch (error) {
+    const said = heard.text === "" ? "" : `, but said ${excerpt(heard.text)}`;
+    return {
+      name,
+      status: stateAfter(error),
+      seconds: null,
+      message: null,
+      error: visible(messageOf(error) + said),
+    };
+  }
+  const time = performance.now() - begin;
+  const over = (limit: number | undefined) =>
+    limit !== undefined && time > limit;
+  const status = over(probe.critical)
+    ? "CRITICAL"
+    : over(probe.warning)
+    ? "WARNING"
+    : "OK";
+  return { name, status, seconds: time / 1000, message, error: null };
+}
+
+/** Gives the words behind the `+`, or how many names HELP gave. */
+async function ask(
+  probe: Probe,
+  name: string,
+  heard: Heard,
+  signal: AbortSignal,
+): Promise<string> {
+  const { server, send, expect, family } = probe;
+  // The deadline is one for all of it, and is kept outside.
+  const options: ConnectOptions = {
+    signal,
+    connectTimeout: 0,
+    replyTimeout: 0,
+    ...(family === undefined ? {} : { family }),
+  };
+  if (name.toUpperCase() === HELP) {
+    const { length } = await list(server, options);
+    if (length > 0) return length === 1 ? "1 service" : `${length} services`;
+    throw new TcpmuxError("protocol", `${server} names no service`);
+  }
+  const conn = await connect(server, name, options);
+  signal.addEventListener("abort", () => conn.abort(), { once: true });
+  try {
+    if (send !== undefined) await conn.write(send);
+    if (expect !== undefined) await hear(conn, characters(expect), heard);
+    return conn.message;
+  } finally {
+    conn.close();
+  }
+}
+
+/** Reads until what was heard holds the text. */
+async function hear(conn: Conn, wanted: string, heard: Heard): Promise<void> {
+  const fail = (how: string): never => {
+    throw new TcpmuxError("protocol", `${how} without ${excerpt(wanted)}`);
+  };
+  while (!heard.text.includes(wanted)) {
+    const room = MAX_ANSWER - heard.text.length;
+    if (room === 0) fail(`the answer goes on after ${MAX_ANSWER} bytes`);
+    const bytes = await conn.read();
+    if (bytes === null) return fail("the answer ends");
+    heard.text += characters(bytes.subarray(0, room));
+  }
+}
+
+function excerpt(text: string): string {
+  return `"${text.slice(0, 100)}${text.length > 100 ? "..." : ""}"`;
+}
+
+/** One character a byte. */
+function characters(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** What says nothing of the server, but that no probe could be made. */
+const NOT_PROBED: readonly ErrorCode[] = [
+  "failed",
+  "permission_denied",
+  "too_many_files",
+  "unsupported",
+  "usage",
+];
+
+function stateAfter(error: unknown): "UNKNOWN" | "CRITICAL" {
+  return NOT_PROBED.includes(codeOf(error)) ? "UNKNOWN" : "CRITICAL";
+}

@@ -1,0 +1,133 @@
+import type { Synopsis, Value } from "../synopsis.ts";
+
+/**
+ * The script for bash. It splits the line by itself, since bash cuts words at
+ * `=` and `:`. What a server says is compared and quoted, and never expanded:
+ * `compgen -W` would run what stands in a name.
+ */
+export function bashScript(synopses: readonly Synopsis[]): string {
+  const commands = synopses.map(({ command }) => command).join(" ");
+  return `# bash completion for tcpmux, made by: tcpmux completions bash
+
+_tcpmux() {
+  local IFS=$' \\t\\n' end=\${COMP_POINT:-\${#COMP_LINE}}
+  local line=\${COMP_LINE:0:end} command=serve first=1 at word
+  local flags= values= previous= current= kind= choices= server= prefix= cut
+  local -a before after words
+  words=()
+  COMPREPLY=()
+  read -ra before <<<"$line"
+  read -ra after <<<"\${COMP_LINE:end}"
+  if [[ $line != *[[:space:]] ]]; then
+    current=\${before[\${#before[@]} - 1]}
+    unset "before[\${#before[@]} - 1]"
+  fi
+  if [[ \${before[1]:--} != -* ]]; then
+    command=\${before[1]} first=2
+  fi
+  case $command in
+${synopses.map(flagCase).join("\n")}
+  *) return ;;
+  esac
+
+  for ((at = first; at < \${#before[@]}; at++)); do
+    word=\${before[at]}
+    if [[ $word != -* ]]; then
+      words+=("$word")
+    elif [[ $values == *" $word "* ]]; then
+      ((++at < \${#before[@]})) || previous=$word
+    fi
+  done
+  if [[ $current == --*=* ]]; then
+    previous=\${current%%=*} current=\${current#*=}
+  fi
+
+  if [[ -n $previous ]]; then
+    case "$command $previous" in
+${synopses.flatMap(valueCases).join("\n")}
+    esac
+  elif [[ $current == -* ]]; then
+    kind=choice choices=$flags
+  elif ((\${#before[@]} == 1)); then
+    kind=choice choices='${commands}'
+  else
+    case "$command \${#words[@]}" in
+${synopses.flatMap(wordCases).join("\n")}
+    esac
+  fi
+
+  if [[ $kind == service ]]; then
+    server=\${words[0]}
+  elif [[ $kind == rule && $current == *=* ]]; then
+    kind=service current=\${current#*=}
+    for word in "\${words[@]}" "\${after[@]}"; do
+      [[ $word == *=* || $word == -* ]] || server=$word
+    done
+    [[ -n $server ]] || return
+  elif [[ $kind == rule ]]; then
+    kind=host
+  fi
+  # The reply replaces only what stands behind the last of bash's breaks.
+  for cut in = : @; do
+    if [[ $COMP_WORDBREAKS == *"$cut"* && $current == *"$cut"* ]]; then
+      word=\${current%"\${current##*"$cut"}"}
+      ((\${#word} > \${#prefix})) && prefix=$word
+    fi
+  done
+  [[ $kind == file ]] && compopt -o filenames 2>/dev/null
+  while IFS= read -r word; do
+    [[ $word == "$current"* ]] || continue
+    word=\${word#"$prefix"}
+    [[ $kind == service ]] && printf -v word %q "$word"
+    COMPREPLY+=("$word")
+  done < <(
+    case $kind in
+    choice) compgen -W "$choices" -- "$current" ;;
+    file) compgen -f -- "$current" ;;
+    host) compgen -A hostname -- "$current" ;;
+    service) "\${before[0]/#\\~/$HOME}" list "$server" --timeout 2s 2>/dev/null ;;
+    esac
+  )
+}
+
+complete -F _tcpmux tcpmux
+`;
+}
+
+function flagCase({ command, flags }: Synopsis): string {
+  const names = flags.flatMap((flag) => [`--${flag.long}`]);
+  const values = flags.filter(({ value }) => value !== undefined)
+    .flatMap(({ long, short }) => [
+      `--${long}`,
+      ...short === undefined ? [] : [`-${short}`],
+    ]);
+  return `  ${command})
+    flags='${names.join(" ")}'
+    values=' ${values.join(" ")} ' ;;`;
+}
+
+function valueCases({ command, flags }: Synopsis): string[] {
+  return flags.flatMap(({ long, short, value }) => {
+    if (value === undefined || value.kind === "free") return [];
+    const names = [`'${command} --${long}'`];
+    if (short !== undefined) names.push(`'${command} -${short}'`);
+    return [`    ${names.join(" | ")}) ${assignment(value)} ;;`];
+  });
+}
+
+function wordCases({ command, words, many }: Synopsis): string[] {
+  return words.flatMap((value, index) => {
+    const repeated = many && index === words.length - 1;
+    // Which of the words is the server is not known before the end.
+    const rule = words[0]!.kind === "rule";
+    if (value.kind === "free" || rule && index > 0) return [];
+    const place = repeated || rule ? `'${command} '*` : `'${command} ${index}'`;
+    return [`    ${place}) ${assignment(value)} ;;`];
+  });
+}
+
+function assignment(value: Value): string {
+  return value.kind === "choice"
+    ? `kind=choice choices='${value.of.join(" ")}'`
+    : `kind=${value.kind}`;
+}

@@ -1,0 +1,24 @@
+import { isIP } from "node:net";
+import { isName, NAME_RULE } from "../table/schema.ts";
+
+const BY_NAME = "only services are reached, by name";
+
+/**
+ * The service that a host stands for: its name, without the suffix.
+ *
+ * @param suffix what may stand behind a name, as `.mux`; empty for nothing
+ */
+export function serviceOf(
+  host: string,
+  suffix: string,
+): { readonly name: string } | { readonly why: string } {
+  if (isIP(host.replace(/^\[|\]$/g, "")) !== 0 || host.startsWith("[")) {
+    return { why: `${JSON.stringify(host)} is an address: ${BY_NAME}` };
+  }
+  const suffixed = suffix !== "" &&
+    host.toLowerCase().endsWith(suffix.toLowerCase());
+  const name = suffixed ? host.slice(0, -suffix.length) : host;
+  return isName(name)
+    ? { name }
+    : { why: `${JSON.stringify(name)} is no name for a service: ${NAME_RULE}` };
+}

@@ -1,0 +1,149 @@
+/** The file of `tcpmux forward`: what it may hold, and the table it makes. */
+import * as z from "zod";
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import { readDocument } from "./document.ts";
+import { doorKey, type FixedDoor } from "./door.ts";
+import { LOCAL_FORMS, readLocal, readServer, SERVER_FORMS } from "./local.ts";
+import type { Problems } from "./problem.ts";
+import { resolveServer, resolveService } from "./resolve.ts";
+import { NAME_RULE, nameSchema, serverSchema } from "./schema.ts";
+import type { TcpmuxService } from "./service.ts";
+import { type ServerSettings, Table } from "./table.ts";
+import { asObject, onlyKeys, validated } from "./validate.ts";
+import { duration, list, transformed } from "./values.ts";
+
+const local = transformed(readLocal, LOCAL_FORMS, "An address.");
+const server = transformed(readServer, SERVER_FORMS, "A TCPMUX server.");
+
+export const settingsSchema = serverSchema.pick({
+  connect_timeout: true,
+  idle_timeout: true,
+  drain_timeout: true,
+  max_connections: true,
+  log: true,
+}).extend({ default_server: server.optional() });
+
+export const forwardSchema = z.strictObject({
+  listen: z.union([
+    local,
+    list(local, "Several.").min(1, { error: "at least one address" }),
+  ]),
+  server: server.optional(),
+  service: nameSchema.optional(),
+  connect_timeout: duration("To reach the server.").optional(),
+  idle_timeout: duration("Without a byte either way.").optional(),
+});
+
+/** What the command line says, which goes before what the file says. */
+export interface ForwardOptions {
+  /** The server of forwards that name none. */
+  readonly server?: Endpoint | undefined;
+  /** What it makes of the settings of `[server]`. */
+  readonly settings: (said: ServerSettings) => ServerSettings;
+}
+
+/**
+ * Reads the forwards of a file: `[forward.NAME]`, and `[server]` for all.
+ *
+ * @throws {TableError} with every problem, each with its line
+ */
+export function parseForwards(
+  text: string,
+  file: string,
+  options: ForwardOptions,
+): Table {
+  const { value, problems } = readDocument(text, file);
+  onlyKeys(value, ["server", "forward"], problems);
+  const above = asObject(value["server"] ?? {}, ["server"], problems);
+  const valid = validated(settingsSchema, above, ["server"], problems) ?? {};
+  const settings = options.settings(resolveServer(valid));
+  const fallback = options.server ?? valid.default_server;
+  const entries = asObject(value["forward"] ?? {}, ["forward"], problems);
+  if (Object.keys(entries).length === 0) {
+    problems.add(["forward"], "is empty; needed: a table [forward.NAME]");
+  }
+  const doors = Object.entries(entries).flatMap(([name, entry]) =>
+    doorsOf(name, entry, settings, fallback, problems)
+  );
+  checkAddresses(doors, problems);
+  problems.throwIfAny();
+  // Objects move keys such as "7" to their front: the file tells the order.
+  const line = ({ service }: FixedDoor) =>
+    problems.lineOf(["forward", service.name]) ?? 0;
+  return forwardTable(doors.toSorted((a, b) => line(a) - line(b)), settings);
+}
+
+function doorsOf(
+  name: string,
+  entry: unknown,
+  settings: ServerSettings,
+  fallback: Endpoint | undefined,
+  problems: Problems,
+): FixedDoor[] {
+  const path = ["forward", name];
+  if (!nameSchema.safeParse(name).success) {
+    problems.add(path, `is no name for a service; allowed: ${NAME_RULE}`);
+  }
+  const before = problems.all.length;
+  const object = asObject(entry, path, problems);
+  if (problems.all.length > before) return [];
+  const valid = validated(forwardSchema, object, path, problems);
+  if (valid === undefined) return [];
+  const upstream = valid.server ?? fallback;
+  if (upstream === undefined) {
+    problems.add(
+      path,
+      `needs server, here or as default_server in [server]: ${SERVER_FORMS}`,
+    );
+    return [];
+  }
+  const remoteName = valid.service ?? name;
+  const { listen, connect_timeout, idle_timeout } = valid;
+  const service = forwardService(name, upstream, remoteName, settings, {
+    connect_timeout,
+    idle_timeout,
+  });
+  return (Array.isArray(listen) ? listen : [listen])
+    .map((endpoint) => ({ manner: "fixed", endpoint, service }));
+}
+
+/** A service of another server, as the kind `tcpmux` of a service table. */
+export function forwardService(
+  name: string,
+  upstream: Endpoint,
+  remoteName: string,
+  settings: ServerSettings,
+  times: { connect_timeout?: number; idle_timeout?: number } = {},
+): TcpmuxService {
+  const valid = { tcpmux: { upstream, remoteName }, ...times };
+  return resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
+}
+
+/** A table of doors that lead to one service each. */
+export function forwardTable(
+  doors: readonly FixedDoor[],
+  settings: ServerSettings,
+): Table {
+  const services = [...new Set(doors.map(({ service }) => service))];
+  return new Table(settings, services, doors);
+}
+
+/** No address may lead to two services. */
+function checkAddresses(
+  doors: readonly FixedDoor[],
+  problems: Problems,
+): void {
+  const owners = new Map<string, string>();
+  for (const door of doors) {
+    const { name } = door.service;
+    const owner = owners.get(doorKey(door));
+    if (owner !== undefined) {
+      problems.add(
+        ["forward", name, "listen"],
+        `${formatEndpoint(door.endpoint)} is taken already by the forward ` +
+          owner,
+      );
+    }
+    owners.set(doorKey(door), name);
+  }
+}

@@ -1,0 +1,62 @@
+/** What values in a file may be; the `error` of each says what is allowed. */
+import * as z from "zod";
+import { DURATION, DURATION_FORM, readDuration } from "../duration.ts";
+import { ENDPOINT_FORMS, readEndpoint } from "../endpoint.ts";
+
+export function duration(purpose: string) {
+  const error = DURATION_FORM;
+  return z.union([z.literal(0), z.string().regex(DURATION, { error })], {
+    error,
+  }).transform((value) => readDuration(String(value))!).describe(purpose);
+}
+
+export function text(purpose: string) {
+  return z.string({ error: "text in quotes" })
+    .refine((value) => !value.includes("\0"), {
+      error: "text without NUL bytes",
+    })
+    .describe(purpose);
+}
+
+export function flag(purpose: string) {
+  return z.boolean({ error: "true or false" }).describe(purpose);
+}
+
+/** A whole number from 1. */
+export function count(most: number) {
+  const error = `a whole number from 1 to ${most}`;
+  return z.int({ error, abort: true }).min(1, { error }).max(most, { error });
+}
+
+export function choice<const T extends readonly string[]>(
+  of: T,
+  purpose: string,
+) {
+  const words = of.map((word) => JSON.stringify(word)).join(", ");
+  return z.enum(of, { error: `one of ${words}` }).describe(purpose);
+}
+
+export function list<T extends z.ZodType>(item: T, purpose: string) {
+  return z.array(item, { error: "a list in brackets" }).describe(purpose);
+}
+
+/** Text that `read` makes a value of, or says in a string why it cannot. */
+export function transformed<T extends object>(
+  read: (text: string) => T | string,
+  form: string,
+  purpose: string,
+) {
+  return z.string({ error: form }).transform((value, context) => {
+    const result = read(value);
+    if (typeof result !== "string") return result;
+    context.issues.push({
+      code: "custom",
+      message: `${form} (${result})`,
+      input: value,
+    });
+    return z.NEVER;
+  }).describe(purpose);
+}
+
+export const endpoint = (purpose: string) =>
+  transformed((value) => readEndpoint(value), ENDPOINT_FORMS, purpose);

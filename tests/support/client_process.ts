@@ -1,0 +1,48 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { programUnderTest } from "./server.ts";
+import { until } from "./wait.ts";
+
+/** The program under test while it runs, with its input left open. */
+export class ClientProcess {
+  out = "";
+  err = "";
+  readonly exited: Promise<number | null>;
+  readonly #child: ChildProcess;
+
+  constructor(words: readonly string[], env: Record<string, string> = {}) {
+    const [program, ...args] = [...programUnderTest(), ...words];
+    this.#child = spawn(program!, args, {
+      env: { ...process.env, ...env },
+      stdio: ["pipe", "pipe", "pipe"],
+      timeout: 60_000,
+      killSignal: "SIGKILL",
+    });
+    this.#child.stdin!.on("error", () => {}); // it may have ended
+    this.#child.stdout!.on("data", (bytes) => this.out += String(bytes));
+    this.#child.stderr!.on("data", (bytes) => this.err += String(bytes));
+    this.exited = new Promise((resolve) => {
+      this.#child.once("close", (code) => resolve(code));
+    });
+  }
+
+  type(text: string): void {
+    this.#child.stdin!.write(text);
+  }
+
+  end(): void {
+    this.#child.stdin!.end();
+  }
+
+  /** Waits until it has printed this. */
+  async says(text: string): Promise<void> {
+    await until(
+      `${JSON.stringify(text)} is said; so far ${this.out} ${this.err}`,
+      () => this.out.includes(text),
+    );
+  }
+
+  signal(name: NodeJS.Signals): void {
+    process.kill(this.#child.pid!, name); // child.kill() works but once on Deno
+  }
+}
