@@ -38,7 +38,12 @@ const folder = mkdtempSync(join(tmpdir(), "tcpmux-completions-"));
 
 /** Runs a shell in which `tcpmux` is the program under test. */
 async function shell(...words: string[]): Promise<string[]> {
-  const env = { PATH: `${folder}:${process.env.PATH}`, HOME: folder };
+  const env = {
+    PATH: `${folder}:${process.env.PATH}`,
+    HOME: folder,
+    // Where Deno has the program's packages already, whatever HOME says.
+    DENO_DIR: process.env.DENO_DIR ?? `${process.env.HOME}/.cache/deno`,
+  };
   const { stdout } = await mustRun(words, { env, timeout: 60_000 });
   return String(stdout).split("\n").slice(0, -1);
 }
