@@ -2,6 +2,7 @@
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { AcceptQueue } from "./accept_queue.ts";
+import { bunStdio } from "./bun_stdio.ts";
 import { childSpawn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { Inbox } from "./inbox.ts";
@@ -12,7 +13,6 @@ import {
   tcpEnd,
   UNNAMED,
 } from "./net_conn.ts";
-import { ownStdio } from "./own_stdio.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -67,7 +67,7 @@ export const transport: Transport = {
   listen,
   connect: netConnect,
   spawn: childSpawn,
-  stdio: ownStdio,
+  stdio: bunStdio,
 };
 
 // deno-lint-ignore require-await -- Bun listens at once; failing must reject

@@ -11,7 +11,7 @@ import {
   netConnect,
   UNNAMED,
 } from "./net_conn.ts";
-import { ownStdio } from "./own_stdio.ts";
+import { nodeStdio } from "./node_stdio.ts";
 import type { Conn, Listener, ListenOptions, Transport } from "./transport.ts";
 
 export const transport: Transport = {
@@ -20,7 +20,7 @@ export const transport: Transport = {
   listen,
   connect: netConnect,
   spawn: childSpawn,
-  stdio: ownStdio,
+  stdio: nodeStdio,
 };
 
 function listen(

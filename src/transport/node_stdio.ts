@@ -5,8 +5,8 @@ import type { Conn } from "./transport.ts";
 
 const STDOUT = 1;
 
-/** This program's standard input and output, for Node and Bun. */
-export function ownStdio(): Conn {
+/** This program's standard input and output, for Node. */
+export function nodeStdio(): Conn {
   return new OwnStdio(process.stdin, process.stdout);
 }
 
@@ -19,13 +19,17 @@ class OwnStdio extends PipeConn {
     this.#ended = true;
     return new Promise((resolve) => {
       process.stdout.write("", () => {
-        try {
-          closeSync(STDOUT);
-        } catch {
-          // It was closed when the program began, or by its reader's death.
-        }
+        closeStdout();
         resolve();
       });
     });
+  }
+}
+
+export function closeStdout(): void {
+  try {
+    closeSync(STDOUT);
+  } catch {
+    // It was closed when the program began, or by its reader's death.
   }
 }
