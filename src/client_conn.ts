@@ -1,6 +1,4 @@
-import type { Endpoint } from "./endpoint.ts";
-import { StreamConn } from "./transport/stream_conn.ts";
-import type { Conn } from "./transport/transport.ts";
+import { PushbackConn } from "./pushback_conn.ts";
 
 /** After the last word, how long and how much a client is still listened to. */
 const LINGER_TIME = 2_000;
@@ -10,32 +8,17 @@ const LINGER_BYTES = 256 * 1024;
  * The client's side of a session. It gives back first what was read beyond
  * the service line, counts bytes, and knows when the last one moved.
  */
-export class ClientConn extends StreamConn {
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
+export class ClientConn extends PushbackConn {
   /** Bytes of the service: neither the request line nor the reply. */
   bytesIn = 0;
   bytesOut = 0;
   /** When a byte last moved, by `performance.now()`. */
   lastActivity = performance.now();
-  #conn: Conn;
-  #leftover: Uint8Array | undefined;
+  /** The read under way, so that `finish` can await it too. */
   #reading: Promise<Uint8Array | null> | undefined;
   #ended = false;
   #endingWrite: Promise<void> | undefined;
   #closed = false;
-
-  constructor(conn: Conn) {
-    super();
-    this.#conn = conn;
-    this.local = conn.local;
-    this.remote = conn.remote;
-  }
-
-  /** Gives back what was read too much; the next read returns it. */
-  unread(bytes: Uint8Array): void {
-    if (bytes.length > 0) this.#leftover = bytes;
-  }
 
   /** What was read and written until now was the handshake. */
   beginService(): void {
@@ -44,47 +27,40 @@ export class ClientConn extends StreamConn {
     this.lastActivity = performance.now();
   }
 
-  async read(): Promise<Uint8Array | null> {
-    const leftover = this.#leftover;
-    this.#leftover = undefined;
-    const bytes = leftover ?? await this.#readMore();
-    if (bytes === null) this.#ended = true;
-    else {
-      this.bytesIn += bytes.length;
-      this.lastActivity = performance.now();
-    }
-    return bytes;
-  }
-
-  /** Remembers the read under way, so that `finish` can await it too. */
-  async #readMore(): Promise<Uint8Array | null> {
-    const reading = this.#conn.read();
+  override async read(): Promise<Uint8Array | null> {
+    const reading = super.read();
     this.#reading ??= reading;
     try {
-      return await reading;
+      const bytes = await reading;
+      if (bytes === null) this.#ended = true;
+      else {
+        this.bytesIn += bytes.length;
+        this.lastActivity = performance.now();
+      }
+      return bytes;
     } finally {
       if (this.#reading === reading) this.#reading = undefined;
     }
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    await this.#conn.write(bytes);
+  override async write(bytes: Uint8Array): Promise<void> {
+    await super.write(bytes);
     this.bytesOut += bytes.length;
     this.lastActivity = performance.now();
   }
 
-  closeWrite(): Promise<void> {
-    return this.#endingWrite ??= this.#conn.closeWrite();
+  override closeWrite(): Promise<void> {
+    return this.#endingWrite ??= super.closeWrite();
   }
 
-  close(): void {
+  override close(): void {
     this.#closed = true;
-    this.#conn.close();
+    super.close();
   }
 
-  abort(): void {
+  override abort(): void {
     this.#closed = true;
-    this.#conn.abort();
+    super.abort();
   }
 
   /**
@@ -112,7 +88,7 @@ export class ClientConn extends StreamConn {
     try {
       let left = LINGER_BYTES;
       while (!this.#ended && left > 0) {
-        const reading = this.#reading ?? this.#conn.read();
+        const reading = this.#reading ?? super.read();
         reading.catch(() => {}); // it may lose the race and fail later
         const bytes = await Promise.race([reading, timeout]);
         if (bytes === null) return;
