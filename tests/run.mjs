@@ -8,6 +8,7 @@
 // are skipped and say so, or fail with TCPMUX_TEST_REQUIRE=1.
 import { spawn } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import * as runtimes from "../scripts/runtimes.mjs";
 
@@ -62,13 +63,28 @@ if (runs.some(({ program }) => program !== undefined)) {
   }
 }
 
+// Two at a time: most tests wait for something most of the time. What a run
+// says is shown when it ends, so that it stays in one piece.
+const AT_A_TIME = Math.min(2, availableParallelism());
 let failedRuns = 0;
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const summary = [];
-for (const { title, command, program } of runs) {
-  console.log(`\n=== ${title}`);
+const waiting = [...runs];
+await Promise.all(Array.from({ length: AT_A_TIME }, async () => {
+  for (let next; (next = waiting.shift()) !== undefined;) await runOne(next);
+}));
+console.log(`\n${summary.join("\n")}`);
+const failed = Math.max(totals.failed, failedRuns);
+console.log(
+  `${totals.passed} passed, ${failed} failed, ${totals.skipped} skipped`,
+);
+process.exit(failedRuns === 0 && runs.length > 0 ? 0 : 1);
+
+async function runOne({ title, command, program }) {
+  console.log(`... ${title}`);
   const start = Date.now();
-  const { status, output } = await runOne(command, program);
+  const { status, output } = await outputOf(command, program);
+  console.log(`\n=== ${title}\n${output}`);
   const counts = countsIn(output);
   const seconds = Math.round((Date.now() - start) / 1000);
   // A run without a single test that passed is a failure too.
@@ -80,15 +96,9 @@ for (const { title, command, program } of runs) {
       `${counts.failed} failed, ${counts.skipped} skipped (${seconds} s)`,
   );
 }
-console.log(`\n${summary.join("\n")}`);
-const failed = Math.max(totals.failed, failedRuns);
-console.log(
-  `${totals.passed} passed, ${failed} failed, ${totals.skipped} skipped`,
-);
-process.exit(failedRuns === 0 && runs.length > 0 ? 0 : 1);
 
-/** Runs one command, shows its output and keeps it for counting. */
-function runOne([command, ...args], program) {
+/** Runs one command to its end and keeps what it says. */
+function outputOf([command, ...args], program) {
   const env = { ...process.env, NO_COLOR: "1" };
   if (program !== undefined) env.TCPMUX_TEST_PROGRAM = JSON.stringify(program);
   if (!existsSync(command)) throw new Error(`there is no ${command}`);
@@ -99,10 +109,7 @@ function runOne([command, ...args], program) {
   });
   let output = "";
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (bytes) => {
-      output += bytes;
-      process.stdout.write(bytes);
-    });
+    stream.on("data", (bytes) => output += bytes);
   }
   return new Promise((resolve, reject) => {
     child.once("error", reject);
