@@ -2,17 +2,9 @@ import manifest from "../../package.json" with { type: "json" };
 import { messageOf } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { TableError } from "../table/problem.ts";
-import { checkCommand } from "./check.ts";
-import { completionsCommand } from "./completions.ts";
-import { connectCommand } from "./connect.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { usage } from "./flags.ts";
-import { forwardCommand } from "./forward.ts";
 import { HELP_TEXT } from "./help.ts";
-import { listCommand } from "./list.ts";
-import { probeCommand } from "./probe.ts";
-import { proxyCommand } from "./proxy.ts";
-import { serveCommand } from "./serve.ts";
 import {
   argv,
   exit,
@@ -21,15 +13,17 @@ import {
   surviveClosedOutput,
 } from "./system.ts";
 
+/** Loaded only when asked for: a client starts without the server's parts. */
 const COMMANDS = {
-  serve: serveCommand,
-  check: checkCommand,
-  connect: connectCommand,
-  list: listCommand,
-  forward: forwardCommand,
-  proxy: proxyCommand,
-  probe: probeCommand,
-  completions: completionsCommand,
+  serve: async () => (await import("./serve.ts")).serveCommand,
+  check: async () => (await import("./check.ts")).checkCommand,
+  connect: async () => (await import("./connect.ts")).connectCommand,
+  list: async () => (await import("./list.ts")).listCommand,
+  forward: async () => (await import("./forward.ts")).forwardCommand,
+  proxy: async () => (await import("./proxy.ts")).proxyCommand,
+  probe: async () => (await import("./probe.ts")).probeCommand,
+  completions: async () =>
+    (await import("./completions.ts")).completionsCommand,
 };
 type Command = keyof typeof COMMANDS;
 
@@ -68,7 +62,7 @@ async function run(
       printOut(HELP_TEXT[command]);
       return EXIT.done;
     }
-    return await COMMANDS[command](flags);
+    return await (await COMMANDS[command]())(flags);
   } catch (error) {
     report(error);
     return exitCodeOf(error);
