@@ -73,7 +73,8 @@ mkdirSync(join(ROOT, "dist"), { recursive: true });
 const wanted = process.argv.slice(2);
 for (const name of wanted.length > 0 ? wanted : ["bundle", "bun"]) {
   if (!Object.hasOwn(BUILDS, name)) {
-    throw new Error(`there is no build ${name}: ${Object.keys(BUILDS)}`);
+    console.error(`there is no build ${name}, but ${Object.keys(BUILDS)}`);
+    process.exit(64);
   }
   BUILDS[name]();
 }

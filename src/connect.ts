@@ -12,7 +12,7 @@ import { PushbackConn } from "./pushback_conn.ts";
 import { withDeadline } from "./transport/deadline.ts";
 import { pickTransport } from "./transport/pick.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
-import { type Reply, ReplyReader, requestLine } from "./wire.ts";
+import { HELP, type Reply, ReplyReader, requestLine } from "./wire.ts";
 
 /** How a client connects. */
 export interface ConnectOptions {
@@ -216,6 +216,11 @@ export function readReply(
 
 /** @throws {TypeError} for what cannot be the name of a service */
 function checkName(service: string): void {
+  if (service.toUpperCase() === HELP) {
+    throw new TypeError(
+      "HELP is no service: ask for the list of names instead",
+    );
+  }
   if (/^[\x21-\x7e]{1,255}$/.test(service)) return;
   throw new TypeError(
     `${JSON.stringify(service)} is no name for a service: a name is 1 to 255 ` +

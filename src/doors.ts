@@ -185,6 +185,9 @@ function cureFor(code: string, endpoint: Endpoint): string {
       : "another program listens there, and ss -ltnp tells which: stop it, " +
         "or listen on another port";
   }
+  if (code === "permission_denied" && !unix && endpoint.port >= 1024) {
+    return "on Deno, --allow-net must permit this address";
+  }
   if (code === "permission_denied" && !unix) {
     return "a port below 1024 takes a right: listen on a higher port, or run " +
       "setcap cap_net_bind_service=+ep on the program's file, or start it by " +

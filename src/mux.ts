@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { Accounts, type ConnectionRecord } from "./account.ts";
 import { Doors } from "./doors.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -61,6 +62,8 @@ export class Mux {
     );
     this.#accounts = new Accounts((record) => this.#record(record));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
+    // Every handshake listens to it; Node 20 would warn of a leak.
+    setMaxListeners(0, this.#draining.signal);
   }
 
   /**

@@ -15,7 +15,7 @@ export function checkRequirements(
   { name, abilities }: Transport,
   file?: string,
 ): void {
-  const problems = new Problems(file);
+  const problems = new Problems(file, table.located);
   const cure = name === "deno"
     ? "Deno was started without the permission (start it with deno run -A)"
     : `there are none on the ${name} transport`;

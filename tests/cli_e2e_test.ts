@@ -70,6 +70,22 @@ describe("the command line", () => {
     assertMatch(err, /^tcpmux: .*none\.toml: cannot be read: no such file\n$/);
   });
 
+  test("a table without services is wrong, as a file cut short is", async () => {
+    const { code, err } = await tcpmux(["check", file("empty.toml", "")]);
+    assertEquals(code, 78);
+    assertMatch(err, /empty\.toml: services: there are none/);
+  });
+
+  test("check says where a user that there is not stands", async () => {
+    const table = file(
+      "user.toml",
+      `[services.a]\nexec = ["/bin/true"]\nuser = "no-such-user"\n`,
+    );
+    const { code, err } = await tcpmux(["check", table]);
+    assertEquals(code, 78);
+    assertMatch(err, /user\.toml:3: services\.a\.user: there is no user/);
+  });
+
   test("check finds nothing wrong with the embedded table", async () => {
     const { code, out, err } = await tcpmux(["check"]);
     assertEquals([code, err], [0, ""]);

@@ -107,6 +107,21 @@ describe("tcpmux connect", () => {
       }),
   );
 
+  test(
+    "fails when its output is lost for another reason",
+    needs("bash"),
+    () =>
+      withServer(TABLE, async ({ port }) => {
+        const script = '"$@" < /dev/null > /dev/full; echo "$?"';
+        const { stdout, stderr } = await run([
+          ...["bash", "-c", script, "bash", ...programUnderTest()],
+          ...["connect", `127.0.0.1:${port}`, "about"],
+        ]);
+        assertEquals(String(stdout).trim(), "74");
+        assertMatch(String(stderr), /^tcpmux: cannot write: .*space/);
+      }),
+  );
+
   test("ends at SIGINT with 130", () =>
     withServer(TABLE, async (server) => {
       const client = new ClientProcess([

@@ -82,10 +82,18 @@ describe("starting, reloading and stopping", () => {
       assertEquals(await readAll(conn), "old");
       conn.close();
 
+      writeFileSync(table, "");
+      server.signal("SIGHUP");
+      await server.logged(
+        "not reloaded, the old table stays in force",
+        ({ reason }) => /there are none/.test(String(reason)),
+      );
+
       writeFileSync(table, `[services.new]\nfrob = 1\n`);
       server.signal("SIGHUP");
       const line = await server.logged(
         "not reloaded, the old table stays in force",
+        ({ reason }) => /frob|new/.test(String(reason)),
       );
       assertMatch(String(line.reason), /services\.toml:1: services\.new: /);
       assertEquals(await exchange(server.port, "new\r\n"), "+Go\r\nnew");

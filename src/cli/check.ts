@@ -8,6 +8,7 @@ import { EMBEDDED_NAME } from "./embedded.ts";
 import { EXIT } from "./exit.ts";
 import { readFlags } from "./flags.ts";
 import { loadTable } from "./load.ts";
+import { plural } from "./plural.ts";
 import { printError, printOut } from "./system.ts";
 
 export const CHECK_FLAGS = {
@@ -59,8 +60,8 @@ function print({ file, services, errors, warnings }: Findings): void {
   }
   for (const problem of errors) printError(`${formatProblem(problem)}\n`);
   if (errors.length === 0) {
-    printOut(`${file}: ${services} services, no errors\n`);
+    printOut(`${file}: ${plural(services, "service")}, no errors\n`);
   } else {
-    printError(`tcpmux: ${file}: ${errors.length} errors\n`);
+    printError(`tcpmux: ${file}: ${plural(errors.length, "error")}\n`);
   }
 }

@@ -55,7 +55,11 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
     peer.close();
     return EXIT.done;
   } catch (error) {
-    if (stdio.outputGone.aborted) return EXIT.done; // nobody reads any more
+    if (stdio.outputError !== undefined) {
+      // Whoever read our output has closed it: that ends us quietly.
+      if (codeOf(stdio.outputError) === "broken_pipe") return EXIT.done;
+      throw stdio.outputError;
+    }
     if (flags.on("quiet") && codeOf(error) !== "usage") {
       return exitCodeOf(error);
     }
@@ -109,7 +113,10 @@ class OwnStdio extends PushbackConn {
     super(stdio);
   }
 
-  /** Aborted when whoever read our output is gone. */
+  /** Why nothing can be written any more, as on a full disk. */
+  outputError: unknown;
+
+  /** Aborted when our output takes nothing any more. */
   get outputGone(): AbortSignal {
     return this.#gone.signal;
   }
@@ -125,6 +132,7 @@ class OwnStdio extends PushbackConn {
       await super.write(bytes);
       this.received += bytes.length;
     } catch (error) {
+      this.outputError = error;
       this.#gone.abort();
       throw error;
     }

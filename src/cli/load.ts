@@ -1,4 +1,5 @@
 import { parseTable } from "../table/parse.ts";
+import { TableError } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
 import { EMBEDDED_NAME, embeddedTable } from "./embedded.ts";
 import { readTextFile } from "./system.ts";
@@ -20,5 +21,11 @@ export async function loadTable(file: string | undefined): Promise<Loaded> {
   const text = file === undefined
     ? await embeddedTable()
     : await readTextFile(file);
-  return { table: parseTable(text, name), file: name };
+  const table = parseTable(text, name);
+  if (table.services.length === 0) {
+    // Most likely a file that was cut short, perhaps while it is being saved.
+    const message = "there are none: a table has a [services.NAME] at least";
+    throw new TableError([{ file: name, key: "services", message }]);
+  }
+  return { table, file: name };
 }

@@ -5,6 +5,7 @@ import { TableError } from "../table/problem.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { usage } from "./flags.ts";
 import { HELP_TEXT } from "./help.ts";
+import { plural } from "./plural.ts";
 import {
   argv,
   exit,
@@ -36,7 +37,7 @@ type Command = keyof typeof COMMANDS;
 export async function main(
   offered = Object.keys(COMMANDS) as readonly Command[],
 ): Promise<never> {
-  surviveClosedOutput();
+  surviveClosedOutput(EXIT.broken);
   exit(await run(argv(), offered));
 }
 
@@ -83,7 +84,7 @@ function report(error: unknown): void {
   if (error instanceof TableError) {
     printError(`${error.message}\n`);
     printError(
-      `tcpmux: the table has ${error.problems.length} error(s), ` +
+      `tcpmux: ${plural(error.problems.length, "error")} in the table, ` +
         "so nothing was started\n",
     );
   } else printError(`tcpmux: ${messageOf(error)}\n`);

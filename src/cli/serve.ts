@@ -40,11 +40,16 @@ function withFlags({ table, file }: Loaded, flags: Flags): Loaded {
   const { server, services } = table;
   return {
     file,
-    table: new Table({
-      ...server,
-      listen: listen.length > 0 ? listen : server.listen,
-      log: { ...server.log, ...logOf(flags) },
-    }, services),
+    table: new Table(
+      {
+        ...server,
+        listen: listen.length > 0 ? listen : server.listen,
+        log: { ...server.log, ...logOf(flags) },
+      },
+      services,
+      undefined,
+      table.located,
+    ),
   };
 }
 

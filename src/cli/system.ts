@@ -32,10 +32,19 @@ export function stdinIsTerminal(): boolean {
   return process.stdin.isTTY === true;
 }
 
-/** Losing who reads our output must not end the program. */
-export function surviveClosedOutput(): void {
+/**
+ * Losing who reads our output must not end the program; but output that is
+ * lost for another reason, as on a full disk, must not look like success.
+ *
+ * @param failed what to exit with then
+ */
+export function surviveClosedOutput(failed: number): void {
   process.stderr.on("error", () => {});
-  process.stdout.on("error", () => {});
+  process.stdout.on("error", (error) => {
+    if ((error as { code?: string }).code === "EPIPE") return;
+    printError(`tcpmux: cannot write: ${error.message}\n`);
+    process.exit(failed);
+  });
 }
 
 export function exit(code: number): never {

@@ -10,7 +10,7 @@ import { checkFolder, DEFAULT_PATH, findProgram } from "./program.ts";
  * and folders that are missing now, programs that run as root.
  */
 export async function advise(table: Table, file: string): Promise<Problem[]> {
-  const advice = new Problems(file);
+  const advice = new Problems(file, table.located);
   for (const service of table.services) {
     if (service.kind !== "exec" || !service.enabled) continue;
     await adviseExec(service, advice);

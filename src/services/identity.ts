@@ -31,7 +31,7 @@ export async function identitiesOf(
   file?: string,
 ): Promise<Map<ExecService, Identity>> {
   const identities = new Map<ExecService, Identity>();
-  const problems = new Problems(file);
+  const problems = new Problems(file, table.located);
   for (const service of table.services) {
     if (service.kind !== "exec" || !service.enabled) continue;
     try {

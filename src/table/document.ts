@@ -1,4 +1,4 @@
-import { locateKeys } from "./locate.ts";
+import { type Located, locateKeys } from "./locate.ts";
 import { Problems, TableError } from "./problem.ts";
 import { readToml } from "./toml.ts";
 
@@ -6,6 +6,8 @@ import { readToml } from "./toml.ts";
 export interface Document {
   readonly value: Record<string, unknown>;
   readonly problems: Problems;
+  /** Where each key stands. */
+  readonly located: Located;
 }
 
 /**
@@ -28,5 +30,5 @@ export function readDocument(text: string, file: string): Document {
     if (toml.error.clash) problems.throwIfAny();
     throw new TableError([{ file, line, key: "", message }]);
   }
-  return { value: toml.value, problems };
+  return { value: toml.value, problems, located };
 }

@@ -33,7 +33,7 @@ export interface TableInput {
  * @throws {TableError} with every problem, each with its line
  */
 export function parseTable(text: string, file: string): Table {
-  const { value, problems } = readDocument(text, file);
+  const { value, problems, located } = readDocument(text, file);
   const table = build(value, problems);
   // Objects move keys such as "7" to their front: the file tells the order.
   const line = (service: Service) =>
@@ -41,6 +41,8 @@ export function parseTable(text: string, file: string): Table {
   return new Table(
     table.server,
     table.services.toSorted((a, b) => line(a) - line(b)),
+    undefined,
+    located,
   );
 }
 

@@ -4,17 +4,20 @@
  * of each value says what is allowed.
  */
 import * as z from "zod";
-import { type Endpoint, readEndpoint } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
 import { BUILTINS, type Handler } from "./service.ts";
 import { LOG_LEVELS } from "./table.ts";
 import {
   choice,
   count,
+  destination,
   duration,
   endpoint,
   flag,
   list,
+  name,
+  readDestination,
   text,
   transformed,
 } from "./values.ts";
@@ -107,9 +110,12 @@ export const kindSchemas = {
       ["server", "service"],
       "Who sends the + or - line: the server (default), or the program.",
     ).optional(),
-    user: text("Whom the program runs as.").optional(),
-    group: text("Which group it runs as. Default: the user's.").optional(),
-    cwd: text("Its working directory.").optional(),
+    user: name("Whom the program runs as.", "the name of a user").optional(),
+    group: name(
+      "Which group it runs as. Default: the user's.",
+      "the name of a group",
+    ).optional(),
+    cwd: name("Its working directory.", "a folder").optional(),
     env: environment.describe("Its environment, besides what is always set.")
       .optional(),
     passenv: list(
@@ -127,10 +133,13 @@ export const kindSchemas = {
   }),
   connect: z.strictObject({
     connect: z.union([
-      endpoint("An upstream."),
-      list(endpoint("An upstream."), "Upstreams, tried in this order.").min(1, {
-        error: "at least one address",
-      }),
+      destination("An upstream."),
+      list(destination("An upstream."), "Upstreams, tried in this order.").min(
+        1,
+        {
+          error: "at least one address",
+        },
+      ),
     ]).describe("The server that gets the connection."),
     connect_timeout: connectTimeout,
     ...common,
@@ -167,7 +176,7 @@ function readRemoteService(
     : value.indexOf("/");
   const remoteName = cut < 0 ? "" : value.slice(cut + 1);
   if (!isName(remoteName)) return `a name is ${NAME_RULE}`;
-  const upstream = readEndpoint(value.slice(0, cut));
+  const upstream = readDestination(value.slice(0, cut));
   return typeof upstream === "string" ? upstream : { upstream, remoteName };
 }
 

@@ -1,5 +1,6 @@
 import type { Endpoint } from "../endpoint.ts";
 import type { Door } from "./door.ts";
+import type { Located } from "./locate.ts";
 import type { Service } from "./service.ts";
 
 /** The `[server]` part of the table, every value of it resolved. */
@@ -31,6 +32,8 @@ export class Table {
   readonly services: readonly Service[];
   /** Where it is served; no two of them at the same address. */
   readonly doors: readonly Door[];
+  /** Where its keys stand in its file, for who finds fault with it later. */
+  readonly located: Located | undefined;
   #byName = new Map<string, Service>();
 
   /** @param doors by default those of `listen`, where clients name a service */
@@ -38,10 +41,12 @@ export class Table {
     server: ServerSettings,
     services: readonly Service[],
     doors: readonly Door[] = namedDoors(server.listen),
+    located?: Located,
   ) {
     this.server = server;
     this.services = services;
     this.doors = doors;
+    this.located = located;
     for (const service of services) {
       for (const name of [service.name, ...service.aliases]) {
         this.#byName.set(name.toUpperCase(), service);

@@ -1,7 +1,7 @@
 /** What values in a file may be; the `error` of each says what is allowed. */
 import * as z from "zod";
 import { DURATION, DURATION_FORM, readDuration } from "../duration.ts";
-import { ENDPOINT_FORMS, readEndpoint } from "../endpoint.ts";
+import { type Endpoint, ENDPOINT_FORMS, readEndpoint } from "../endpoint.ts";
 
 export function duration(purpose: string) {
   const error = DURATION_FORM;
@@ -16,6 +16,15 @@ export function text(purpose: string) {
       error: "text without NUL bytes",
     })
     .describe(purpose);
+}
+
+/** Text that must say something. */
+export function name(purpose: string, what: string) {
+  const error = `${what} in quotes; leave the key out for none`;
+  return z.string({ error }).refine(
+    (value) => value !== "" && !value.includes("\0"),
+    { error },
+  ).describe(purpose);
 }
 
 export function flag(purpose: string) {
@@ -56,6 +65,18 @@ export function transformed<T extends object>(
     });
     return z.NEVER;
   }).describe(purpose);
+}
+
+/** An address to connect to: port 0 is none. */
+export const destination = (purpose: string) =>
+  transformed((value) => readDestination(value), ENDPOINT_FORMS, purpose);
+
+export function readDestination(value: string): Endpoint | string {
+  const endpoint = readEndpoint(value);
+  return typeof endpoint !== "string" && endpoint.transport === "tcp" &&
+      endpoint.port === 0
+    ? "a port from 1 to 65535 must follow the host"
+    : endpoint;
 }
 
 export const endpoint = (purpose: string) =>
