@@ -88,12 +88,17 @@ describe("tcpmux probe", () => {
       assertEquals(records.map(({ outcome }) => outcome), ["help"]);
     }));
 
-  test("a server without services is CRITICAL", () =>
-    withServer("", async ({ port }) => {
-      const [code, text] = parts(await tcpmux(["probe", `127.0.0.1:${port}`]));
-      assertEquals(code, 2);
-      assertMatch(text, /^HELP: 127\.0\.0\.1:\d+ names no service$/);
-    }));
+  test("a server that lists no service is CRITICAL", () =>
+    withServer(
+      `[services.a]\ntext = "a"\nlisted = false\n`,
+      async ({ port }) => {
+        const [code, text] = parts(
+          await tcpmux(["probe", `127.0.0.1:${port}`]),
+        );
+        assertEquals(code, 2);
+        assertMatch(text, /^HELP: 127\.0\.0\.1:\d+ names no service$/);
+      },
+    ));
 
   test("a name with marks of its own cannot break the line", () =>
     withServer(TABLE, async ({ port }) => {
