@@ -28,10 +28,6 @@ export function stderrIsTerminal(): boolean {
   return process.stderr.isTTY === true;
 }
 
-export function stdinIsTerminal(): boolean {
-  return process.stdin.isTTY === true;
-}
-
 /**
  * Losing who reads our output must not end the program; but output that is
  * lost for another reason, as on a full disk, must not look like success.
