@@ -1,4 +1,5 @@
 import { PushbackConn } from "./pushback_conn.ts";
+import type { Carried, Conn, Intake, Moved } from "./transport/transport.ts";
 
 /** After the last word, how long and how much a client is still listened to. */
 const LINGER_TIME = 2_000;
@@ -16,6 +17,8 @@ export class ClientConn extends PushbackConn {
   lastActivity = performance.now();
   /** The read under way, so that `finish` can await it too. */
   #reading: Promise<Uint8Array | null> | undefined;
+  /** The carrying of what the client sends: under way, or over. */
+  #carrying: Promise<Carried> | undefined;
   #ended = false;
   #endingWrite: Promise<void> | undefined;
   #closed = false;
@@ -47,6 +50,28 @@ export class ClientConn extends PushbackConn {
     await super.write(bytes);
     this.bytesOut += bytes.length;
     this.lastActivity = performance.now();
+  }
+
+  override carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
+    const carrying = super.carryTo(sink, (count) => {
+      this.bytesIn += count;
+      this.lastActivity = performance.now();
+      moved(count);
+    });
+    this.#carrying = carrying;
+    return carrying;
+  }
+
+  override intake(): Intake {
+    const { conn, moved } = super.intake();
+    return {
+      conn,
+      moved: (count) => {
+        this.bytesOut += count;
+        this.lastActivity = performance.now();
+        moved(count);
+      },
+    };
   }
 
   override closeWrite(): Promise<void> {
@@ -86,6 +111,10 @@ export class ClientConn extends PushbackConn {
       timer = setTimeout(() => resolve(null), LINGER_TIME);
     });
     try {
+      if (this.#carrying !== undefined) {
+        const end = await Promise.race([this.#carrying, timeout]);
+        if (end === null || end.how === "ended") return;
+      }
       let left = LINGER_BYTES;
       while (!this.#ended && left > 0) {
         const reading = this.#reading ?? super.read();

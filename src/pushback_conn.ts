@@ -1,6 +1,6 @@
 import type { Endpoint } from "./endpoint.ts";
 import { StreamConn } from "./transport/stream_conn.ts";
-import type { Conn } from "./transport/transport.ts";
+import type { Carried, Conn, Intake, Moved } from "./transport/transport.ts";
 
 /** A connection that takes back what was read too much of it. */
 export class PushbackConn extends StreamConn {
@@ -49,6 +49,16 @@ export class PushbackConn extends StreamConn {
 
   write(bytes: Uint8Array): Promise<void> {
     return this.#conn.write(bytes);
+  }
+
+  /** What was read too much is given back first, by `read`. */
+  carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
+    const early = this.#leftover !== undefined || this.#unwanted !== undefined;
+    return early ? undefined : this.#conn.carryTo?.(sink, moved);
+  }
+
+  intake(): Intake {
+    return this.#conn.intake?.() ?? { conn: this.#conn, moved() {} };
   }
 
   closeWrite(): Promise<void> {

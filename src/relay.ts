@@ -1,11 +1,5 @@
 import { isDisconnect, TcpmuxError } from "./errors.ts";
-import type { Conn } from "./transport/transport.ts";
-
-/** How one direction of a relay ended. */
-type Ending =
-  | { readonly how: "ended" }
-  /** What it wrote to is gone. */
-  | { readonly how: "sink broken"; readonly error: unknown };
+import { type Carried, type Conn, ENDED } from "./transport/transport.ts";
 
 /**
  * Carries bytes between a client and a peer until both directions are done.
@@ -60,18 +54,31 @@ export async function relay(
   }
 }
 
-async function pump(from: Conn, to: Conn): Promise<Ending> {
+async function pump(from: Conn, to: Conn): Promise<Carried> {
+  const end = await carry(from, to);
+  if (end.how === "sink broken") {
+    drop(from);
+    return end;
+  }
+  try {
+    await to.closeWrite();
+    return end;
+  } catch (error) {
+    return { how: "sink broken", error };
+  }
+}
+
+/** By the runtime's own way as soon as there is one, or step by step. */
+async function carry(from: Conn, to: Conn): Promise<Carried> {
+  const sink = to.intake?.() ?? { conn: to, moved() {} };
   for (;;) {
+    const carrying = from.carryTo?.(sink.conn, sink.moved);
+    if (carrying !== undefined) return await carrying;
     const bytes = await from.read();
+    if (bytes === null) return ENDED;
     try {
-      if (bytes !== null) {
-        await to.write(bytes);
-        continue;
-      }
-      await to.closeWrite();
-      return { how: "ended" };
+      await to.write(bytes);
     } catch (error) {
-      if (bytes !== null) drop(from);
       return { how: "sink broken", error };
     }
   }
@@ -86,12 +93,10 @@ function drop(from: Conn): void {
 }
 
 /** Never resolves; rejects when the direction does. */
-function failureOf(direction: Promise<Ending>): Promise<never> {
+function failureOf(direction: Promise<Carried>): Promise<never> {
   return new Promise((_, reject) => direction.catch(reject));
 }
 
-function after(gone: Promise<void> | undefined): Promise<Ending> {
-  return gone === undefined
-    ? new Promise(() => {})
-    : gone.then(() => ({ how: "ended" }));
+function after(gone: Promise<void> | undefined): Promise<Carried> {
+  return gone === undefined ? new Promise(() => {}) : gone.then(() => ENDED);
 }

@@ -1,23 +1,26 @@
 /** Bun's sockets: https://bun.com/docs/api/tcp */
+import type { Socket } from "node:net";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
-import { TcpmuxError } from "../errors.ts";
 import { AcceptQueue } from "./accept_queue.ts";
+import {
+  BunConn,
+  type BunHandlers,
+  type BunSocket,
+  HANDLERS,
+} from "./bun_conn.ts";
 import { bunStdio } from "./bun_stdio.ts";
 import { childSpawn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
-import { Inbox } from "./inbox.ts";
 import {
-  closedHere,
   KEEP_ALIVE_DELAY,
+  NetConn,
   netConnect,
   tcpEnd,
   UNNAMED,
 } from "./net_conn.ts";
-import { StreamConn } from "./stream_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
-import { WriteQueue } from "./write_queue.ts";
 
-/** The members of Bun that sockets need, and no more. */
+/** The members of Bun that listening needs, and no more. */
 interface BunSockets {
   listen(
     options:
@@ -30,45 +33,37 @@ interface BunListener {
   readonly port?: number;
   stop(closeConnections: boolean): void;
 }
-interface BunSocket {
-  data: NativeConn | undefined;
-  readonly localAddress?: string;
-  readonly localPort?: number;
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
-  /** Bytes taken, which may be fewer than given; -1 when closed. */
-  write(bytes: Uint8Array): number;
-  pause(): void;
-  resume(): void;
-  shutdown(): void;
-  end(): void;
-  terminate(): void;
-  setNoDelay(on: boolean): boolean;
-  setKeepAlive(on: boolean, delay: number): boolean;
-}
-interface BunHandlers {
-  binaryType: "uint8array";
-  open(socket: BunSocket): void;
-  data(socket: BunSocket, bytes: Uint8Array): void;
-  drain(socket: BunSocket): void;
-  end(socket: BunSocket): void;
-  close(socket: BunSocket, error?: Error): void;
-  error(socket: BunSocket, error: Error): void;
-}
 declare const Bun: BunSockets;
 
 /**
  * Connecting goes through `node:net`: Bun.connect can neither time out nor be
  * cancelled, and holds its descriptor for the two minutes the kernel tries.
+ * Once connected, the socket of Bun's own that is inside is all that is used.
  */
 export const transport: Transport = {
   name: "bun",
   abilities: { reset: true, programs: true, unix: true },
   listen,
-  connect: netConnect,
+  connect: (endpoint, options) => netConnect(endpoint, options, adopt),
   spawn: childSpawn,
   stdio: bunStdio,
 };
+
+/** What Bun keeps inside a socket of `node:net`; not documented. */
+interface Adoptable {
+  _handle?: BunSocket & { reload?(options: { socket: BunHandlers }): void };
+}
+
+function adopt(socket: Socket, local: Endpoint, remote: Endpoint): Conn {
+  const { _handle: inner } = socket as Adoptable;
+  if (inner?.reload === undefined) return new NetConn(socket, local, remote);
+  const conn = new BunConn(inner, local, remote);
+  inner.data = conn;
+  inner.reload({ socket: HANDLERS });
+  const early: Uint8Array | null = socket.read();
+  if (early !== null) conn.arrived(early);
+  return conn;
+}
 
 // deno-lint-ignore require-await -- Bun listens at once; failing must reject
 async function listen(endpoint: Endpoint): Promise<Listener> {
@@ -92,15 +87,7 @@ class NativeListener implements Listener {
         : { hostname: endpoint.host, port: endpoint.port }),
       allowHalfOpen: true,
       data: undefined,
-      socket: {
-        binaryType: "uint8array",
-        open: (socket) => this.#accepted(socket),
-        data: (socket, bytes) => socket.data?.arrived(bytes),
-        drain: (socket) => socket.data?.drained(),
-        end: (socket) => socket.data?.ended(),
-        close: (socket, error) => socket.data?.gone(error),
-        error: (socket, error) => socket.data?.gone(error),
-      },
+      socket: { ...HANDLERS, open: (socket) => this.#accepted(socket) },
     });
     const port = this.#listener.port;
     this.endpoint = endpoint.transport === "tcp" && port !== undefined
@@ -110,8 +97,7 @@ class NativeListener implements Listener {
 
   #accepted(socket: BunSocket): void {
     if (this.endpoint.transport === "unix") {
-      socket.data = new NativeConn(socket, this.endpoint, UNNAMED);
-      return this.#queue.push(socket.data);
+      return this.#push(new BunConn(socket, this.endpoint, UNNAMED), socket);
     }
     const { localAddress, localPort, remoteAddress, remotePort } = socket;
     if (localAddress === undefined || remoteAddress === undefined) {
@@ -119,12 +105,14 @@ class NativeListener implements Listener {
     }
     socket.setNoDelay(true);
     socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
-    socket.data = new NativeConn(
-      socket,
-      tcpEnd(localAddress, localPort ?? 0),
-      tcpEnd(remoteAddress, remotePort ?? 0),
-    );
-    this.#queue.push(socket.data);
+    const local = tcpEnd(localAddress, localPort ?? 0);
+    const remote = tcpEnd(remoteAddress, remotePort ?? 0);
+    this.#push(new BunConn(socket, local, remote), socket);
+  }
+
+  #push(conn: BunConn, socket: BunSocket): void {
+    socket.data = conn;
+    this.#queue.push(conn);
   }
 
   accept(): Promise<Conn | null> {
@@ -134,100 +122,5 @@ class NativeListener implements Listener {
   close(): void {
     this.#listener.stop(false);
     this.#queue.close();
-  }
-}
-
-class NativeConn extends StreamConn {
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
-  #socket: BunSocket;
-  #inbox: Inbox;
-  #writes = new WriteQueue();
-  #awaitDrain: (() => void) | undefined;
-  /** Why nothing can be written any more. */
-  #broken: TcpmuxError | undefined;
-  #shutDown = false;
-
-  constructor(socket: BunSocket, local: Endpoint, remote: Endpoint) {
-    super();
-    this.#socket = socket;
-    this.local = local;
-    this.remote = remote;
-    this.#inbox = new Inbox(socket);
-  }
-
-  arrived(bytes: Uint8Array): void {
-    this.#inbox.push(bytes);
-  }
-
-  drained(): void {
-    const resolve = this.#awaitDrain;
-    this.#awaitDrain = undefined;
-    resolve?.();
-  }
-
-  ended(): void {
-    this.#inbox.end();
-  }
-
-  /** Bun's last word; it stands for the peer's end once we have shut down. */
-  gone(error: Error | undefined): void {
-    if (error === undefined && this.#shutDown) this.#inbox.end();
-    const broken = error === undefined
-      ? closedHere()
-      : fromSystem(error, "the connection broke");
-    this.#broken ??= broken;
-    this.#inbox.fail(broken);
-    this.drained();
-  }
-
-  read(): Promise<Uint8Array | null> {
-    return this.#inbox.read();
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#writes.run(() => this.#writeAll(bytes));
-  }
-
-  /** Bun takes what the kernel takes; the rest is ours to offer again. */
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    let rest = bytes;
-    while (rest.length > 0) {
-      if (this.#broken !== undefined) throw this.#broken;
-      if (this.#shutDown) throw closedHere();
-      const count = this.#socket.write(rest);
-      if (count < 0) {
-        throw new TcpmuxError("broken_pipe", "the connection is closed");
-      }
-      if (count === rest.length) return;
-      rest = rest.subarray(count);
-      await new Promise<void>((resolve) => this.#awaitDrain = resolve);
-    }
-  }
-
-  async closeWrite(): Promise<void> {
-    await this.#writes.settled();
-    if (this.#shutDown || this.#broken !== undefined) return;
-    this.#shutDown = true;
-    this.#socket.shutdown();
-  }
-
-  close(): void {
-    this.#inbox.fail(closedHere(), true);
-    if (this.#writes.idle) this.#letGo();
-    else this.#writes.settled().then(() => this.#letGo());
-  }
-
-  abort(): void {
-    this.#inbox.fail(closedHere(), true);
-    if (this.#broken !== undefined) return;
-    this.#broken = closedHere();
-    this.#socket.terminate();
-  }
-
-  #letGo(): void {
-    if (this.#broken !== undefined) return;
-    this.#broken = closedHere();
-    this.#socket.end();
   }
 }

@@ -5,9 +5,9 @@ import { withDeadline } from "./deadline.ts";
 import { denoSpawn } from "./deno_process.ts";
 import { denoStdio } from "./deno_stdio.ts";
 import { fromSystem } from "./errno.ts";
-import { closedHere, tcpEnd, UNNAMED } from "./net_conn.ts";
+import { type DenoAddress, DenoConn, type DenoSocket } from "./deno_conn.ts";
+import { tcpEnd, UNNAMED } from "./net_conn.ts";
 import { permitted } from "./permission.ts";
-import { StreamConn } from "./stream_conn.ts";
 import type {
   Conn,
   ConnectOptions,
@@ -15,30 +15,16 @@ import type {
   ListenOptions,
   Transport,
 } from "./transport.ts";
-import { WriteQueue } from "./write_queue.ts";
 
 /** The members of Deno that sockets need, and no more. */
 interface DenoSockets {
   listen(options: DenoAddress & { tcpBacklog?: number }): DenoListener;
-  connect(options: DenoAddress & { signal?: AbortSignal }): Promise<DenoConn>;
+  connect(options: DenoAddress & { signal?: AbortSignal }): Promise<DenoSocket>;
 }
-type DenoAddress =
-  | { transport: "tcp"; hostname: string; port: number }
-  | { transport: "unix"; path: string };
 interface DenoListener {
   readonly addr: DenoAddress;
-  accept(): Promise<DenoConn>;
+  accept(): Promise<DenoSocket>;
   close(): void;
-}
-interface DenoConn {
-  readonly localAddr: DenoAddress;
-  readonly remoteAddr: DenoAddress;
-  read(into: Uint8Array): Promise<number | null>;
-  write(bytes: Uint8Array): Promise<number>;
-  closeWrite(): Promise<void>;
-  close(): void;
-  setNoDelay?(on: boolean): void;
-  setKeepAlive?(on: boolean): void;
 }
 declare const Deno: DenoSockets;
 
@@ -89,7 +75,7 @@ function connect(
         conn.close();
         throw signal.reason;
       }
-      return new NativeConn(
+      return new DenoConn(
         conn,
         fromDeno(conn.localAddr),
         endpoint.transport === "unix" ? endpoint : fromDeno(conn.remoteAddr),
@@ -117,8 +103,8 @@ class NativeListener implements Listener {
     try {
       const conn = await this.#listener.accept();
       return this.endpoint.transport === "unix"
-        ? new NativeConn(conn, this.endpoint, UNNAMED)
-        : new NativeConn(
+        ? new DenoConn(conn, this.endpoint, UNNAMED)
+        : new DenoConn(
           conn,
           fromDeno(conn.localAddr),
           fromDeno(conn.remoteAddr),
@@ -133,85 +119,6 @@ class NativeListener implements Listener {
     if (this.#closed) return;
     this.#closed = true;
     this.#listener.close();
-  }
-}
-
-/** A buffer is held by every read under way, so an idle one must be small. */
-const SMALL_BUFFER = 2 * 1024;
-const LARGE_BUFFER = 64 * 1024;
-
-class NativeConn extends StreamConn {
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
-  #conn: DenoConn;
-  #closed = false;
-  #reading = false;
-  #bufferSize = SMALL_BUFFER;
-  #writes = new WriteQueue();
-
-  constructor(conn: DenoConn, local: Endpoint, remote: Endpoint) {
-    super();
-    this.#conn = conn;
-    this.local = local;
-    this.remote = remote;
-    conn.setNoDelay?.(true);
-    conn.setKeepAlive?.(true);
-  }
-
-  async read(): Promise<Uint8Array | null> {
-    if (this.#closed) throw closedHere();
-    if (this.#reading) throw new TypeError("a read is already under way");
-    this.#reading = true;
-    const buffer = new Uint8Array(this.#bufferSize);
-    try {
-      const count = await this.#conn.read(buffer);
-      if (count === null) return null;
-      // A full buffer means that more is waiting: take it in fewer steps.
-      this.#bufferSize = count === buffer.length ? LARGE_BUFFER : SMALL_BUFFER;
-      return buffer.subarray(0, count);
-    } catch (error) {
-      throw this.#closed ? closedHere() : fromSystem(error, "cannot read");
-    } finally {
-      this.#reading = false;
-    }
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#writes.run(() => this.#writeAll(bytes));
-  }
-
-  async #writeAll(bytes: Uint8Array): Promise<void> {
-    try {
-      let rest = bytes;
-      while (rest.length > 0) {
-        if (this.#closed) throw closedHere();
-        rest = rest.subarray(await this.#conn.write(rest));
-      }
-    } catch (error) {
-      throw this.#closed ? closedHere() : fromSystem(error, "cannot write");
-    }
-  }
-
-  async closeWrite(): Promise<void> {
-    await this.#writes.settled();
-    if (this.#closed) return;
-    try {
-      await this.#conn.closeWrite();
-    } catch (error) {
-      if (!this.#closed) throw fromSystem(error, "cannot end");
-    }
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    if (this.#writes.idle) this.abort();
-    else this.#writes.settled().then(() => this.abort());
-  }
-
-  abort(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#conn.close();
   }
 }
 

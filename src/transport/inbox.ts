@@ -4,25 +4,36 @@ export interface Source {
   resume(): void;
 }
 
+/** Who takes all that comes, without asking for each piece. */
+export interface Receiver {
+  /** @returns whether more may come at once; if not, `release` tells when */
+  data(bytes: Uint8Array): boolean;
+  end(): void;
+  fail(error: Error): void;
+}
+
 interface Waiter {
   resolve(bytes: Uint8Array | null): void;
   reject(error: Error): void;
 }
 
 /**
- * Turns a source that pushes into one that is pulled from. It pauses the
- * source when bytes lie unread, so that the peer is held back by TCP instead
- * of filling our memory.
+ * Turns a source that pushes into one that is pulled from, or that pours into
+ * a receiver that may call a halt. It pauses the source when bytes lie
+ * unread, so that the peer is held back by TCP instead of filling our memory.
  */
 export class Inbox {
   #source: Source;
   #limit: number;
-  #chunks: Uint8Array[] = [];
+  #chunks: Uint8Array[] | undefined;
   #queued = 0;
   #paused: boolean;
   #ended = false;
   #error: Error | undefined;
   #waiter: Waiter | undefined;
+  #receiver: Receiver | undefined;
+  /** Whether the receiver has called a halt. */
+  #held = false;
 
   /**
    * @param limit unread bytes at which the source is paused
@@ -37,17 +48,23 @@ export class Inbox {
   /** Bytes arrived. */
   push(bytes: Uint8Array): void {
     if (this.#error !== undefined || bytes.length === 0) return;
+    if (this.#receiver !== undefined && !this.#held) {
+      if (!this.#receiver.data(bytes)) this.#hold();
+      return;
+    }
     const waiter = this.#takeWaiter();
     if (waiter !== undefined) return waiter.resolve(bytes);
-    this.#chunks.push(bytes);
+    (this.#chunks ??= []).push(bytes);
     this.#queued += bytes.length;
     if (this.#queued >= this.#limit) this.#pause();
   }
 
   /** The stream ended in good order. */
   end(): void {
+    if (this.#ended) return;
     this.#ended = true;
     this.#takeWaiter()?.resolve(null);
+    if (!this.#held) this.#takeReceiver()?.end();
   }
 
   /**
@@ -56,15 +73,17 @@ export class Inbox {
    */
   fail(error: Error, discard = false): void {
     if (discard) {
-      this.#chunks = [];
+      this.#chunks = undefined;
       this.#queued = 0;
+      this.#held = false;
     } else if (this.#ended) return;
     this.#error ??= error;
     this.#takeWaiter()?.reject(this.#error);
+    if (!this.#held) this.#takeReceiver()?.fail(this.#error);
   }
 
   read(): Promise<Uint8Array | null> {
-    const bytes = this.#chunks.shift();
+    const bytes = this.#chunks?.shift();
     if (bytes !== undefined) {
       this.#queued -= bytes.length;
       if (this.#queued === 0) this.#resume();
@@ -72,7 +91,7 @@ export class Inbox {
     }
     if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve(null);
-    if (this.#waiter !== undefined) {
+    if (this.#waiter !== undefined || this.#receiver !== undefined) {
       return Promise.reject(new TypeError("a read is already under way"));
     }
     this.#resume();
@@ -81,10 +100,53 @@ export class Inbox {
     });
   }
 
+  /** Hands over all that lies here and all that comes, to the very end. */
+  pourInto(receiver: Receiver): void {
+    if (this.#waiter !== undefined || this.#receiver !== undefined) {
+      throw new TypeError("a read is already under way");
+    }
+    this.#receiver = receiver;
+    this.release();
+  }
+
+  /** The receiver wants more. */
+  release(): void {
+    this.#held = false;
+    while (this.#receiver !== undefined) {
+      const bytes = this.#chunks?.shift();
+      if (bytes === undefined) break;
+      this.#queued -= bytes.length;
+      if (!this.#receiver.data(bytes)) return this.#hold();
+    }
+    if (this.#receiver === undefined) return; // it wants nothing any more
+    this.#chunks = undefined;
+    if (this.#error !== undefined) this.#takeReceiver()?.fail(this.#error);
+    else if (this.#ended) this.#takeReceiver()?.end();
+    else this.#resume();
+  }
+
+  /** Ends the pouring: what comes now is there to be read. */
+  keep(): void {
+    this.#receiver = undefined;
+    this.#held = false;
+  }
+
+  #hold(): void {
+    if (this.#receiver === undefined) return;
+    this.#held = true;
+    this.#pause();
+  }
+
   #takeWaiter(): Waiter | undefined {
     const waiter = this.#waiter;
     this.#waiter = undefined;
     return waiter;
+  }
+
+  #takeReceiver(): Receiver | undefined {
+    const receiver = this.#receiver;
+    this.#receiver = undefined;
+    return receiver;
   }
 
   #pause(): void {

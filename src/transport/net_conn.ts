@@ -4,8 +4,9 @@ import { TcpmuxError } from "../errors.ts";
 import { withDeadline } from "./deadline.ts";
 import { fromSystem } from "./errno.ts";
 import { Inbox } from "./inbox.ts";
+import { NetCarrier } from "./net_carrier.ts";
 import { StreamConn } from "./stream_conn.ts";
-import type { ConnectOptions } from "./transport.ts";
+import type { Carried, Conn, ConnectOptions, Moved } from "./transport.ts";
 
 /** Milliseconds of silence before TCP asks whether the peer still lives. */
 export const KEEP_ALIVE_DELAY = 60_000;
@@ -51,6 +52,20 @@ export class NetConn extends StreamConn {
         if (error) reject(fromSystem(error, "cannot write"));
         else resolve();
       });
+    });
+  }
+
+  carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
+    if (!(sink instanceof NetConn)) return undefined;
+    return new Promise((resolve, reject) => {
+      this.#inbox.pourInto(
+        new NetCarrier(this.#inbox, sink.#socket, {
+          moved,
+          resolve,
+          reject,
+          whyBroken: () => sink.#writeError,
+        }),
+      );
     });
   }
 
@@ -148,11 +163,15 @@ export function tcpEnd(address: string, port: number): Endpoint {
 /** The nameless end of a Unix socket. */
 export const UNNAMED: Endpoint = { transport: "unix", path: "" };
 
+/** Makes a connection of a socket that has just been connected. */
+type Wrap = (socket: Socket, local: Endpoint, remote: Endpoint) => Conn;
+
 /** `Transport.connect` by `node:net`. */
 export function netConnect(
   endpoint: Endpoint,
   options: ConnectOptions = {},
-): Promise<NetConn> {
+  wrap: Wrap = (socket, local, remote) => new NetConn(socket, local, remote),
+): Promise<Conn> {
   const what = `cannot connect to ${formatEndpoint(endpoint)}`;
   return withDeadline(
     what,
@@ -192,7 +211,7 @@ export function netConnect(
             );
           } else {
             socket.off("error", fail);
-            resolve(new NetConn(socket, ends.local, ends.remote));
+            resolve(wrap(socket, ends.local, ends.remote));
           }
         });
       }),

@@ -91,6 +91,18 @@ export interface Conn {
    * Rejects with `broken_pipe` or `connection_reset`.
    */
   write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Carries what comes from here to `sink` until it ends, as reading and
+   * writing in turn would, but by the runtime's shortest way. Nobody else
+   * reads here or writes there meanwhile.
+   *
+   * @param moved told the bytes that the sink took, as it takes them
+   * @returns undefined where there is no shorter way to this sink; otherwise
+   * a promise that rejects as `read` does
+   */
+  carryTo?(sink: Conn, moved: Moved): Promise<Carried> | undefined;
+  /** The connection that bytes written to this one end up in, unchanged. */
+  intake?(): Intake;
   /** Ends our side after what was written (half-close); reading goes on. */
   closeWrite(): Promise<void>;
   /** Lets go of the connection in good order. May be called again. */
@@ -100,6 +112,23 @@ export interface Conn {
   /** The same connection as Web Streams. Use these or the methods, not both. */
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
+}
+
+/** Told of bytes that moved. */
+export type Moved = (count: number) => void;
+
+/** How carrying ended: the source's end, or what became of the sink. */
+export type Carried =
+  | { readonly how: "ended" }
+  /** The sink takes no more; what was read of it last is lost. */
+  | { readonly how: "sink broken"; readonly error: unknown };
+
+export const ENDED: Carried = { how: "ended" };
+
+/** Where bytes can be written past a wrapper, if it is told of them. */
+export interface Intake {
+  readonly conn: Conn;
+  readonly moved: Moved;
 }
 
 /** How a program ended. */

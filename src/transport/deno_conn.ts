@@ -1,0 +1,163 @@
+import type { Endpoint } from "../endpoint.ts";
+import { fromSystem } from "./errno.ts";
+import { closedHere } from "./net_conn.ts";
+import { StreamConn } from "./stream_conn.ts";
+import { type Carried, type Conn, ENDED, type Moved } from "./transport.ts";
+import { WriteQueue } from "./write_queue.ts";
+
+export type DenoAddress =
+  | { transport: "tcp"; hostname: string; port: number }
+  | { transport: "unix"; path: string };
+
+/** The members of Deno's connections that are needed, and no more. */
+export interface DenoSocket {
+  readonly localAddr: DenoAddress;
+  readonly remoteAddr: DenoAddress;
+  read(into: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  closeWrite(): Promise<void>;
+  close(): void;
+  setNoDelay?(on: boolean): void;
+  setKeepAlive?(on: boolean): void;
+}
+
+/** A buffer is held by every read under way, so an idle one must be small. */
+const SMALL_BUFFER = 2 * 1024;
+const LARGE_BUFFER = 64 * 1024;
+
+/** Large buffers that nobody uses just now. */
+const SPARE_BUFFERS: Uint8Array[] = [];
+const MAX_SPARE = 32;
+
+/** A connection over a socket of Deno's own. */
+export class DenoConn extends StreamConn {
+  readonly local: Endpoint;
+  readonly remote: Endpoint;
+  #conn: DenoSocket;
+  #closed = false;
+  #reading = false;
+  #bufferSize = SMALL_BUFFER;
+  #writes = new WriteQueue();
+
+  constructor(conn: DenoSocket, local: Endpoint, remote: Endpoint) {
+    super();
+    this.#conn = conn;
+    this.local = local;
+    this.remote = remote;
+    conn.setNoDelay?.(true);
+    conn.setKeepAlive?.(true);
+  }
+
+  async read(): Promise<Uint8Array | null> {
+    if (this.#reading) throw new TypeError("a read is already under way");
+    this.#reading = true;
+    const buffer = new Uint8Array(this.#bufferSize);
+    try {
+      const count = await this.#readInto(buffer);
+      if (count === null) return null;
+      // A full buffer means that more is waiting: take it in fewer steps.
+      this.#bufferSize = count === buffer.length ? LARGE_BUFFER : SMALL_BUFFER;
+      return buffer.subarray(0, count);
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  async #readInto(buffer: Uint8Array): Promise<number | null> {
+    if (this.#closed) throw closedHere();
+    try {
+      return await this.#conn.read(buffer);
+    } catch (error) {
+      throw this.#closed ? closedHere() : fromSystem(error, "cannot read");
+    }
+  }
+
+  carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
+    if (sink instanceof DenoConn) return this.#carry(sink, moved);
+  }
+
+  /** One buffer is read into and written from, as large as the traffic asks. */
+  async #carry(sink: DenoConn, moved: Moved): Promise<Carried> {
+    if (this.#reading) throw new TypeError("a read is already under way");
+    this.#reading = true;
+    let buffer: Uint8Array = new Uint8Array(SMALL_BUFFER);
+    try {
+      for (;;) {
+        const count = await this.#readInto(buffer);
+        if (count === null) return ENDED;
+        try {
+          for (let from = 0; from < count;) {
+            const written = await sink.#conn.write(
+              buffer.subarray(from, count),
+            );
+            from += written;
+            moved(written);
+          }
+        } catch (error) {
+          return { how: "sink broken", error: sink.#whyNotWritten(error) };
+        }
+        buffer = fitting(buffer, count);
+      }
+    } finally {
+      this.#reading = false;
+      putBack(buffer);
+    }
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#writes.run(() => this.#writeAll(bytes));
+  }
+
+  async #writeAll(bytes: Uint8Array): Promise<void> {
+    try {
+      for (let rest = bytes; rest.length > 0;) {
+        if (this.#closed) throw closedHere();
+        rest = rest.subarray(await this.#conn.write(rest));
+      }
+    } catch (error) {
+      throw this.#whyNotWritten(error);
+    }
+  }
+
+  #whyNotWritten(error: unknown): unknown {
+    return this.#closed ? closedHere() : fromSystem(error, "cannot write");
+  }
+
+  async closeWrite(): Promise<void> {
+    await this.#writes.settled();
+    if (this.#closed) return;
+    try {
+      await this.#conn.closeWrite();
+    } catch (error) {
+      if (!this.#closed) throw fromSystem(error, "cannot end");
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    if (this.#writes.idle) this.abort();
+    else this.#writes.settled().then(() => this.abort());
+  }
+
+  abort(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#conn.close();
+  }
+}
+
+/** After so many bytes were read: larger when it was filled, or smaller. */
+function fitting(buffer: Uint8Array, count: number): Uint8Array {
+  if (count === buffer.length && count < LARGE_BUFFER) {
+    return SPARE_BUFFERS.pop() ?? new Uint8Array(LARGE_BUFFER);
+  }
+  if (count > SMALL_BUFFER || buffer.length === SMALL_BUFFER) return buffer;
+  putBack(buffer);
+  return new Uint8Array(SMALL_BUFFER);
+}
+
+function putBack(buffer: Uint8Array): void {
+  if (buffer.length === LARGE_BUFFER && SPARE_BUFFERS.length < MAX_SPARE) {
+    SPARE_BUFFERS.push(buffer);
+  }
+}
