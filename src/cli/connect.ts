@@ -5,7 +5,7 @@ import { PushbackConn } from "../pushback_conn.ts";
 import { relay } from "../relay.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
-import type { Conn } from "../transport/transport.ts";
+import type { Carried, Conn, Intake, Moved } from "../transport/transport.ts";
 import { CLIENT_FLAGS, clientOptions, withWait } from "./client_flags.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type Flags, readFlags, usage } from "./flags.ts";
@@ -91,6 +91,7 @@ async function ask(
 /** Reads nothing before the reply is there. */
 class BehindReply extends PushbackConn {
   #requested: Requested;
+  #replied = false;
 
   constructor(requested: Requested) {
     super(requested.conn);
@@ -99,7 +100,12 @@ class BehindReply extends PushbackConn {
 
   override async read(): Promise<Uint8Array | null> {
     await this.#requested.reply;
+    this.#replied = true;
     return await super.read();
+  }
+
+  override carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
+    return this.#replied ? super.carryTo(sink, moved) : undefined;
   }
 }
 
@@ -125,6 +131,17 @@ class OwnStdio extends PushbackConn {
     const bytes = await super.read();
     this.sent += bytes?.length ?? 0;
     return bytes;
+  }
+
+  override carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
+    return super.carryTo(sink, (count) => {
+      this.sent += count;
+      moved(count);
+    });
+  }
+
+  override intake(): Intake {
+    return { conn: this, moved() {} }; // failing to write here ends all
   }
 
   override async write(bytes: Uint8Array): Promise<void> {

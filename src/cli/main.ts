@@ -6,13 +6,7 @@ import { EXIT, exitCodeOf } from "./exit.ts";
 import { usage } from "./flags.ts";
 import { HELP_TEXT } from "./help.ts";
 import { plural } from "./plural.ts";
-import {
-  argv,
-  exit,
-  printError,
-  printOut,
-  surviveClosedOutput,
-} from "./system.ts";
+import { argv, exit, printError, printOut } from "./system.ts";
 
 /** Loaded only when asked for: a client starts without the server's parts. */
 const COMMANDS = {
@@ -37,7 +31,6 @@ type Command = keyof typeof COMMANDS;
 export async function main(
   offered = Object.keys(COMMANDS) as readonly Command[],
 ): Promise<never> {
-  surviveClosedOutput(EXIT.broken);
   exit(await run(argv(), offered));
 }
 

@@ -2,14 +2,27 @@
 import { readFile } from "node:fs/promises";
 import process from "node:process";
 import { TcpmuxError } from "../errors.ts";
+import { EXIT } from "./exit.ts";
 
 /** The words behind the program's name. */
 export function argv(): string[] {
   return process.argv.slice(2);
 }
 
+/** Streams that are in use. Bun makes one non-blocking by touching it. */
+const guarded = new Set<NodeJS.WriteStream>();
+
+/**
+ * Writes to standard output. Losing who reads it must not end the program;
+ * but output that is lost for another reason, as on a full disk, must not
+ * look like success.
+ */
 export function printOut(text: string): void {
-  process.stdout.write(text);
+  guarding(process.stdout, (error) => {
+    if ((error as { code?: string }).code === "EPIPE") return;
+    printError(`tcpmux: cannot write: ${error.message}\n`);
+    process.exit(EXIT.broken);
+  }).write(text);
 }
 
 /**
@@ -18,29 +31,25 @@ export function printOut(text: string): void {
  */
 export function printError(text: string): void {
   try {
-    process.stderr.write(text);
+    guarding(process.stderr, () => {}).write(text);
   } catch {
     // see above
   }
 }
 
-export function stderrIsTerminal(): boolean {
-  return process.stderr.isTTY === true;
+function guarding(
+  stream: NodeJS.WriteStream,
+  failed: (error: Error) => void,
+): NodeJS.WriteStream {
+  if (!guarded.has(stream)) {
+    guarded.add(stream);
+    stream.on("error", failed);
+  }
+  return stream;
 }
 
-/**
- * Losing who reads our output must not end the program; but output that is
- * lost for another reason, as on a full disk, must not look like success.
- *
- * @param failed what to exit with then
- */
-export function surviveClosedOutput(failed: number): void {
-  process.stderr.on("error", () => {});
-  process.stdout.on("error", (error) => {
-    if ((error as { code?: string }).code === "EPIPE") return;
-    printError(`tcpmux: cannot write: ${error.message}\n`);
-    process.exit(failed);
-  });
+export function stderrIsTerminal(): boolean {
+  return process.stderr.isTTY === true;
 }
 
 export function exit(code: number): never {

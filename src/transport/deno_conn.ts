@@ -72,35 +72,28 @@ export class DenoConn extends StreamConn {
     }
   }
 
-  carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
-    if (sink instanceof DenoConn) return this.#carry(sink, moved);
-  }
-
   /** One buffer is read into and written from, as large as the traffic asks. */
-  async #carry(sink: DenoConn, moved: Moved): Promise<Carried> {
+  async carryTo(sink: Conn, moved: Moved): Promise<Carried> {
     if (this.#reading) throw new TypeError("a read is already under way");
     this.#reading = true;
     let buffer: Uint8Array = new Uint8Array(SMALL_BUFFER);
     try {
       for (;;) {
         const count = await this.#readInto(buffer);
-        if (count === null) return ENDED;
-        try {
-          for (let from = 0; from < count;) {
-            const written = await sink.#conn.write(
-              buffer.subarray(from, count),
-            );
-            from += written;
-            moved(written);
-          }
-        } catch (error) {
-          return { how: "sink broken", error: sink.#whyNotWritten(error) };
+        if (count === null) {
+          putBack(buffer);
+          return ENDED;
         }
+        try {
+          await sink.write(buffer.subarray(0, count));
+        } catch (error) {
+          return { how: "sink broken", error };
+        }
+        moved(count);
         buffer = fitting(buffer, count);
       }
     } finally {
       this.#reading = false;
-      putBack(buffer);
     }
   }
 
@@ -115,12 +108,8 @@ export class DenoConn extends StreamConn {
         rest = rest.subarray(await this.#conn.write(rest));
       }
     } catch (error) {
-      throw this.#whyNotWritten(error);
+      throw this.#closed ? closedHere() : fromSystem(error, "cannot write");
     }
-  }
-
-  #whyNotWritten(error: unknown): unknown {
-    return this.#closed ? closedHere() : fromSystem(error, "cannot write");
   }
 
   async closeWrite(): Promise<void> {

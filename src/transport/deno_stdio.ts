@@ -12,7 +12,10 @@ declare const Deno: DenoStdio;
 /** This program's standard input and output. */
 export function denoStdio(): Conn {
   return new StdioConn({
-    read: (into) => Deno.stdin.read(into),
+    read: async (buffer) => {
+      const count = await Deno.stdin.read(buffer);
+      return count === null ? null : buffer.subarray(0, count);
+    },
     write: (bytes) => Deno.stdout.write(bytes),
     closeInput: () => Deno.stdin.close(),
     closeOutput: () => Deno.stdout.close(),

@@ -2,12 +2,13 @@ import type { Endpoint } from "../endpoint.ts";
 import { fromSystem } from "./errno.ts";
 import { closedHere, UNNAMED } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
+import { type Carried, type Conn, ENDED, type Moved } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
 /** A runtime's way to standard input and output, by descriptor. */
 export interface Stdio {
-  /** Bytes read; null at the end. */
-  read(into: Uint8Array): Promise<number | null>;
+  /** The next bytes, in the buffer or elsewhere; null at the end. */
+  read(buffer: Uint8Array): Promise<Uint8Array | null>;
   /** Bytes taken, which may be fewer than given. */
   write(bytes: Uint8Array): Promise<number>;
   closeInput(): void;
@@ -23,6 +24,8 @@ export class StdioConn extends StreamConn {
   readonly remote: Endpoint = UNNAMED;
   #stdio: Stdio;
   #writes = new WriteQueue();
+  /** A read that nobody has asked for yet. */
+  #ahead: Promise<Uint8Array | null> | undefined;
   #ended = false;
   #closed = false;
 
@@ -31,12 +34,35 @@ export class StdioConn extends StreamConn {
     this.#stdio = stdio;
   }
 
-  async read(): Promise<Uint8Array | null> {
+  read(): Promise<Uint8Array | null> {
+    const ahead = this.#ahead ?? this.#readInto(new Uint8Array(BUFFER));
+    this.#ahead = undefined;
+    return ahead;
+  }
+
+  /** Reads one piece ahead, so that reading and writing go on side by side. */
+  async carryTo(sink: Conn, moved: Moved): Promise<Carried> {
+    let [buffer, other] = [new Uint8Array(BUFFER), new Uint8Array(BUFFER)];
+    for (let reading = this.read();;) {
+      const bytes = await reading;
+      if (bytes === null) return ENDED;
+      [buffer, other] = [other, buffer];
+      reading = this.#readInto(buffer);
+      reading.catch(() => {}); // awaited when this piece is written
+      try {
+        await sink.write(bytes);
+      } catch (error) {
+        this.#ahead = reading;
+        return { how: "sink broken", error };
+      }
+      moved(bytes.length);
+    }
+  }
+
+  async #readInto(buffer: Uint8Array): Promise<Uint8Array | null> {
     if (this.#closed) throw closedHere();
-    const buffer = new Uint8Array(BUFFER);
     try {
-      const count = await this.#stdio.read(buffer);
-      return count === null ? null : buffer.subarray(0, count);
+      return await this.#stdio.read(buffer);
     } catch (error) {
       throw this.#closed ? closedHere() : fromSystem(error, "cannot read");
     }
