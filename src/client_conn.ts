@@ -1,4 +1,5 @@
 import { PushbackConn } from "./pushback_conn.ts";
+import { after } from "./timeouts.ts";
 import type { Carried, Conn, Intake, Moved } from "./transport/transport.ts";
 
 /** After the last word, how long and how much a client is still listened to. */
@@ -15,9 +16,8 @@ export class ClientConn extends PushbackConn {
   bytesOut = 0;
   /** When a byte last moved, by `performance.now()`. */
   lastActivity = performance.now();
-  /** The read under way, so that `finish` can await it too. */
+  /** What is under way of the client's sending, so that `finish` waits too. */
   #reading: Promise<Uint8Array | null> | undefined;
-  /** The carrying of what the client sends: under way, or over. */
   #carrying: Promise<Carried> | undefined;
   #ended = false;
   #endingWrite: Promise<void> | undefined;
@@ -30,36 +30,38 @@ export class ClientConn extends PushbackConn {
     this.lastActivity = performance.now();
   }
 
-  override async read(): Promise<Uint8Array | null> {
+  override read(): Promise<Uint8Array | null> {
     const reading = super.read();
     this.#reading ??= reading;
-    try {
-      const bytes = await reading;
-      if (bytes === null) this.#ended = true;
-      else {
-        this.bytesIn += bytes.length;
-        this.lastActivity = performance.now();
-      }
-      return bytes;
-    } finally {
+    const over = () => {
       if (this.#reading === reading) this.#reading = undefined;
-    }
+    };
+    return reading.then((bytes) => {
+      over();
+      if (bytes === null) this.#ended = true;
+      else this.#received(bytes.length);
+      return bytes;
+    }, (error) => {
+      over();
+      throw error;
+    });
   }
 
-  override async write(bytes: Uint8Array): Promise<void> {
-    await super.write(bytes);
-    this.bytesOut += bytes.length;
-    this.lastActivity = performance.now();
+  override write(bytes: Uint8Array): Promise<void> {
+    return super.write(bytes).then(() => this.#sent(bytes.length));
   }
 
   override carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
     const carrying = super.carryTo(sink, (count) => {
-      this.bytesIn += count;
-      this.lastActivity = performance.now();
+      this.#received(count);
       moved(count);
     });
     this.#carrying = carrying;
-    return carrying;
+    return carrying?.then((end) => {
+      this.#carrying = undefined;
+      if (end.how === "ended") this.#ended = true;
+      return end;
+    });
   }
 
   override intake(): Intake {
@@ -67,11 +69,20 @@ export class ClientConn extends PushbackConn {
     return {
       conn,
       moved: (count) => {
-        this.bytesOut += count;
-        this.lastActivity = performance.now();
+        this.#sent(count);
         moved(count);
       },
     };
+  }
+
+  #received(count: number): void {
+    this.bytesIn += count;
+    this.lastActivity = performance.now();
+  }
+
+  #sent(count: number): void {
+    this.bytesOut += count;
+    this.lastActivity = performance.now();
   }
 
   override closeWrite(): Promise<void> {
@@ -97,7 +108,7 @@ export class ClientConn extends PushbackConn {
     if (this.#closed) return;
     try {
       await this.closeWrite();
-      await this.#drain();
+      if (!this.#ended) await this.#linger();
     } catch {
       // The client is gone: there is nobody left to tell.
     } finally {
@@ -105,26 +116,25 @@ export class ClientConn extends PushbackConn {
     }
   }
 
-  async #drain(): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<null>((resolve) => {
-      timer = setTimeout(() => resolve(null), LINGER_TIME);
+  #linger(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timeout = after(LINGER_TIME, resolve);
+      this.#readOut().then(() => {
+        timeout.cancel();
+        resolve();
+      }, (error) => {
+        timeout.cancel();
+        reject(error);
+      });
     });
-    try {
-      if (this.#carrying !== undefined) {
-        const end = await Promise.race([this.#carrying, timeout]);
-        if (end === null || end.how === "ended") return;
-      }
-      let left = LINGER_BYTES;
-      while (!this.#ended && left > 0) {
-        const reading = this.#reading ?? super.read();
-        reading.catch(() => {}); // it may lose the race and fail later
-        const bytes = await Promise.race([reading, timeout]);
-        if (bytes === null) return;
-        left -= bytes.length;
-      }
-    } finally {
-      clearTimeout(timer);
+  }
+
+  async #readOut(): Promise<void> {
+    await this.#carrying;
+    for (let left = LINGER_BYTES; !this.#ended && left > 0;) {
+      const bytes = await (this.#reading ?? super.read());
+      if (bytes === null) return;
+      left -= bytes.length;
     }
   }
 }

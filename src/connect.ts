@@ -9,6 +9,7 @@ import {
 } from "./endpoint.ts";
 import { TcpmuxError } from "./errors.ts";
 import { PushbackConn } from "./pushback_conn.ts";
+import type { Cancel } from "./transport/cancel.ts";
 import { withDeadline } from "./transport/deadline.ts";
 import { pickTransport } from "./transport/pick.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
@@ -190,12 +191,12 @@ async function replyOf(
  */
 export function readReply(
   conn: Conn,
-  options: { signal?: AbortSignal; timeout?: number },
+  options: { signal?: Cancel; timeout?: number },
 ): Promise<Reply> {
   const from = formatEndpoint(conn.remote);
   const what = `no reply of ${from}`;
   return withDeadline(what, options, async (ending) => {
-    ending.addEventListener("abort", () => conn.abort(), { once: true });
+    ending.addEventListener("abort", () => conn.abort());
     const reader = new ReplyReader();
     for (;;) {
       const bytes = await conn.read();

@@ -2,6 +2,7 @@ import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { type Endpoint, formatEndpoint, type TcpEndpoint } from "./endpoint.ts";
 import { messageOf, TcpmuxError } from "./errors.ts";
+import type { Cancel } from "./transport/cancel.ts";
 import { withDeadline } from "./transport/deadline.ts";
 import { fromSystem } from "./transport/errno.ts";
 import type { Conn, ConnectOptions, Transport } from "./transport/transport.ts";
@@ -67,7 +68,7 @@ function inTurn(hosts: readonly string[]): string[] {
 function firstToAnswer(
   transport: Transport,
   addresses: readonly TcpEndpoint[],
-  signal: AbortSignal,
+  signal: Cancel,
   what: string,
 ): Promise<Conn> {
   const others = new AbortController();
@@ -118,7 +119,7 @@ function allOf(failures: readonly TcpmuxError[], what: string): TcpmuxError {
 }
 
 /** A name look-up cannot be cancelled; its result is then left alone. */
-function abortable<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+function abortable<T>(work: Promise<T>, signal: Cancel): Promise<T> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal.reason);
     signal.addEventListener("abort", abort, { once: true });

@@ -92,5 +92,6 @@ export function formatEndpoint(endpoint: Endpoint): string {
 
 /** An IPv4 address that a dual-stack socket shows as IPv6, as IPv4 again. */
 export function unmapped(address: string): string {
+  if (!address.startsWith("::")) return address; // most are, and it is cheap
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }

@@ -47,7 +47,7 @@ export async function list(
       timeout,
       ...(signal === undefined ? {} : { signal }),
     }, async (ending) => {
-      ending.addEventListener("abort", () => conn.abort(), { once: true });
+      ending.addEventListener("abort", () => conn.abort());
       await conn.write(requestLine(HELP));
       return await readAll(conn, what);
     });

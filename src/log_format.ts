@@ -11,23 +11,35 @@ export interface LogLine {
 
 /** `TIME LEVEL message key=value…`, values quoted where they need it. */
 export function textLine({ time, level, message, fields }: LogLine): string {
-  let line = `${time.toISOString()} ${level.padEnd(5)} ${message}`;
-  for (const [key, value] of Object.entries(fields)) {
-    if (value !== undefined && value !== "") {
-      line += ` ${key}=${textValue(value)}`;
-    }
+  let line = `${isoTime(time)} ${level.padEnd(5)} ${message}`;
+  for (const key in fields) {
+    const value = fields[key];
+    if (value === undefined || value === "") continue;
+    line += ` ${key}=${typeof value === "string" ? textValue(value) : value}`;
   }
   return `${line}\n`;
 }
 
 /** One JSON object. */
 export function jsonLine({ time, level, message, fields }: LogLine): string {
-  const object = { time: time.toISOString(), level, message, ...fields };
+  const object = { time: isoTime(time), level, message, ...fields };
   return `${escaped(JSON.stringify(object))}\n`;
 }
 
-function textValue(value: string | number | boolean): string {
-  const text = String(value);
+let lastTime = 0;
+let lastText = "";
+
+/** Many lines have the same millisecond. */
+function isoTime(time: Date): string {
+  const now = time.getTime();
+  if (now !== lastTime || lastText === "") {
+    lastTime = now;
+    lastText = time.toISOString();
+  }
+  return lastText;
+}
+
+function textValue(text: string): string {
   return /^[\x21\x23-\x7e]+$/.test(text) ? text : escaped(JSON.stringify(text));
 }
 

@@ -1,4 +1,3 @@
-import { setMaxListeners } from "node:events";
 import { Accounts, type ConnectionRecord } from "./account.ts";
 import { Doors } from "./doors.ts";
 import type { Endpoint } from "./endpoint.ts";
@@ -48,7 +47,7 @@ export class Mux {
   #accounts: Accounts;
   #limits = new Limits();
   #sessions = new Set<Session>();
-  #draining = new AbortController();
+  #draining = false;
   #current!: Prepared;
   #resolveClosed!: () => void;
   #reloading: Promise<void> = Promise.resolve();
@@ -62,8 +61,6 @@ export class Mux {
     );
     this.#accounts = new Accounts((record) => this.#record(record));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
-    // Every handshake listens to it; Node 20 would warn of a leak.
-    setMaxListeners(0, this.#draining.signal);
   }
 
   /**
@@ -114,7 +111,8 @@ export class Mux {
   async close(drainTimeout?: number): Promise<void> {
     const limit = drainTimeout ?? this.#current.table.server.drainTimeout;
     this.#doors.close();
-    this.#draining.abort();
+    this.#draining = true;
+    for (const session of this.#sessions) session.drain();
     const timer = setTimeout(() => this.#stopSessions(), limit);
     while (this.#sessions.size > 0) {
       await Promise.all([...this.#sessions].map(({ done }) => done));
@@ -128,7 +126,7 @@ export class Mux {
       addresses: this.addresses,
       sessions: this.#sessions.size,
       services: this.#current.table.services.length,
-      draining: this.#draining.signal.aborted,
+      draining: this.#draining,
     };
   }
 
@@ -160,18 +158,18 @@ export class Mux {
       account: this.#accounts.open(conn.local, conn.remote),
       slot: this.#limits.take(maxConnections),
       log,
-      draining: this.#draining.signal,
-      open: (service, about) => {
-        const context = {
-          ...about,
+      open: (service, { id, local, remote, ending }) =>
+        openService(service, {
           transport,
           log,
-          getEnv,
+          id,
+          local,
+          remote,
           fromSource,
           listener,
-        };
-        return openService(service, context, (of) => identities.get(of)!);
-      },
+          ending,
+          getEnv,
+        }, identities.get(service)),
     });
     this.#sessions.add(session);
     session.done.then(() => {
@@ -188,13 +186,17 @@ export class Mux {
 
   #record(record: ConnectionRecord): void {
     this.#options.onRecord?.(record);
-    const { bytesIn, bytesOut, durationMs, reason, ...fields } = record;
     this.#options.log("info", "connection", {
-      ...fields,
-      bytes_in: bytesIn,
-      bytes_out: bytesOut,
-      duration_ms: durationMs,
-      reason: reason === "" ? undefined : reason,
+      conn: record.conn,
+      remote: record.remote,
+      local: record.local,
+      service: record.service,
+      kind: record.kind,
+      outcome: record.outcome,
+      bytes_in: record.bytesIn,
+      bytes_out: record.bytesOut,
+      duration_ms: record.durationMs,
+      reason: record.reason === "" ? undefined : record.reason,
     });
   }
 }

@@ -4,8 +4,6 @@ import type { Carried, Conn, Intake, Moved } from "./transport/transport.ts";
 
 /** A connection that takes back what was read too much of it. */
 export class PushbackConn extends StreamConn {
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
   #conn: Conn;
   #leftover: Uint8Array | undefined;
   #unwanted: number | undefined;
@@ -13,8 +11,14 @@ export class PushbackConn extends StreamConn {
   constructor(conn: Conn) {
     super();
     this.#conn = conn;
-    this.local = conn.local;
-    this.remote = conn.remote;
+  }
+
+  get local(): Endpoint {
+    return this.#conn.local;
+  }
+
+  get remote(): Endpoint {
+    return this.#conn.remote;
   }
 
   /** The next read returns these. */

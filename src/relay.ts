@@ -1,5 +1,11 @@
+import type { Cancel } from "./transport/cancel.ts";
 import { isDisconnect, TcpmuxError } from "./errors.ts";
-import { type Carried, type Conn, ENDED } from "./transport/transport.ts";
+import {
+  type Carried,
+  type Conn,
+  ENDED,
+  type Intake,
+} from "./transport/transport.ts";
 
 /**
  * Carries bytes between a client and a peer until both directions are done.
@@ -11,69 +17,126 @@ import { type Carried, type Conn, ENDED } from "./transport/transport.ts";
  * A reset of either side is passed on to the other. Neither is closed
  * otherwise: that is the caller's.
  *
- * @param signal ends it at once: both sides are let go
+ * @param ending ends it at once: both sides are let go
  * @param peerGone resolves when the peer will take nothing more, so that
  * what the client still sends concerns nobody
  * @throws {TcpmuxError} when a side was reset, or the client is gone
  */
-export async function relay(
+export function relay(
   client: Conn,
   peer: Conn,
-  signal: AbortSignal,
+  ending: Cancel,
   peerGone?: Promise<void>,
 ): Promise<void> {
-  const up = pump(client, peer);
-  const down = pump(peer, client);
-  up.catch(() => {}); // awaited below, but perhaps not first
-  const ended = new Promise<never>((_, reject) => {
-    const end = () => reject(new TcpmuxError("closed", "ended by the server"));
-    if (signal.aborted) end();
-    else signal.addEventListener("abort", end, { once: true });
+  return new Promise((resolve, reject) => {
+    new Relay(client, peer, ending, { resolve, reject }).start(peerGone);
   });
-  let clientGone: unknown;
-  try {
-    const first = await Promise.race([down, failureOf(up), ended]);
-    if (first.how === "sink broken") {
-      await Promise.race([up, ended]); // what the client sent before it went is still the peer's
-      clientGone = first.error;
-    } else {
-      const last = await Promise.race([up, after(peerGone), ended]);
-      if (last.how === "sink broken" && !isDisconnect(last.error)) {
-        throw last.error;
-      }
-    }
-  } catch (error) {
-    client.abort();
-    peer.abort();
-    throw error;
+}
+
+interface Settle {
+  resolve(): void;
+  reject(error: unknown): void;
+}
+
+/** Both directions, and what has become of them so far. */
+class Relay {
+  #client: Conn;
+  #peer: Conn;
+  #ending: Cancel;
+  #settle: Settle;
+  #up: Carried | undefined;
+  #down: Carried | undefined;
+  #peerIsGone = false;
+  #over = false;
+
+  constructor(client: Conn, peer: Conn, ending: Cancel, settle: Settle) {
+    this.#client = client;
+    this.#peer = peer;
+    this.#ending = ending;
+    this.#settle = settle;
   }
-  if (clientGone !== undefined) {
-    client.abort();
-    peer.close();
-    throw clientGone;
+
+  start(peerGone: Promise<void> | undefined): void {
+    if (this.#ending.aborted) return this.#end();
+    this.#ending.addEventListener("abort", this.#end, { once: true });
+    pump(this.#client, this.#peer, (end) => {
+      this.#up = end;
+      this.#look();
+    }, this.#fail);
+    pump(this.#peer, this.#client, (end) => {
+      this.#down = end;
+      this.#look();
+    }, this.#fail);
+    peerGone?.then(() => {
+      this.#peerIsGone = true;
+      this.#look();
+    });
+  }
+
+  /** Whether that was all. */
+  #look(): void {
+    const up = this.#up;
+    const down = this.#down;
+    if (this.#over || down === undefined) return;
+    if (down.how === "sink broken") {
+      // What the client sent before it went is still the peer's.
+      if (up === undefined) return;
+      this.#finish();
+      this.#client.abort();
+      this.#peer.close();
+      return this.#settle.reject(down.error);
+    }
+    if (up === undefined && !this.#peerIsGone) return;
+    if (up?.how === "sink broken" && !isDisconnect(up.error)) {
+      return this.#fail(up.error);
+    }
+    this.#finish();
+    this.#settle.resolve();
+  }
+
+  #fail = (error: unknown): void => {
+    if (this.#over) return;
+    this.#finish();
+    this.#client.abort();
+    this.#peer.abort();
+    this.#settle.reject(error);
+  };
+
+  #end = (): void => {
+    this.#fail(new TcpmuxError("closed", "ended by the server"));
+  };
+
+  #finish(): void {
+    this.#over = true;
+    this.#ending.removeEventListener("abort", this.#end);
   }
 }
 
-async function pump(from: Conn, to: Conn): Promise<Carried> {
-  const end = await carry(from, to);
-  if (end.how === "sink broken") {
+/** One direction, and the end of it as a half-close. */
+function pump(
+  from: Conn,
+  to: Conn,
+  done: (end: Carried) => void,
+  failed: (error: unknown) => void,
+): void {
+  const broken = (error: unknown) => done({ how: "sink broken", error });
+  carry(from, to).then((end) => {
+    if (end.how === "ended") {
+      return to.closeWrite().then(() => done(end), broken);
+    }
     drop(from);
-    return end;
-  }
-  try {
-    await to.closeWrite();
-    return end;
-  } catch (error) {
-    return { how: "sink broken", error };
-  }
+    done(end);
+  }, failed);
 }
 
 /** By the runtime's own way as soon as there is one, or step by step. */
-async function carry(from: Conn, to: Conn): Promise<Carried> {
+function carry(from: Conn, to: Conn): Promise<Carried> {
   const sink = to.intake?.() ?? { conn: to, moved() {} };
+  return from.carryTo?.(sink.conn, sink.moved) ?? carryOn(from, to, sink);
+}
+
+async function carryOn(from: Conn, to: Conn, sink: Intake): Promise<Carried> {
   for (;;) {
-    const carrying = from.carryTo?.(sink.conn, sink.moved);
-    if (carrying !== undefined) return await carrying;
     const bytes = await from.read();
     if (bytes === null) return ENDED;
     try {
@@ -81,6 +144,8 @@ async function carry(from: Conn, to: Conn): Promise<Carried> {
     } catch (error) {
       return { how: "sink broken", error };
     }
+    const carrying = from.carryTo?.(sink.conn, sink.moved);
+    if (carrying !== undefined) return await carrying;
   }
 }
 
@@ -90,13 +155,4 @@ function drop(from: Conn): void {
     while (await from.read() !== null);
   };
   next().catch(() => {}); // it broke or was closed: either way it is over
-}
-
-/** Never resolves; rejects when the direction does. */
-function failureOf(direction: Promise<Carried>): Promise<never> {
-  return new Promise((_, reject) => direction.catch(reject));
-}
-
-function after(gone: Promise<void> | undefined): Promise<Carried> {
-  return gone === undefined ? new Promise(() => {}) : gone.then(() => ENDED);
 }

@@ -8,7 +8,9 @@ import type { Slot } from "./policy/limits.ts";
 import type { Opened, ServiceContext } from "./services/opened.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
+import { Ending } from "./transport/cancel.ts";
 import type { Conn } from "./transport/transport.ts";
+import { after } from "./timeouts.ts";
 import { helpText } from "./wire.ts";
 
 /** What one connection is served with. A reload does not change it. */
@@ -19,12 +21,10 @@ export interface SessionOptions {
   readonly account: Account;
   readonly slot: Slot;
   readonly log: Log;
-  /** Aborted when the server stops taking new sessions. */
-  readonly draining: AbortSignal;
   /** Opens a service for this connection. */
   readonly open: (
     service: Service,
-    session: Pick<ServiceContext, "id" | "local" | "remote" | "signal">,
+    session: Pick<ServiceContext, "id" | "local" | "remote" | "ending">,
   ) => Promise<Opened | Refusal>;
 }
 
@@ -36,7 +36,8 @@ export class Session {
   readonly done: Promise<void>;
   #client: ClientConn;
   #options: SessionOptions;
-  #ending = new AbortController();
+  #ending = new Ending();
+  #draining = new Ending();
   #stopped: { outcome: Outcome; reason: string } | undefined;
 
   constructor(conn: Conn, options: SessionOptions) {
@@ -52,16 +53,23 @@ export class Session {
     this.#ending.abort();
   }
 
+  /** The server stops: one that has not named a service yet is refused. */
+  drain(): void {
+    this.#draining.abort();
+  }
+
   /** The path of one connection, top to bottom. */
   async #run(): Promise<void> {
-    const { table, account, handshake, slot, draining, open } = this.#options;
+    const { table, account, handshake, slot, open } = this.#options;
     const client = this.#client;
     try {
       if (slot.verdict === "drop") return this.#drop();
       if (slot.verdict === "refuse") return await this.#refuse(REFUSALS.busy);
 
-      const timeout = table.server.handshakeTimeout;
-      const heard = await handshake.hear(client, { timeout, draining });
+      const heard = await handshake.hear(client, {
+        timeout: table.server.handshakeTimeout,
+        draining: this.#draining,
+      });
       if (heard.kind === "silence") return await this.#leave();
       if (heard.kind === "refuse") return await this.#refuse(heard);
 
@@ -77,7 +85,7 @@ export class Session {
         id: account.id,
         local: client.local,
         remote: client.remote,
-        signal: this.#ending.signal,
+        ending: this.#ending,
       });
       if (opened.kind === "refuse") return await this.#refuse(opened);
       const note = await this.#serve(opened, service);
@@ -94,7 +102,8 @@ export class Session {
     const client = this.#client;
     if (opened.message !== undefined) {
       try {
-        await this.#say(this.#options.handshake.accepted(opened.message));
+        const bytes = this.#options.handshake.accepted(opened.message);
+        if (bytes.length > 0) await client.write(bytes);
       } catch (error) {
         await opened.discard();
         throw error;
@@ -110,14 +119,11 @@ export class Session {
   }
 
   async #refuse(why: Refusal): Promise<void> {
-    await this.#say(this.#options.handshake.refused(why));
+    const bytes = this.#options.handshake.refused(why);
+    if (bytes.length > 0) await this.#client.write(bytes);
     this.#client.beginService();
     await this.#client.finish();
     this.#close(why.outcome, why.reason);
-  }
-
-  async #say(bytes: Uint8Array): Promise<void> {
-    if (bytes.length > 0) await this.#client.write(bytes);
   }
 
   async #help(names: readonly string[]): Promise<void> {
@@ -157,13 +163,14 @@ export class Session {
   /** @returns ends the watch */
   #watchIdle(limit: number): () => void {
     if (limit === 0) return () => {};
-    let timer: ReturnType<typeof setTimeout>;
+    // In steps, so that connections share their timers.
+    const step = limit / 16;
     const check = () => {
       const quiet = performance.now() - this.#client.lastActivity;
       if (quiet >= limit) this.stop("timeout", "idle_timeout is over");
-      else timer = setTimeout(check, limit - quiet);
+      else timer = after(Math.ceil((limit - quiet) / step) * step, check);
     };
-    timer = setTimeout(check, limit);
-    return () => clearTimeout(timer);
+    let timer = after(limit, check);
+    return () => timer.cancel();
   }
 }

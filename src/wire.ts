@@ -20,26 +20,33 @@ export type RequestState =
 
 const MORE: RequestState = { state: "more" };
 
+const NONE = new Uint8Array(0);
+const ascii = new TextDecoder("latin1");
+
 /**
  * Reads the request line however the network has cut it: ended by CRLF, or by
  * LF alone as every Unix implementation takes it. It holds the longest legal
  * line plus one read at the most.
  */
 export class RequestReader {
-  #held = new Uint8Array(0);
+  #held = NONE;
 
   /** Takes the next bytes. After anything but `more` it is done. */
   push(bytes: Uint8Array): RequestState {
     const line = this.#held.length === 0 ? bytes : joined(this.#held, bytes);
-    const end = line.indexOf(LF);
-    if (end >= 0) return complete(line, end);
-    const name = withoutCR(line, line.length);
-    const why = name.length > MAX_NAME || line.length >= MAX_LINE
-      ? TOO_LONG
-      : illegal(name);
+    const lf = line.indexOf(LF);
+    const end = endOfText(line, lf < 0 ? line.length : lf);
+    const why = whyIllegal(line, end, lf >= 0);
     if (why !== undefined) return { state: "malformed", why };
-    this.#held = line.slice();
-    return MORE;
+    if (lf < 0) {
+      this.#held = line.slice();
+      return MORE;
+    }
+    return {
+      state: "line",
+      name: ascii.decode(line.subarray(0, end)),
+      rest: lf + 1 === line.length ? NONE : line.subarray(lf + 1),
+    };
   }
 
   /** Whether the peer has sent anything at all. */
@@ -48,35 +55,28 @@ export class RequestReader {
   }
 }
 
-const TOO_LONG = `the service name is longer than ${MAX_NAME} bytes`;
-
-function complete(line: Uint8Array, end: number): RequestState {
-  const name = withoutCR(line, end);
-  const why = name.length === 0
-    ? "the service name is empty"
-    : name.length > MAX_NAME
-    ? TOO_LONG
-    : illegal(name);
-  if (why !== undefined) return { state: "malformed", why };
-  return {
-    state: "line",
-    name: String.fromCharCode(...name),
-    rest: line.subarray(end + 1),
-  };
-}
-
-function withoutCR(line: Uint8Array, end: number): Uint8Array {
-  return line.subarray(0, end > 0 && line[end - 1] === CR ? end - 1 : end);
-}
-
 /** Only printable ASCII makes a name; a blank is legal but names nothing. */
-function illegal(name: Uint8Array): string | undefined {
-  for (const byte of name) {
+function whyIllegal(
+  line: Uint8Array,
+  end: number,
+  whole: boolean,
+): string | undefined {
+  if (whole && end === 0) return "the service name is empty";
+  if (end > MAX_NAME || (!whole && line.length >= MAX_LINE)) {
+    return `the service name is longer than ${MAX_NAME} bytes`;
+  }
+  for (let at = 0; at < end; at++) {
+    const byte = line[at]!;
     if (byte < 0x20 || byte > 0x7e) {
       const hex = byte.toString(16).padStart(2, "0");
       return `the service name holds the byte 0x${hex}`;
     }
   }
+}
+
+/** Where the text before a line's end ends: a CR there is part of the end. */
+function endOfText(line: Uint8Array, end: number): number {
+  return end > 0 && line[end - 1] === CR ? end - 1 : end;
 }
 
 function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
@@ -90,12 +90,24 @@ const encoder = new TextEncoder();
 
 /** `+message CRLF`. The message is the table's, never the peer's. */
 export function positive(message: string): Uint8Array {
-  return encoder.encode(`+${message}\r\n`);
+  return line(`+${message}\r\n`);
 }
 
 /** `-message CRLF`. */
 export function negative(message: string): Uint8Array {
-  return encoder.encode(`-${message}\r\n`);
+  return line(`-${message}\r\n`);
+}
+
+/** Replies that were sent before: most are the same few. */
+const lines = new Map<string, Uint8Array>();
+const MAX_LINES = 256;
+
+function line(text: string): Uint8Array {
+  const known = lines.get(text);
+  if (known !== undefined) return known;
+  const bytes = encoder.encode(text);
+  if (lines.size < MAX_LINES) lines.set(text, bytes);
+  return bytes;
 }
 
 /** The answer to HELP: one name a line, no `+` before them. */
@@ -106,7 +118,7 @@ export function helpText(names: readonly string[]): Uint8Array {
 /** The request that a client sends, and what it sends along at once. */
 export function requestLine(
   name: string,
-  early: Uint8Array = new Uint8Array(0),
+  early: Uint8Array = NONE,
 ): Uint8Array {
   return joined(encoder.encode(`${name}\r\n`), early);
 }
@@ -131,7 +143,7 @@ export type ReplyState =
 
 /** Reads a server's reply line, in any segmentation, from any server. */
 export class ReplyReader {
-  #held = new Uint8Array(0);
+  #held = NONE;
 
   push(bytes: Uint8Array): ReplyState {
     const line = this.#held.length === 0 ? bytes : joined(this.#held, bytes);
@@ -150,7 +162,7 @@ export class ReplyReader {
     return {
       state: "reply",
       positive: sign === "+",
-      message: printable(withoutCR(line, end).subarray(1)),
+      message: printable(line.subarray(1, endOfText(line, end))),
       rest: line.subarray(end + 1),
     };
   }

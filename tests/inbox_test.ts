@@ -98,7 +98,7 @@ describe("Inbox", () => {
 
     const dropped = new Inbox(source());
     dropped.push(bytes("a"));
-    dropped.fail(new Error("closed"), true);
+    dropped.close();
     await assertRejects(() => dropped.read(), Error, "closed");
   });
 

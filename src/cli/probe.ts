@@ -121,7 +121,7 @@ async function judge(probe: Probe, name: string): Promise<Verdict> {
     message = await withDeadline(
       probe.server,
       { timeout: probe.timeout },
-      (signal) => ask(probe, name, heard, signal),
+      ({ signal }) => ask(probe, name, heard, signal),
     );
   } catch (error) {
     const said = heard.text === "" ? "" : `, but said ${excerpt(heard.text)}`;

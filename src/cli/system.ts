@@ -25,11 +25,23 @@ export function printOut(text: string): void {
   }).write(text);
 }
 
+/** Lines for standard error that are written together, very soon. */
+let waiting = "";
+
+/** As {@linkcode printError}, but what comes in one turn is one write. */
+export function printErrorSoon(text: string): void {
+  if (waiting === "") setImmediate(() => printError(""));
+  waiting += text;
+}
+
 /**
  * Writes to standard error. Whoever read it may be gone: that is no reason
  * to stop, and there is nobody left to tell.
  */
-export function printError(text: string): void {
+export function printError(more: string): void {
+  const text = waiting + more;
+  if (text === "") return;
+  waiting = "";
   try {
     guarding(process.stderr, () => {}).write(text);
   } catch {
@@ -53,6 +65,7 @@ export function stderrIsTerminal(): boolean {
 }
 
 export function exit(code: number): never {
+  printError(""); // what still waits
   process.exit(code);
 }
 

@@ -1,6 +1,7 @@
 import type { ClientConn } from "../client_conn.ts";
 import type { Refusal } from "../policy/decide.ts";
 import type { Service } from "../table/service.ts";
+import type { Cancel } from "../transport/cancel.ts";
 
 /**
  * What one client and the server say to each other before the service
@@ -20,7 +21,7 @@ export interface Patience {
   /** Milliseconds for all of it; 0 for no limit. */
   readonly timeout: number;
   /** Aborted when the server stops meanwhile. */
-  readonly draining: AbortSignal;
+  readonly draining: Cancel;
 }
 
 export type Heard =

@@ -1,5 +1,6 @@
 import type { ClientConn } from "../client_conn.ts";
 import { type Refusal, REFUSALS } from "../policy/decide.ts";
+import { after } from "../timeouts.ts";
 import type { Patience } from "./handshake.ts";
 
 /**
@@ -9,31 +10,36 @@ import type { Patience } from "./handshake.ts";
  * the reading, undefined asks for more
  * @param slow what the client gets when the time is over
  */
-export async function readPatiently<T>(
+export function readPatiently<T>(
   client: ClientConn,
   { timeout, draining }: Patience,
   slow: Refusal,
-  take: (bytes: Uint8Array | null) => T | undefined | Promise<T | undefined>,
+  take: Take<T>,
 ): Promise<T | Refusal> {
-  let giveUp: (refusal: Refusal) => void;
-  const givenUp = new Promise<Refusal>((resolve) => giveUp = resolve);
-  const timer = timeout > 0
-    ? setTimeout(() => giveUp(slow), timeout)
-    : undefined;
-  const drain = () => giveUp(REFUSALS.draining);
-  if (draining.aborted) drain();
-  else draining.addEventListener("abort", drain, { once: true });
-  try {
-    for (;;) {
-      const reading = client.read();
-      reading.catch(() => {}); // it may lose the race and fail later
-      const bytes = await Promise.race([reading, givenUp]);
-      if (bytes !== null && !(bytes instanceof Uint8Array)) return bytes;
-      const made = await take(bytes);
-      if (made !== undefined) return made;
-    }
-  } finally {
-    clearTimeout(timer);
-    draining.removeEventListener("abort", drain);
+  return new Promise((resolve, reject) => {
+    const end = (made: T | Refusal) => {
+      timer?.cancel();
+      draining.removeEventListener("abort", drain);
+      resolve(made);
+    };
+    const drain = () => end(REFUSALS.draining);
+    const timer = timeout > 0 ? after(timeout, () => end(slow)) : undefined;
+    if (draining.aborted) return drain();
+    draining.addEventListener("abort", drain, { once: true });
+    readOn(client, take).then(end, (error) => {
+      timer?.cancel();
+      reject(error);
+    });
+  });
+}
+
+type Take<T> = (
+  bytes: Uint8Array | null,
+) => T | undefined | Promise<T | undefined>;
+
+async function readOn<T>(client: ClientConn, take: Take<T>): Promise<T> {
+  for (;;) {
+    const made = await take(await client.read());
+    if (made !== undefined) return made;
   }
 }

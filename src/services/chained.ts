@@ -14,7 +14,7 @@ export async function openChained(
   context: ServiceContext,
 ): Opening {
   const { upstream: endpoint, remoteName, connectTimeout: timeout } = service;
-  const { signal } = context;
+  const { ending: signal } = context;
   let conn: Conn | undefined;
   try {
     conn = await dialUpstream(endpoint, timeout, context);

@@ -70,7 +70,7 @@ class Running implements Opened {
     const stopWatch = this.#endOutputAfterExit(stdio);
     try {
       const exited = program.exited.then(() => {});
-      await relay(client, stdio, this.#context.signal, exited);
+      await relay(client, stdio, this.#context.ending, exited);
       return noteOf(await this.#exit());
     } finally {
       stopWatch();
@@ -89,17 +89,17 @@ class Running implements Opened {
 
   /** The program may have closed its output, but has all time to end. */
   async #exit(): Promise<Exit | undefined> {
-    const { signal } = this.#context;
+    const { ending } = this.#context;
     let stop: (() => void) | undefined;
     const stopped = new Promise<undefined>((resolve) => {
       stop = () => resolve(undefined);
-      if (signal.aborted) stop();
-      else signal.addEventListener("abort", stop, { once: true });
+      if (ending.aborted) stop();
+      else ending.addEventListener("abort", stop);
     });
     try {
       return await Promise.race([this.#program.exited, stopped]);
     } finally {
-      signal.removeEventListener("abort", stop!);
+      ending.removeEventListener("abort", stop!);
     }
   }
 

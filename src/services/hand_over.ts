@@ -12,13 +12,13 @@ import { openUpstream } from "./upstream.ts";
 export function openService(
   service: Service,
   context: ServiceContext,
-  identityOf: (service: Service) => Identity,
+  identity: Identity | undefined,
 ): Opening {
   switch (service.kind) {
     case "builtin":
       return openBuiltin(service);
     case "exec":
-      return openExec(service, context, identityOf(service));
+      return openExec(service, context, identity!);
     case "connect":
       return openUpstream(service, context);
     case "tcpmux":

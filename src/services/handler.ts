@@ -13,7 +13,7 @@ export function openHandler(
       await service.handler(client, {
         id: context.id,
         service: service.name,
-        signal: context.signal,
+        signal: context.ending.signal,
       });
       return "";
     },

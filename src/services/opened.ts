@@ -2,6 +2,7 @@ import type { ClientConn } from "../client_conn.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { Log } from "../log.ts";
 import type { Refusal } from "../policy/decide.ts";
+import type { Ending } from "../transport/cancel.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /** A service that is ready: its program runs, its upstream has answered. */
@@ -35,8 +36,8 @@ export interface ServiceContext {
   readonly fromSource: number;
   /** The listener that it came through, as text. */
   readonly listener: string;
-  /** Aborted when the session must end at once. */
-  readonly signal: AbortSignal;
+  /** Comes when the session must end at once. */
+  readonly ending: Ending;
   /** A variable of the server's own environment, where it may be read. */
   readonly getEnv: (name: string) => string | undefined;
 }

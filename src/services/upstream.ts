@@ -4,6 +4,7 @@ import { messageOf } from "../errors.ts";
 import { unavailable } from "../policy/decide.ts";
 import { relay } from "../relay.ts";
 import type { ConnectService } from "../table/service.ts";
+import type { Cancel } from "../transport/cancel.ts";
 import type { Conn } from "../transport/transport.ts";
 import type { Opened, Opening, ServiceContext } from "./opened.ts";
 
@@ -20,10 +21,10 @@ export async function openUpstream(
         service.connectTimeout,
         context,
       );
-      return relayed(service.message, upstream, context.signal);
+      return relayed(service.message, upstream, context.ending);
     } catch (error) {
       failures.push(messageOf(error));
-      if (context.signal.aborted) break;
+      if (context.ending.aborted) break;
     }
   }
   return unavailable(failures.join("; "));
@@ -34,20 +35,23 @@ export function dialUpstream(
   timeout: number,
   context: ServiceContext,
 ): Promise<Conn> {
-  return dial(context.transport, endpoint, { timeout, signal: context.signal });
+  return dial(context.transport, endpoint, {
+    timeout,
+    signal: context.ending,
+  });
 }
 
 /** An upstream that has answered, as an opened service. */
 export function relayed(
   message: string,
   upstream: Conn,
-  signal: AbortSignal,
+  ending: Cancel,
 ): Opened {
   return {
     kind: "opened",
     message,
     serve: async (client) => {
-      await relay(client, upstream, signal);
+      await relay(client, upstream, ending);
       upstream.close();
       return "";
     },

@@ -1,5 +1,4 @@
 /** Bun's sockets: https://bun.com/docs/api/tcp */
-import type { Socket } from "node:net";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import {
@@ -7,17 +6,13 @@ import {
   type BunHandlers,
   type BunSocket,
   HANDLERS,
+  localEnd,
 } from "./bun_conn.ts";
+import { bunConnect } from "./bun_connect.ts";
 import { bunStdio } from "./bun_stdio.ts";
 import { childSpawn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
-import {
-  KEEP_ALIVE_DELAY,
-  NetConn,
-  netConnect,
-  tcpEnd,
-  UNNAMED,
-} from "./net_conn.ts";
+import { tcpEnd, UNNAMED } from "./net_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
 
 /** The members of Bun that listening needs, and no more. */
@@ -35,35 +30,14 @@ interface BunListener {
 }
 declare const Bun: BunSockets;
 
-/**
- * Connecting goes through `node:net`: Bun.connect can neither time out nor be
- * cancelled, and holds its descriptor for the two minutes the kernel tries.
- * Once connected, the socket of Bun's own that is inside is all that is used.
- */
 export const transport: Transport = {
   name: "bun",
   abilities: { reset: true, programs: true, unix: true },
   listen,
-  connect: (endpoint, options) => netConnect(endpoint, options, adopt),
+  connect: bunConnect,
   spawn: childSpawn,
   stdio: bunStdio,
 };
-
-/** What Bun keeps inside a socket of `node:net`; not documented. */
-interface Adoptable {
-  _handle?: BunSocket & { reload?(options: { socket: BunHandlers }): void };
-}
-
-function adopt(socket: Socket, local: Endpoint, remote: Endpoint): Conn {
-  const { _handle: inner } = socket as Adoptable;
-  if (inner?.reload === undefined) return new NetConn(socket, local, remote);
-  const conn = new BunConn(inner, local, remote);
-  inner.data = conn;
-  inner.reload({ socket: HANDLERS });
-  const early: Uint8Array | null = socket.read();
-  if (early !== null) conn.arrived(early);
-  return conn;
-}
 
 // deno-lint-ignore require-await -- Bun listens at once; failing must reject
 async function listen(endpoint: Endpoint): Promise<Listener> {
@@ -79,6 +53,8 @@ class NativeListener implements Listener {
   readonly endpoint: Endpoint;
   #listener: BunListener;
   #queue = new AcceptQueue();
+  /** Whether all its connections come in at one and the same address. */
+  #isOne: boolean;
 
   constructor(endpoint: Endpoint) {
     this.#listener = Bun.listen({
@@ -93,19 +69,19 @@ class NativeListener implements Listener {
     this.endpoint = endpoint.transport === "tcp" && port !== undefined
       ? { transport: "tcp", host: endpoint.host, port }
       : endpoint;
+    this.#isOne = endpoint.transport === "tcp" &&
+      !["0.0.0.0", "::"].includes(endpoint.host);
   }
 
   #accepted(socket: BunSocket): void {
     if (this.endpoint.transport === "unix") {
       return this.#push(new BunConn(socket, this.endpoint, UNNAMED), socket);
     }
-    const { localAddress, localPort, remoteAddress, remotePort } = socket;
-    if (localAddress === undefined || remoteAddress === undefined) {
+    const { remoteAddress, remotePort } = socket;
+    if (remoteAddress === undefined) {
       return socket.terminate(); // it was gone before it was accepted
     }
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
-    const local = tcpEnd(localAddress, localPort ?? 0);
+    const local = this.#isOne ? this.endpoint : localEnd(socket);
     const remote = tcpEnd(remoteAddress, remotePort ?? 0);
     this.#push(new BunConn(socket, local, remote), socket);
   }

@@ -1,8 +1,10 @@
 import type { Endpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
-import { fromSystem } from "./errno.ts";
+import { after, type Timeout } from "../timeouts.ts";
+import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Receiver } from "./inbox.ts";
-import { closedHere } from "./net_conn.ts";
+
+import { KEEP_ALIVE_DELAY, tcpEnd, UNNAMED } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
 import { type Carried, type Conn, ENDED, type Moved } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -48,27 +50,50 @@ export const HANDLERS: BunHandlers = {
   error: ({ data: conn }, error) => (conn as BunConn | undefined)?.gone(error),
 };
 
+/**
+ * Milliseconds before a connection is asked to notice a dead peer: that takes
+ * four calls of the system, and most are gone by then. Bun switches Nagle's
+ * algorithm off by itself.
+ */
+const KEEP_ALIVE_AFTER = 5_000;
+
 /** Bytes that were written at once: one promise for all of them. */
 const WRITTEN: Promise<void> = Promise.resolve();
 
 /** A connection over a socket of Bun's own. */
 export class BunConn extends StreamConn {
-  readonly local: Endpoint;
   readonly remote: Endpoint;
+  #local: Endpoint | undefined;
   #socket: BunSocket;
   #inbox: Inbox;
   #writes = new WriteQueue();
   #awaitDrain: { drained(): void } | undefined;
-  /** Why nothing can be written any more. */
-  #broken: TcpmuxError | undefined;
+  /** Whether nothing can be written any more, and why if not by us. */
+  #gone = false;
+  #error: TcpmuxError | undefined;
   #shutDown = false;
+  #untilKeepAlive: Timeout | undefined;
 
-  constructor(socket: BunSocket, local: Endpoint, remote: Endpoint) {
+  /** @param local found out when it is asked for, if it is not known */
+  constructor(
+    socket: BunSocket,
+    local: Endpoint | undefined,
+    remote: Endpoint,
+  ) {
     super();
     this.#socket = socket;
-    this.local = local;
+    this.#local = local;
     this.remote = remote;
     this.#inbox = new Inbox(socket);
+    if (remote.transport === "unix") return;
+    this.#untilKeepAlive = after(KEEP_ALIVE_AFTER, () => {
+      this.#untilKeepAlive = undefined;
+      socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
+    });
+  }
+
+  get local(): Endpoint {
+    return this.#local ??= localEnd(this.#socket);
   }
 
   arrived(bytes: Uint8Array): void {
@@ -87,12 +112,13 @@ export class BunConn extends StreamConn {
 
   /** Bun's last word; it stands for the peer's end once we have shut down. */
   gone(error: Error | undefined): void {
-    if (error === undefined && this.#shutDown) this.#inbox.end();
-    const broken = error === undefined
-      ? closedHere()
-      : fromSystem(error, "the connection broke");
-    this.#broken ??= broken;
-    this.#inbox.fail(broken);
+    this.#gone = true;
+    this.#untilKeepAlive?.cancel();
+    if (error !== undefined) {
+      this.#error ??= fromSystem(error, "the connection broke");
+      this.#inbox.fail(this.#error);
+    } else if (this.#shutDown) this.#inbox.end();
+    else if (!this.#inbox.over) this.#inbox.fail(closedHere());
     this.drained();
   }
 
@@ -134,8 +160,7 @@ export class BunConn extends StreamConn {
    * @throws {TcpmuxError} as `write` rejects
    */
   offer(bytes: Uint8Array): number {
-    if (this.#broken !== undefined) throw this.#broken;
-    if (this.#shutDown) throw closedHere();
+    if (this.#gone || this.#shutDown) throw this.#error ?? closedHere();
     const count = this.#socket.write(bytes);
     if (count >= 0) return count;
     throw new TcpmuxError("broken_pipe", "the connection is closed");
@@ -154,31 +179,45 @@ export class BunConn extends StreamConn {
     });
   }
 
-  async closeWrite(): Promise<void> {
-    await this.#writes.settled();
-    if (this.#shutDown || this.#broken !== undefined) return;
+  closeWrite(): Promise<void> {
+    if (!this.#writes.idle) {
+      return this.#writes.settled().then(() => this.#shutdown());
+    }
+    this.#shutdown();
+    return WRITTEN;
+  }
+
+  #shutdown(): void {
+    if (this.#shutDown || this.#gone) return;
     this.#shutDown = true;
     this.#socket.shutdown();
   }
 
   close(): void {
-    this.#inbox.fail(closedHere(), true);
+    this.#inbox.close();
     if (this.#writes.idle) this.#letGo();
     else this.#writes.settled().then(() => this.#letGo());
   }
 
   abort(): void {
-    this.#inbox.fail(closedHere(), true);
-    if (this.#broken !== undefined) return;
-    this.#broken = closedHere();
+    this.#inbox.close();
+    if (this.#gone) return;
+    this.#gone = true;
     this.#socket.terminate();
   }
 
   #letGo(): void {
-    if (this.#broken !== undefined) return;
-    this.#broken = closedHere();
+    if (this.#gone) return;
+    this.#gone = true;
     this.#socket.end();
   }
+}
+
+/** Where a socket is on this side: one call of the system. */
+export function localEnd({ localAddress, localPort }: BunSocket): Endpoint {
+  return localAddress === undefined
+    ? UNNAMED
+    : tcpEnd(localAddress, localPort ?? 0);
 }
 
 /** Writes to one connection, straight away, what another one receives. */

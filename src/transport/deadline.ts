@@ -1,46 +1,48 @@
 import { TcpmuxError } from "../errors.ts";
+import { after } from "../timeouts.ts";
+import { type Cancel, Ending } from "./cancel.ts";
 import type { ConnectOptions } from "./transport.ts";
 
 /**
  * Runs one attempt that a signal and a time-out may end. The attempt gets a
- * signal of its own and must release what it holds when that is aborted.
+ * word of its own to stop and must release what it holds when it comes.
  *
  * @throws {TcpmuxError} `timed_out` or `cancelled`, whatever the runtime threw
  */
 export async function withDeadline<T>(
   what: string,
   options: ConnectOptions,
-  attempt: (signal: AbortSignal) => Promise<T>,
+  attempt: (ending: Ending) => Promise<T>,
 ): Promise<T> {
   const { signal, timeout = 0 } = options;
-  const controller = new AbortController();
-  let reason: TcpmuxError | undefined;
-  const giveUp = (error: TcpmuxError) => {
-    reason ??= error;
-    controller.abort(reason);
-  };
-  const cancel = () =>
-    giveUp(
-      new TcpmuxError("cancelled", `${what}: cancelled`, {
-        cause: signal?.reason,
-      }),
-    );
-  if (signal?.aborted) cancel();
+  const ending = new Ending();
+  const cancel = () => ending.abort(cancelled(what, signal));
+  if (signal?.aborted) throw cancelled(what, signal);
   signal?.addEventListener("abort", cancel, { once: true });
   const timer = timeout > 0
-    ? setTimeout(() => {
-      giveUp(
-        new TcpmuxError("timed_out", `${what}: no answer in ${timeout} ms`),
-      );
-    }, timeout)
+    ? after(timeout, () => {
+      ending.abort(timedOut(what, timeout));
+    })
     : undefined;
   try {
-    if (reason !== undefined) throw reason;
-    return await attempt(controller.signal);
+    return await attempt(ending);
   } catch (error) {
-    throw reason ?? error;
+    throw ending.reason ?? error;
   } finally {
-    clearTimeout(timer);
+    timer?.cancel();
     signal?.removeEventListener("abort", cancel);
   }
+}
+
+export function timedOut(what: string, timeout: number): TcpmuxError {
+  return new TcpmuxError("timed_out", `${what}: no answer in ${timeout} ms`);
+}
+
+export function cancelled(
+  what: string,
+  signal: Cancel | undefined,
+): TcpmuxError {
+  return new TcpmuxError("cancelled", `${what}: cancelled`, {
+    cause: signal?.reason,
+  });
 }

@@ -68,12 +68,13 @@ function connect(
 ): Promise<Conn> {
   const address = formatEndpoint(endpoint);
   const what = `cannot connect to ${address}`;
-  return withDeadline(what, options, async (signal) => {
+  return withDeadline(what, options, async (ending) => {
     try {
+      const { signal } = ending;
       const conn = await Deno.connect({ ...toDeno(endpoint), signal });
-      if (signal.aborted) {
+      if (ending.aborted) {
         conn.close();
-        throw signal.reason;
+        throw ending.reason;
       }
       return new DenoConn(
         conn,

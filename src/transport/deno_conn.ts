@@ -1,6 +1,7 @@
 import type { Endpoint } from "../endpoint.ts";
-import { fromSystem } from "./errno.ts";
-import { closedHere } from "./net_conn.ts";
+import { fitting, putBack, SMALL_BUFFER } from "./buffers.ts";
+import { closedHere, fromSystem } from "./errno.ts";
+
 import { StreamConn } from "./stream_conn.ts";
 import { type Carried, type Conn, ENDED, type Moved } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -21,13 +22,8 @@ export interface DenoSocket {
   setKeepAlive?(on: boolean): void;
 }
 
-/** A buffer is held by every read under way, so an idle one must be small. */
-const SMALL_BUFFER = 2 * 1024;
-const LARGE_BUFFER = 64 * 1024;
-
-/** Large buffers that nobody uses just now. */
-const SPARE_BUFFERS: Uint8Array[] = [];
-const MAX_SPARE = 32;
+/** Bytes of a large buffer that is the reader's to keep. */
+const KEPT_BUFFER = 64 * 1024;
 
 /** A connection over a socket of Deno's own. */
 export class DenoConn extends StreamConn {
@@ -56,7 +52,7 @@ export class DenoConn extends StreamConn {
       const count = await this.#readInto(buffer);
       if (count === null) return null;
       // A full buffer means that more is waiting: take it in fewer steps.
-      this.#bufferSize = count === buffer.length ? LARGE_BUFFER : SMALL_BUFFER;
+      this.#bufferSize = count === buffer.length ? KEPT_BUFFER : SMALL_BUFFER;
       return buffer.subarray(0, count);
     } finally {
       this.#reading = false;
@@ -132,21 +128,5 @@ export class DenoConn extends StreamConn {
     if (this.#closed) return;
     this.#closed = true;
     this.#conn.close();
-  }
-}
-
-/** After so many bytes were read: larger when it was filled, or smaller. */
-function fitting(buffer: Uint8Array, count: number): Uint8Array {
-  if (count === buffer.length && count < LARGE_BUFFER) {
-    return SPARE_BUFFERS.pop() ?? new Uint8Array(LARGE_BUFFER);
-  }
-  if (count > SMALL_BUFFER || buffer.length === SMALL_BUFFER) return buffer;
-  putBack(buffer);
-  return new Uint8Array(SMALL_BUFFER);
-}
-
-function putBack(buffer: Uint8Array): void {
-  if (buffer.length === LARGE_BUFFER && SPARE_BUFFERS.length < MAX_SPARE) {
-    SPARE_BUFFERS.push(buffer);
   }
 }

@@ -1,7 +1,7 @@
 /** Deno's processes: https://docs.deno.com/api/deno/~/Deno.Command */
 import type { Endpoint } from "../endpoint.ts";
-import { fromSystem } from "./errno.ts";
-import { closedHere, UNNAMED } from "./net_conn.ts";
+import { closedHere, fromSystem } from "./errno.ts";
+import { UNNAMED } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Command, Exit, Process } from "./transport.ts";
 

@@ -95,3 +95,7 @@ function asErrorLike(error: unknown) {
     message: error instanceof Error ? error.message : String(error),
   };
 }
+
+export function closedHere(): TcpmuxError {
+  return new TcpmuxError("closed", "the connection was closed on this side");
+}

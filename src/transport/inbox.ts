@@ -1,3 +1,5 @@
+import { closedHere } from "./errno.ts";
+
 /** What an {@linkcode Inbox} holds back when it is full. */
 export interface Source {
   pause(): void;
@@ -6,7 +8,10 @@ export interface Source {
 
 /** Who takes all that comes, without asking for each piece. */
 export interface Receiver {
-  /** @returns whether more may come at once; if not, `release` tells when */
+  /**
+   * @returns whether it is done with these bytes and more may come at once;
+   * if not, `release` tells when
+   */
   data(bytes: Uint8Array): boolean;
   end(): void;
   fail(error: Error): void;
@@ -29,6 +34,7 @@ export class Inbox {
   #queued = 0;
   #paused: boolean;
   #ended = false;
+  #closed = false;
   #error: Error | undefined;
   #waiter: Waiter | undefined;
   #receiver: Receiver | undefined;
@@ -47,7 +53,7 @@ export class Inbox {
 
   /** Bytes arrived. */
   push(bytes: Uint8Array): void {
-    if (this.#error !== undefined || bytes.length === 0) return;
+    if (this.over || bytes.length === 0) return;
     if (this.#receiver !== undefined && !this.#held) {
       if (!this.#receiver.data(bytes)) this.#hold();
       return;
@@ -61,25 +67,41 @@ export class Inbox {
 
   /** The stream ended in good order. */
   end(): void {
-    if (this.#ended) return;
+    if (this.#ended || this.#closed) return;
     this.#ended = true;
     this.#takeWaiter()?.resolve(null);
     if (!this.#held) this.#takeReceiver()?.end();
   }
 
-  /**
-   * The stream broke. What arrived before is still read first, unless
-   * `discard` says that nobody wants it.
-   */
-  fail(error: Error, discard = false): void {
-    if (discard) {
-      this.#chunks = undefined;
-      this.#queued = 0;
-      this.#held = false;
-    } else if (this.#ended) return;
-    this.#error ??= error;
-    this.#takeWaiter()?.reject(this.#error);
-    if (!this.#held) this.#takeReceiver()?.fail(this.#error);
+  /** The stream broke. What arrived before is still read first. */
+  fail(error: Error): void {
+    if (this.over) return;
+    this.#error = error;
+    this.#takeWaiter()?.reject(error);
+    if (!this.#held) this.#takeReceiver()?.fail(error);
+  }
+
+  /** Whether what arrives goes straight to a receiver. */
+  get isPouring(): boolean {
+    return this.#receiver !== undefined && !this.#held;
+  }
+
+  /** Whether nothing more will arrive. */
+  get over(): boolean {
+    return this.#ended || this.#closed || this.#error !== undefined;
+  }
+
+  /** Nobody reads any more: what lies here is dropped. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#chunks = undefined;
+    this.#queued = 0;
+    this.#held = false;
+    if (this.#waiter === undefined && this.#receiver === undefined) return;
+    const error = this.#error ??= closedHere();
+    this.#takeWaiter()?.reject(error);
+    this.#takeReceiver()?.fail(error);
   }
 
   read(): Promise<Uint8Array | null> {
@@ -89,6 +111,7 @@ export class Inbox {
       if (this.#queued === 0) this.#resume();
       return Promise.resolve(bytes);
     }
+    if (this.#closed) return Promise.reject(this.#error ?? closedHere());
     if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve(null);
     if (this.#waiter !== undefined || this.#receiver !== undefined) {
@@ -120,7 +143,8 @@ export class Inbox {
     }
     if (this.#receiver === undefined) return; // it wants nothing any more
     this.#chunks = undefined;
-    if (this.#error !== undefined) this.#takeReceiver()?.fail(this.#error);
+    if (this.#closed) this.#takeReceiver()?.fail(this.#error ?? closedHere());
+    else if (this.#error !== undefined) this.#takeReceiver()?.fail(this.#error);
     else if (this.#ended) this.#takeReceiver()?.end();
     else this.#resume();
   }

@@ -4,8 +4,9 @@ import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import { withDeadline } from "./deadline.ts";
+import { closedHere } from "./errno.ts";
 import { Inbox } from "./inbox.ts";
-import { closedHere } from "./net_conn.ts";
+
 import { StreamConn } from "./stream_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -150,7 +151,7 @@ class MemoryConn extends StreamConn {
   }
 
   close(): void {
-    this.#inbox.fail(closedHere(), true);
+    this.#inbox.close();
     this.#writes.settled().then(() => this.#end());
     this.peer.#break(
       new TcpmuxError("broken_pipe", "the other side has closed"),
@@ -158,7 +159,7 @@ class MemoryConn extends StreamConn {
   }
 
   abort(): void {
-    this.#inbox.fail(closedHere(), true);
+    this.#inbox.close();
     this.#break(closedHere());
     const reset = new TcpmuxError("connection_reset", "reset by the peer");
     this.peer.#break(reset);

@@ -19,7 +19,7 @@ export class NetCarrier implements Receiver {
   #told: Carriage;
   /** Bytes given to the sink that it has not written yet. */
   #pending = 0;
-  #full = false;
+  #isWriting = false;
 
   constructor(source: Inbox, sink: Socket, told: Carriage) {
     this.#source = source;
@@ -29,8 +29,10 @@ export class NetCarrier implements Receiver {
 
   data(bytes: Uint8Array): boolean {
     this.#pending += bytes.length;
-    this.#full = !this.#sink.write(bytes, this.#written);
-    return !this.#full;
+    this.#sink.write(bytes, this.#written);
+    // What the system has not taken at once is still written from.
+    this.#isWriting = this.#sink.writableLength > 0;
+    return !this.#isWriting;
   }
 
   end(): void {
@@ -52,8 +54,8 @@ export class NetCarrier implements Receiver {
     const count = this.#pending - this.#sink.writableLength;
     this.#pending -= count;
     if (count > 0) this.#told.moved(count);
-    if (!this.#full || this.#sink.writableNeedDrain) return;
-    this.#full = false;
+    if (!this.#isWriting || this.#sink.writableLength > 0) return;
+    this.#isWriting = false;
     this.#source.release();
   };
 }

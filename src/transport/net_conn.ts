@@ -1,10 +1,11 @@
-import { connect, type Socket } from "node:net";
+import { connect, type OnReadOpts, type Socket } from "node:net";
 import { type Endpoint, formatEndpoint, unmapped } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { withDeadline } from "./deadline.ts";
-import { fromSystem } from "./errno.ts";
-import { Inbox } from "./inbox.ts";
+import { closedHere, fromSystem } from "./errno.ts";
+import { Inbox, type Source } from "./inbox.ts";
 import { NetCarrier } from "./net_carrier.ts";
+import type { NodeReads } from "./node_reads.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Carried, Conn, ConnectOptions, Moved } from "./transport.ts";
 
@@ -20,23 +21,29 @@ export class NetConn extends StreamConn {
   #closed = false;
   #writeError: Error | undefined;
 
-  constructor(socket: Socket, local: Endpoint, remote: Endpoint) {
+  /** @param reads how it reads, where not by the stream's own way */
+  constructor(
+    socket: Socket,
+    local: Endpoint,
+    remote: Endpoint,
+    reads?: NodeReads,
+  ) {
     super();
     this.#socket = socket;
     this.local = local;
     this.remote = remote;
     // Reading starts at once: on Bun a failed write closes the socket, and
     // what was not read before is lost.
-    this.#inbox = new Inbox({
-      pause: () => socket.pause(),
-      resume: () => socket.resume(),
-    });
-    socket.on("data", (bytes: Uint8Array) => this.#inbox.push(bytes));
+    this.#inbox = new Inbox(reads ?? sourceOf(socket));
+    if (reads !== undefined) reads.pourInto(socket, this.#inbox);
+    else socket.on("data", (bytes: Uint8Array) => this.#inbox.push(bytes));
     socket.on("end", () => this.#inbox.end());
     socket.on("error", (error) => {
       this.#inbox.fail(fromSystem(error, "cannot read"));
     });
-    socket.on("close", () => this.#inbox.fail(closedHere()));
+    socket.on("close", () => {
+      if (!this.#inbox.over) this.#inbox.fail(closedHere());
+    });
     socket.resume();
     keepReadableWhenWritesFail(socket, (error) => this.#writeError ??= error);
   }
@@ -92,8 +99,12 @@ export class NetConn extends StreamConn {
   #letGo(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#inbox.fail(closedHere(), true);
+    this.#inbox.close();
   }
+}
+
+function sourceOf(socket: Socket): Source {
+  return { pause: () => socket.pause(), resume: () => socket.resume() };
 }
 
 /**
@@ -140,10 +151,6 @@ function hasEnded(error: Error): boolean {
     code === "ERR_STREAM_DESTROYED";
 }
 
-export function closedHere(): TcpmuxError {
-  return new TcpmuxError("closed", "the connection was closed on this side");
-}
-
 /** Both ends of a connected socket; undefined where the peer is gone again. */
 export function endsOf(
   socket: Socket,
@@ -171,6 +178,7 @@ export function netConnect(
   endpoint: Endpoint,
   options: ConnectOptions = {},
   wrap: Wrap = (socket, local, remote) => new NetConn(socket, local, remote),
+  onread?: OnReadOpts,
 ): Promise<Conn> {
   const what = `cannot connect to ${formatEndpoint(endpoint)}`;
   return withDeadline(
@@ -186,6 +194,7 @@ export function netConnect(
           noDelay: true,
           keepAlive: true,
           keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+          ...(onread === undefined ? {} : { onread }),
         });
         const cancel = () => {
           socket.destroy();
@@ -197,7 +206,7 @@ export function netConnect(
             fromSystem(error, what, { address: formatEndpoint(endpoint) }),
           );
         };
-        signal.addEventListener("abort", cancel, { once: true });
+        signal.addEventListener("abort", cancel);
         socket.on("error", fail); // stays: a late error must not be unhandled
         socket.once("connect", () => {
           signal.removeEventListener("abort", cancel);

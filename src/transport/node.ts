@@ -11,14 +11,21 @@ import {
   netConnect,
   UNNAMED,
 } from "./net_conn.ts";
+import { NodeReads, withReads } from "./node_reads.ts";
 import { nodeStdio } from "./node_stdio.ts";
-import type { Conn, Listener, ListenOptions, Transport } from "./transport.ts";
+import type {
+  Conn,
+  ConnectOptions,
+  Listener,
+  ListenOptions,
+  Transport,
+} from "./transport.ts";
 
 export const transport: Transport = {
   name: "node",
   abilities: { reset: true, programs: true, unix: true },
   listen,
-  connect: netConnect,
+  connect,
   spawn: childSpawn,
   stdio: nodeStdio,
 };
@@ -78,14 +85,31 @@ class NodeListener implements Listener {
   }
 }
 
-function accepted(socket: Socket, endpoint: Endpoint): NetConn | undefined {
+function accepted(from: Socket, endpoint: Endpoint): NetConn | undefined {
+  const reads = new NodeReads();
+  const socket = withReads(from, reads);
   if (endpoint.transport === "unix") {
-    return new NetConn(socket, endpoint, UNNAMED);
+    return new NetConn(socket, endpoint, UNNAMED, reads);
   }
   const ends = endsOf(socket);
-  if (ends !== undefined) return new NetConn(socket, ends.local, ends.remote);
+  if (ends !== undefined) {
+    return new NetConn(socket, ends.local, ends.remote, reads);
+  }
   socket.on("error", () => {}); // it was gone before it was accepted
   socket.destroy();
+}
+
+function connect(
+  endpoint: Endpoint,
+  options: ConnectOptions = {},
+): Promise<Conn> {
+  const reads = new NodeReads();
+  return netConnect(
+    endpoint,
+    options,
+    (socket, local, remote) => new NetConn(socket, local, remote, reads),
+    reads.onread,
+  );
 }
 
 function bound(server: Server, endpoint: Endpoint): Endpoint {

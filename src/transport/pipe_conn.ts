@@ -1,8 +1,8 @@
 import type { Readable, Writable } from "node:stream";
 import type { Endpoint } from "../endpoint.ts";
-import { fromSystem } from "./errno.ts";
+import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox } from "./inbox.ts";
-import { closedHere, UNNAMED } from "./net_conn.ts";
+import { UNNAMED } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
 
 /** What a stream of Node's gives, to be pulled. */
@@ -19,7 +19,9 @@ export function inboxOf(stream: Readable): Inbox {
   stream.on("data", (bytes: Uint8Array) => inbox.push(bytes));
   stream.on("end", () => inbox.end());
   stream.on("error", (error) => inbox.fail(fromSystem(error, "cannot read")));
-  stream.on("close", () => inbox.fail(closedHere()));
+  stream.on("close", () => {
+    if (!inbox.over) inbox.fail(closedHere());
+  });
   return inbox;
 }
 
@@ -64,13 +66,13 @@ export class PipeConn extends StreamConn {
   }
 
   close(): void {
-    this.#inbox.fail(closedHere(), true);
+    this.#inbox.close();
     this.#input.end();
     this.#output.destroy();
   }
 
   abort(): void {
-    this.#inbox.fail(closedHere(), true);
+    this.#inbox.close();
     // Bun does not tell the writes under way that the stream is destroyed.
     for (const reject of this.#writing) reject(closedHere());
     this.#writing.clear();

@@ -1,6 +1,6 @@
 import type { Endpoint } from "../endpoint.ts";
-import { fromSystem } from "./errno.ts";
-import { closedHere, UNNAMED } from "./net_conn.ts";
+import { closedHere, fromSystem } from "./errno.ts";
+import { UNNAMED } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
 import { type Carried, type Conn, ENDED, type Moved } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";

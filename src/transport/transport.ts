@@ -1,4 +1,5 @@
 import type { Endpoint } from "../endpoint.ts";
+import type { Cancel } from "./cancel.ts";
 
 /** What a {@linkcode Transport} is asked for when it listens. */
 export interface ListenOptions {
@@ -13,7 +14,7 @@ export interface ListenOptions {
 /** What a {@linkcode Transport} is asked for when it connects. */
 export interface ConnectOptions {
   /** Gives up when aborted: the promise rejects with code `cancelled`. */
-  signal?: AbortSignal;
+  signal?: Cancel;
   /**
    * Milliseconds after which the promise rejects with code `timed_out`;
    * 0 waits as long as the system does.

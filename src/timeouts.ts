@@ -1,0 +1,89 @@
+import { setTimeout } from "node:timers";
+
+/** A wait that may be called off. */
+export interface Timeout {
+  cancel(): void;
+}
+
+class Entry implements Timeout {
+  readonly due: number;
+  readonly expire: () => void;
+  readonly #lane: Lane;
+
+  constructor(due: number, expire: () => void, lane: Lane) {
+    this.due = due;
+    this.expire = expire;
+    this.#lane = lane;
+  }
+
+  cancel(): void {
+    this.#lane.remove(this);
+  }
+}
+
+/**
+ * All waits of one length. They end in the order in which they began, so one
+ * timer for the first of them does for ten thousand.
+ */
+class Lane {
+  readonly #length: number;
+  /** In the order of their ends. */
+  readonly #entries = new Set<Entry>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(length: number) {
+    this.#length = length;
+  }
+
+  add(expire: () => void): Timeout {
+    const entry = new Entry(performance.now() + this.#length, expire, this);
+    this.#entries.add(entry);
+    if (this.#timer === undefined) this.#arm(this.#length);
+    else if (this.#entries.size === 1) this.#timer.ref();
+    return entry;
+  }
+
+  remove(entry: Entry): void {
+    if (!this.#entries.delete(entry) || this.#entries.size > 0) return;
+    this.#timer?.unref(); // kept: that costs less than one for each wait
+  }
+
+  #arm(milliseconds: number): void {
+    const wait = Math.min(Math.ceil(milliseconds), LONGEST);
+    this.#timer = setTimeout(() => this.#expire(), wait);
+  }
+
+  #expire(): void {
+    this.#timer = undefined;
+    const now = performance.now();
+    const due: Entry[] = [];
+    for (const entry of this.#entries) {
+      if (entry.due > now) {
+        this.#arm(entry.due - now);
+        break;
+      }
+      this.#entries.delete(entry);
+      due.push(entry);
+    }
+    if (this.#timer === undefined) lanes.delete(this.#length);
+    for (const { expire } of due) expire();
+  }
+}
+
+/** Milliseconds that one timer can wait; more makes several of them. */
+const LONGEST = 2 ** 31 - 1;
+
+const lanes = new Map<number, Lane>();
+
+/**
+ * Calls `expire` after so many milliseconds, as `setTimeout` does. Made for
+ * waits of which there are thousands and of which most are called off.
+ */
+export function after(milliseconds: number, expire: () => void): Timeout {
+  let lane = lanes.get(milliseconds);
+  if (lane === undefined) {
+    lane = new Lane(milliseconds);
+    lanes.set(milliseconds, lane);
+  }
+  return lane.add(expire);
+}

@@ -1,0 +1,75 @@
+import { type OnReadOpts, Socket } from "node:net";
+import { another, fitting, putBack, SMALL_BUFFER } from "./buffers.ts";
+import type { Inbox, Source } from "./inbox.ts";
+
+/**
+ * Reads of one socket of Node's into buffers that are used again. The stream
+ * itself makes a new buffer of 64 KiB for every read, which halves its speed.
+ */
+export class NodeReads implements Source {
+  #socket: Socket | undefined;
+  #inbox: Inbox | undefined;
+  #buffer: Uint8Array = new Uint8Array(SMALL_BUFFER);
+  /** What was read last, while it is still being written from. */
+  #lent: Uint8Array | undefined;
+  #paused = false;
+  #count = 0;
+
+  /** For the options of the socket. */
+  readonly onread: OnReadOpts = {
+    buffer: () => this.#next(),
+    callback: (count, buffer) => this.#arrived(count, buffer),
+  };
+
+  /** Once there is a socket; what it reads before waits in it. */
+  pourInto(socket: Socket, inbox: Inbox): void {
+    this.#socket = socket;
+    this.#inbox = inbox;
+    socket.on("close", () => putBack(this.#buffer));
+  }
+
+  pause(): void {
+    this.#paused = true;
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#lent !== undefined) putBack(this.#lent);
+    this.#lent = undefined;
+    this.#socket?.resume();
+  }
+
+  /** Asked for at first, and after each read. */
+  #next(): Uint8Array {
+    if (this.#lent !== undefined) this.#buffer = another(this.#buffer);
+    else if (this.#count > 0) this.#buffer = fitting(this.#buffer, this.#count);
+    return this.#buffer;
+  }
+
+  /** @returns whether to read on */
+  #arrived(count: number, buffer: Uint8Array): boolean {
+    const inbox = this.#inbox!;
+    this.#count = count;
+    const bytes = buffer.subarray(0, count);
+    if (inbox.isPouring) {
+      inbox.push(bytes);
+      if (this.#paused) this.#lent = buffer;
+    } else inbox.push(bytes.slice()); // the reader's to keep
+    return !this.#paused;
+  }
+}
+
+/** What Node keeps inside a socket; not documented. */
+interface Dismantled {
+  _handle: unknown;
+}
+
+/** An accepted socket, made anew so that it reads in our way. */
+export function withReads(accepted: Socket, reads: NodeReads): Socket {
+  const inner = accepted as unknown as Dismantled;
+  const handle = inner._handle;
+  inner._handle = null;
+  // deno-lint-ignore no-explicit-any -- `handle` is in no types, but for this
+  const options: any = { handle, allowHalfOpen: true, onread: reads.onread };
+  return new Socket(options);
+}
