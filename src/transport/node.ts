@@ -1,17 +1,12 @@
 /** Node's sockets and processes: https://nodejs.org/api/net.html */
-import { createServer, type Server, type Socket } from "node:net";
+import { createServer, type Server } from "node:net";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { childSpawn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { AcceptQueue } from "./accept_queue.ts";
-import {
-  endsOf,
-  KEEP_ALIVE_DELAY,
-  NetConn,
-  netConnect,
-  UNNAMED,
-} from "./net_conn.ts";
-import { NodeReads, withReads } from "./node_reads.ts";
+import { endsOf, NetConn, netConnect, UNNAMED } from "./net_conn.ts";
+import { type Handle, onAccept, socketOf } from "./node_handle.ts";
+import { NodeReads } from "./node_reads.ts";
 import { nodeStdio } from "./node_stdio.ts";
 import type {
   Conn,
@@ -38,9 +33,6 @@ function listen(
     const server = createServer({
       allowHalfOpen: true,
       pauseOnConnect: true,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE_DELAY,
     });
     server.once("error", (error) => {
       const address = formatEndpoint(endpoint);
@@ -66,8 +58,8 @@ class NodeListener implements Listener {
   constructor(server: Server, endpoint: Endpoint) {
     this.#server = server;
     this.endpoint = bound(server, endpoint);
-    server.on("connection", (socket) => {
-      const conn = accepted(socket, this.endpoint);
+    onAccept(server, (handle) => {
+      const conn = accepted(handle, this.endpoint);
       if (conn !== undefined) this.#queue.push(conn);
     });
     server.on("error", (error) => {
@@ -85,9 +77,9 @@ class NodeListener implements Listener {
   }
 }
 
-function accepted(from: Socket, endpoint: Endpoint): NetConn | undefined {
+function accepted(handle: Handle, endpoint: Endpoint): NetConn | undefined {
   const reads = new NodeReads();
-  const socket = withReads(from, reads);
+  const socket = socketOf(handle, reads);
   if (endpoint.transport === "unix") {
     return new NetConn(socket, endpoint, UNNAMED, reads);
   }

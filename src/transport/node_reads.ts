@@ -1,4 +1,4 @@
-import { type OnReadOpts, Socket } from "node:net";
+import type { OnReadOpts, Socket } from "node:net";
 import { another, fitting, putBack, SMALL_BUFFER } from "./buffers.ts";
 import type { Inbox, Source } from "./inbox.ts";
 
@@ -57,19 +57,4 @@ export class NodeReads implements Source {
     } else inbox.push(bytes.slice()); // the reader's to keep
     return !this.#paused;
   }
-}
-
-/** What Node keeps inside a socket; not documented. */
-interface Dismantled {
-  _handle: unknown;
-}
-
-/** An accepted socket, made anew so that it reads in our way. */
-export function withReads(accepted: Socket, reads: NodeReads): Socket {
-  const inner = accepted as unknown as Dismantled;
-  const handle = inner._handle;
-  inner._handle = null;
-  // deno-lint-ignore no-explicit-any -- `handle` is in no types, but for this
-  const options: any = { handle, allowHalfOpen: true, onread: reads.onread };
-  return new Socket(options);
 }

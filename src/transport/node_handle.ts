@@ -1,0 +1,40 @@
+import { type Server, Socket } from "node:net";
+import { KEEP_ALIVE_DELAY } from "./net_conn.ts";
+import type { NodeReads } from "./node_reads.ts";
+
+/**
+ * What Node keeps inside a socket. It is not documented, but libraries have
+ * used it for as long as Node has been there, and without it a server can
+ * neither choose how an accepted socket reads nor hand it on.
+ */
+export interface Handle {
+  setNoDelay?(on: boolean): void;
+  /** @param delay seconds */
+  setKeepAlive?(on: boolean, delay: number): void;
+}
+
+interface ServerInside {
+  _handle: { onconnection(status: number, handle: Handle | undefined): void };
+}
+
+/** Calls for each connection before Node makes a socket of its own of it. */
+export function onAccept(
+  server: Server,
+  accepted: (handle: Handle) => void,
+): void {
+  const { _handle: listener } = server as unknown as ServerInside;
+  const byNode = listener.onconnection;
+  listener.onconnection = function (status, handle) {
+    if (status === 0 && handle !== undefined) accepted(handle);
+    else byNode.call(this, status, handle); // it makes an error of it
+  };
+}
+
+/** A socket of what was accepted, which reads in our way. */
+export function socketOf(handle: Handle, reads: NodeReads): Socket {
+  handle.setNoDelay?.(true);
+  handle.setKeepAlive?.(true, KEEP_ALIVE_DELAY / 1000);
+  // deno-lint-ignore no-explicit-any -- `handle` is missing in the types
+  const options: any = { handle, allowHalfOpen: true, onread: reads.onread };
+  return new Socket(options);
+}
