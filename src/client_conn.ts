@@ -1,6 +1,6 @@
 import { PushbackConn } from "./pushback_conn.ts";
 import { after } from "./timeouts.ts";
-import type { Carried, Conn, Intake, Moved } from "./transport/transport.ts";
+import type { Carriage, Conn, Intake, Meter } from "./transport/transport.ts";
 
 /** After the last word, how long and how much a client is still listened to. */
 const LINGER_TIME = 2_000;
@@ -10,7 +10,7 @@ const LINGER_BYTES = 256 * 1024;
  * The client's side of a session. It gives back first what was read beyond
  * the service line, counts bytes, and knows when the last one moved.
  */
-export class ClientConn extends PushbackConn {
+export class ClientConn extends PushbackConn implements Meter {
   /** Bytes of the service: neither the request line nor the reply. */
   bytesIn = 0;
   bytesOut = 0;
@@ -18,7 +18,8 @@ export class ClientConn extends PushbackConn {
   lastActivity = performance.now();
   /** What is under way of the client's sending, so that `finish` waits too. */
   #reading: Promise<Uint8Array | null> | undefined;
-  #carrying: Promise<Carried> | undefined;
+  #isCarrying = false;
+  #whenCarried: (() => void) | undefined;
   #ended = false;
   #endingWrite: Promise<void> | undefined;
   #closed = false;
@@ -39,7 +40,7 @@ export class ClientConn extends PushbackConn {
     return reading.then((bytes) => {
       over();
       if (bytes === null) this.#ended = true;
-      else this.#received(bytes.length);
+      else this.received(bytes.length);
       return bytes;
     }, (error) => {
       over();
@@ -48,41 +49,36 @@ export class ClientConn extends PushbackConn {
   }
 
   override write(bytes: Uint8Array): Promise<void> {
-    return super.write(bytes).then(() => this.#sent(bytes.length));
+    return super.write(bytes).then(() => this.sent(bytes.length));
   }
 
-  override carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
-    const carrying = super.carryTo(sink, (count) => {
-      this.#received(count);
-      moved(count);
-    });
-    this.#carrying = carrying;
-    return carrying?.then((end) => {
-      this.#carrying = undefined;
-      if (end.how === "ended") this.#ended = true;
-      return end;
-    });
+  override carryTo(sink: Conn, carriage: Carriage): boolean {
+    carriage.source = this;
+    this.#isCarrying = true;
+    if (super.carryTo(sink, carriage)) return true;
+    carriage.source = undefined;
+    this.#isCarrying = false;
+    return false;
   }
 
   override intake(): Intake {
-    const { conn, moved } = super.intake();
-    return {
-      conn,
-      moved: (count) => {
-        this.#sent(count);
-        moved(count);
-      },
-    };
+    return { conn: super.intake().conn, meter: this };
   }
 
-  #received(count: number): void {
+  received(count: number): void {
     this.bytesIn += count;
     this.lastActivity = performance.now();
   }
 
-  #sent(count: number): void {
+  sent(count: number): void {
     this.bytesOut += count;
     this.lastActivity = performance.now();
+  }
+
+  carried(ended: boolean): void {
+    this.#isCarrying = false;
+    if (ended) this.#ended = true;
+    this.#whenCarried?.();
   }
 
   override closeWrite(): Promise<void> {
@@ -130,7 +126,9 @@ export class ClientConn extends PushbackConn {
   }
 
   async #readOut(): Promise<void> {
-    await this.#carrying;
+    if (this.#isCarrying) {
+      await new Promise<void>((carried) => this.#whenCarried = carried);
+    }
     for (let left = LINGER_BYTES; !this.#ended && left > 0;) {
       const bytes = await (this.#reading ?? super.read());
       if (bytes === null) return;

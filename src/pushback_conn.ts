@@ -1,6 +1,6 @@
 import type { Endpoint } from "./endpoint.ts";
 import { StreamConn } from "./transport/stream_conn.ts";
-import type { Carried, Conn, Intake, Moved } from "./transport/transport.ts";
+import type { Carriage, Conn, Intake } from "./transport/transport.ts";
 
 /** A connection that takes back what was read too much of it. */
 export class PushbackConn extends StreamConn {
@@ -56,13 +56,13 @@ export class PushbackConn extends StreamConn {
   }
 
   /** What was read too much is given back first, by `read`. */
-  carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
+  carryTo(sink: Conn, carriage: Carriage): boolean {
     const early = this.#leftover !== undefined || this.#unwanted !== undefined;
-    return early ? undefined : this.#conn.carryTo?.(sink, moved);
+    return !early && this.#conn.carryTo?.(sink, carriage) === true;
   }
 
   intake(): Intake {
-    return this.#conn.intake?.() ?? { conn: this.#conn, moved() {} };
+    return this.#conn.intake?.() ?? { conn: this.#conn, meter: undefined };
   }
 
   closeWrite(): Promise<void> {

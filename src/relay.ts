@@ -1,11 +1,6 @@
 import type { Cancel } from "./transport/cancel.ts";
 import { isDisconnect, TcpmuxError } from "./errors.ts";
-import {
-  type Carried,
-  type Conn,
-  ENDED,
-  type Intake,
-} from "./transport/transport.ts";
+import type { Carriage, Conn, Meter } from "./transport/transport.ts";
 
 /**
  * Carries bytes between a client and a peer until both directions are done.
@@ -44,8 +39,8 @@ class Relay {
   #peer: Conn;
   #ending: Cancel;
   #settle: Settle;
-  #up: Carried | undefined;
-  #down: Carried | undefined;
+  #up: Direction;
+  #down: Direction;
   #peerIsGone = false;
   #over = false;
 
@@ -54,29 +49,25 @@ class Relay {
     this.#peer = peer;
     this.#ending = ending;
     this.#settle = settle;
+    this.#up = new Direction(this, client, peer);
+    this.#down = new Direction(this, peer, client);
   }
 
   start(peerGone: Promise<void> | undefined): void {
     if (this.#ending.aborted) return this.#end();
     this.#ending.addEventListener("abort", this.#end, { once: true });
-    pump(this.#client, this.#peer, (end) => {
-      this.#up = end;
-      this.#look();
-    }, this.#fail);
-    pump(this.#peer, this.#client, (end) => {
-      this.#down = end;
-      this.#look();
-    }, this.#fail);
+    this.#up.start();
+    this.#down.start();
     peerGone?.then(() => {
       this.#peerIsGone = true;
-      this.#look();
+      this.look();
     });
   }
 
   /** Whether that was all. */
-  #look(): void {
-    const up = this.#up;
-    const down = this.#down;
+  look(): void {
+    const up = this.#up.end;
+    const down = this.#down.end;
     if (this.#over || down === undefined) return;
     if (down.how === "sink broken") {
       // What the client sent before it went is still the peer's.
@@ -88,22 +79,22 @@ class Relay {
     }
     if (up === undefined && !this.#peerIsGone) return;
     if (up?.how === "sink broken" && !isDisconnect(up.error)) {
-      return this.#fail(up.error);
+      return this.fail(up.error);
     }
     this.#finish();
     this.#settle.resolve();
   }
 
-  #fail = (error: unknown): void => {
+  fail(error: unknown): void {
     if (this.#over) return;
     this.#finish();
     this.#client.abort();
     this.#peer.abort();
     this.#settle.reject(error);
-  };
+  }
 
   #end = (): void => {
-    this.#fail(new TcpmuxError("closed", "ended by the server"));
+    this.fail(new TcpmuxError("closed", "ended by the server"));
   };
 
   #finish(): void {
@@ -112,40 +103,83 @@ class Relay {
   }
 }
 
-/** One direction, and the end of it as a half-close. */
-function pump(
-  from: Conn,
-  to: Conn,
-  done: (end: Carried) => void,
-  failed: (error: unknown) => void,
-): void {
-  const broken = (error: unknown) => done({ how: "sink broken", error });
-  carry(from, to).then((end) => {
-    if (end.how === "ended") {
-      return to.closeWrite().then(() => done(end), broken);
-    }
-    drop(from);
-    done(end);
-  }, failed);
-}
+/** How one direction of a relay ended. */
+type End =
+  | { readonly how: "ended" }
+  | { readonly how: "sink broken"; readonly error: unknown };
 
-/** By the runtime's own way as soon as there is one, or step by step. */
-function carry(from: Conn, to: Conn): Promise<Carried> {
-  const sink = to.intake?.() ?? { conn: to, moved() {} };
-  return from.carryTo?.(sink.conn, sink.moved) ?? carryOn(from, to, sink);
-}
+const ENDED: End = { how: "ended" };
 
-async function carryOn(from: Conn, to: Conn, sink: Intake): Promise<Carried> {
-  for (;;) {
-    const bytes = await from.read();
-    if (bytes === null) return ENDED;
-    try {
-      await to.write(bytes);
-    } catch (error) {
-      return { how: "sink broken", error };
-    }
-    const carrying = from.carryTo?.(sink.conn, sink.moved);
-    if (carrying !== undefined) return await carrying;
+/**
+ * One direction of a relay: by the runtime's own way as soon as there is one,
+ * step by step until then.
+ */
+class Direction implements Carriage {
+  source: Meter | undefined;
+  end: End | undefined;
+  #relay: Relay;
+  #from: Conn;
+  #to: Conn;
+  #sink: Meter | undefined;
+
+  constructor(relay: Relay, from: Conn, to: Conn) {
+    this.#relay = relay;
+    this.#from = from;
+    this.#to = to;
+  }
+
+  start(): void {
+    if (!this.#carry()) this.#step().catch((error) => this.failed(error));
+  }
+
+  /** @returns whether the runtime does it from here on */
+  #carry(): boolean {
+    if (this.#from.carryTo === undefined) return false;
+    const intake = this.#to.intake?.();
+    this.#sink = intake?.meter;
+    return this.#from.carryTo(intake?.conn ?? this.#to, this);
+  }
+
+  async #step(): Promise<void> {
+    do {
+      const bytes = await this.#from.read();
+      if (bytes === null) return this.ended();
+      try {
+        await this.#to.write(bytes);
+      } catch (error) {
+        return this.sinkBroken(error);
+      }
+    } while (!this.#carry());
+  }
+
+  moved(count: number): void {
+    this.source?.received(count);
+    this.#sink?.sent(count);
+  }
+
+  /** The end of one direction is a half-close. */
+  ended(): void {
+    this.source?.carried(true);
+    this.#to.closeWrite().then(
+      () => this.#finish(ENDED),
+      (error) => this.#finish({ how: "sink broken", error }),
+    );
+  }
+
+  sinkBroken(error: unknown): void {
+    this.source?.carried(false);
+    drop(this.#from);
+    this.#finish({ how: "sink broken", error });
+  }
+
+  failed(error: unknown): void {
+    this.source?.carried(false);
+    this.#relay.fail(error);
+  }
+
+  #finish(end: End): void {
+    this.end = end;
+    this.#relay.look();
   }
 }
 

@@ -5,7 +5,7 @@ import { PushbackConn } from "../pushback_conn.ts";
 import { relay } from "../relay.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
-import type { Carried, Conn, Intake, Moved } from "../transport/transport.ts";
+import type { Carriage, Conn, Intake, Meter } from "../transport/transport.ts";
 import { CLIENT_FLAGS, clientOptions, withWait } from "./client_flags.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type Flags, readFlags, usage } from "./flags.ts";
@@ -35,7 +35,7 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
     throw usage("connect takes a server and a service: HOST[:PORT] SERVICE");
   }
   const stdio = new OwnStdio((await pickTransport()).stdio());
-  const progress = new Progress(() => stdio.sent + stdio.received);
+  const progress = new Progress(() => stdio.bytesSent + stdio.bytesReceived);
   onSignal("SIGINT", () => {
     progress.stop();
     exit(130);
@@ -66,7 +66,11 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
     throw error;
   } finally {
     progress.stop();
-    say(`${amount(stdio.received)} received, ${amount(stdio.sent)} sent`);
+    say(
+      `${amount(stdio.bytesReceived)} received, ${
+        amount(stdio.bytesSent)
+      } sent`,
+    );
   }
 }
 
@@ -104,15 +108,15 @@ class BehindReply extends PushbackConn {
     return await super.read();
   }
 
-  override carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
-    return this.#replied ? super.carryTo(sink, moved) : undefined;
+  override carryTo(sink: Conn, carriage: Carriage): boolean {
+    return this.#replied && super.carryTo(sink, carriage);
   }
 }
 
 /** Our standard input and output, counted. */
-class OwnStdio extends PushbackConn {
-  sent = 0;
-  received = 0;
+class OwnStdio extends PushbackConn implements Meter {
+  bytesSent = 0;
+  bytesReceived = 0;
   #gone = new AbortController();
 
   constructor(stdio: Conn) {
@@ -129,25 +133,31 @@ class OwnStdio extends PushbackConn {
 
   override async read(): Promise<Uint8Array | null> {
     const bytes = await super.read();
-    this.sent += bytes?.length ?? 0;
+    this.bytesSent += bytes?.length ?? 0;
     return bytes;
   }
 
-  override carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
-    return super.carryTo(sink, (count) => {
-      this.sent += count;
-      moved(count);
-    });
+  override carryTo(sink: Conn, carriage: Carriage): boolean {
+    carriage.source = this;
+    return super.carryTo(sink, carriage); // nothing was read too early here
   }
 
   override intake(): Intake {
-    return { conn: this, moved() {} }; // failing to write here ends all
+    return { conn: this, meter: undefined }; // failing to write here ends all
   }
+
+  received(count: number): void {
+    this.bytesSent += count;
+  }
+
+  sent(): void {} // counted as it is written
+
+  carried(): void {}
 
   override async write(bytes: Uint8Array): Promise<void> {
     try {
       await super.write(bytes);
-      this.received += bytes.length;
+      this.bytesReceived += bytes.length;
     } catch (error) {
       this.outputError = error;
       this.#gone.abort();

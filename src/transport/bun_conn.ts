@@ -6,7 +6,7 @@ import { Inbox, type Receiver } from "./inbox.ts";
 
 import { KEEP_ALIVE_DELAY, tcpEnd, UNNAMED } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
-import { type Carried, type Conn, ENDED, type Moved } from "./transport.ts";
+import type { Carriage, Conn } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
 /** The members of Bun's sockets that a connection needs, and no more. */
@@ -171,12 +171,10 @@ export class BunConn extends StreamConn {
     this.#awaitDrain = waiting;
   }
 
-  carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
-    if (!(sink instanceof BunConn)) return undefined;
-    return new Promise((resolve, reject) => {
-      const inbox = this.#inbox;
-      inbox.pourInto(new Carrier(inbox, sink, moved, resolve, reject));
-    });
+  carryTo(sink: Conn, carriage: Carriage): boolean {
+    if (!(sink instanceof BunConn)) return false;
+    this.#inbox.pourInto(new Carrier(this.#inbox, sink, carriage));
+    return true;
   }
 
   closeWrite(): Promise<void> {
@@ -224,24 +222,14 @@ export function localEnd({ localAddress, localPort }: BunSocket): Endpoint {
 class Carrier implements Receiver {
   #source: Inbox;
   #sink: BunConn;
-  #moved: Moved;
-  #resolve: (end: Carried) => void;
-  #reject: (error: Error) => void;
+  #carriage: Carriage;
   /** What the kernel has not taken yet. */
   #rest: Uint8Array | undefined;
 
-  constructor(
-    source: Inbox,
-    sink: BunConn,
-    moved: Moved,
-    resolve: (end: Carried) => void,
-    reject: (error: Error) => void,
-  ) {
+  constructor(source: Inbox, sink: BunConn, carriage: Carriage) {
     this.#source = source;
     this.#sink = sink;
-    this.#moved = moved;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#carriage = carriage;
   }
 
   data(bytes: Uint8Array): boolean {
@@ -249,12 +237,11 @@ class Carrier implements Receiver {
     try {
       count = this.#sink.offer(bytes);
     } catch (error) {
-      this.#rest = undefined;
       this.#source.keep();
-      this.#resolve({ how: "sink broken", error });
+      this.#carriage.sinkBroken(error);
       return true;
     }
-    if (count > 0) this.#moved(count);
+    if (count > 0) this.#carriage.moved(count);
     if (count === bytes.length) return true;
     this.#rest = bytes.subarray(count);
     this.#sink.whenDrained(this);
@@ -269,11 +256,11 @@ class Carrier implements Receiver {
   }
 
   end(): void {
-    this.#resolve(ENDED);
+    this.#carriage.ended();
   }
 
   fail(error: Error): void {
     this.#rest = undefined;
-    this.#reject(error);
+    this.#carriage.failed(error);
   }
 }

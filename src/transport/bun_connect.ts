@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import type { TcpmuxError } from "../errors.ts";
 import { after, type Timeout } from "../timeouts.ts";
@@ -10,6 +9,7 @@ import {
 } from "./bun_conn.ts";
 import { cancelled, timedOut } from "./deadline.ts";
 import { NetConn, netConnect } from "./net_conn.ts";
+import type { QuietSocket } from "./quiet_socket.ts";
 import type { Conn, ConnectOptions } from "./transport.ts";
 
 /** The member of Bun that connecting needs. */
@@ -157,7 +157,7 @@ interface Adoptable {
 }
 
 /** Takes the socket of Bun's own out of one of `node:net`: it costs less. */
-function adopt(socket: Socket, local: Endpoint, remote: Endpoint): Conn {
+function adopt(socket: QuietSocket, local: Endpoint, remote: Endpoint): Conn {
   const { _handle: inner } = socket as Adoptable;
   if (inner?.reload === undefined) return new NetConn(socket, local, remote);
   const conn = new BunConn(inner, local, remote);

@@ -3,7 +3,7 @@ import { fitting, putBack, SMALL_BUFFER } from "./buffers.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 
 import { StreamConn } from "./stream_conn.ts";
-import { type Carried, type Conn, ENDED, type Moved } from "./transport.ts";
+import type { Carriage, Conn } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
 export type DenoAddress =
@@ -68,28 +68,34 @@ export class DenoConn extends StreamConn {
     }
   }
 
-  /** One buffer is read into and written from, as large as the traffic asks. */
-  async carryTo(sink: Conn, moved: Moved): Promise<Carried> {
+  carryTo(sink: Conn, carriage: Carriage): boolean {
     if (this.#reading) throw new TypeError("a read is already under way");
     this.#reading = true;
-    let buffer: Uint8Array = new Uint8Array(SMALL_BUFFER);
-    try {
-      for (;;) {
-        const count = await this.#readInto(buffer);
-        if (count === null) {
-          putBack(buffer);
-          return ENDED;
-        }
-        try {
-          await sink.write(buffer.subarray(0, count));
-        } catch (error) {
-          return { how: "sink broken", error };
-        }
-        moved(count);
-        buffer = fitting(buffer, count);
-      }
-    } finally {
+    this.#carry(sink, carriage).catch((error) => {
       this.#reading = false;
+      carriage.failed(error);
+    });
+    return true;
+  }
+
+  /** One buffer is read into and written from, as large as the traffic asks. */
+  async #carry(sink: Conn, carriage: Carriage): Promise<void> {
+    let buffer: Uint8Array = new Uint8Array(SMALL_BUFFER);
+    for (;;) {
+      const count = await this.#readInto(buffer);
+      if (count === null) {
+        this.#reading = false;
+        putBack(buffer);
+        return carriage.ended();
+      }
+      try {
+        await sink.write(buffer.subarray(0, count));
+      } catch (error) {
+        this.#reading = false;
+        return carriage.sinkBroken(error);
+      }
+      carriage.moved(count);
+      buffer = fitting(buffer, count);
     }
   }
 

@@ -1,30 +1,21 @@
-import type { Socket } from "node:net";
 import { fromSystem } from "./errno.ts";
 import type { Inbox, Receiver } from "./inbox.ts";
-import { type Carried, ENDED, type Moved } from "./transport.ts";
-
-/** Who is told what becomes of it. */
-export interface Carriage {
-  moved: Moved;
-  resolve(end: Carried): void;
-  reject(error: Error): void;
-  /** What a write failed of, which the stream itself does not say. */
-  whyBroken(): Error | undefined;
-}
+import type { QuietSocket } from "./quiet_socket.ts";
+import type { Carriage } from "./transport.ts";
 
 /** Writes to one socket of `node:net` what another one receives. */
 export class NetCarrier implements Receiver {
   #source: Inbox;
-  #sink: Socket;
-  #told: Carriage;
+  #sink: QuietSocket;
+  #carriage: Carriage;
   /** Bytes given to the sink that it has not written yet. */
   #pending = 0;
   #isWriting = false;
 
-  constructor(source: Inbox, sink: Socket, told: Carriage) {
+  constructor(source: Inbox, sink: QuietSocket, carriage: Carriage) {
     this.#source = source;
     this.#sink = sink;
-    this.#told = told;
+    this.#carriage = carriage;
   }
 
   data(bytes: Uint8Array): boolean {
@@ -36,24 +27,23 @@ export class NetCarrier implements Receiver {
   }
 
   end(): void {
-    this.#told.resolve(ENDED);
+    this.#carriage.ended();
   }
 
   fail(error: Error): void {
-    this.#told.reject(error);
+    this.#carriage.failed(error);
   }
 
   /** One function for all writes: how many bytes it was about is counted. */
   #written = (streamError?: Error | null): void => {
-    const error = this.#told.whyBroken() ?? streamError;
+    const error = this.#sink.writeError ?? streamError;
     if (error) {
       this.#source.keep();
-      const why = fromSystem(error, "cannot write");
-      return this.#told.resolve({ how: "sink broken", error: why });
+      return this.#carriage.sinkBroken(fromSystem(error, "cannot write"));
     }
     const count = this.#pending - this.#sink.writableLength;
     this.#pending -= count;
-    if (count > 0) this.#told.moved(count);
+    if (count > 0) this.#carriage.moved(count);
     if (!this.#isWriting || this.#sink.writableLength > 0) return;
     this.#isWriting = false;
     this.#source.release();

@@ -1,4 +1,4 @@
-import { connect, type OnReadOpts, type Socket } from "node:net";
+import type { OnReadOpts, Socket } from "node:net";
 import { type Endpoint, formatEndpoint, unmapped } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { withDeadline } from "./deadline.ts";
@@ -6,8 +6,9 @@ import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Source } from "./inbox.ts";
 import { NetCarrier } from "./net_carrier.ts";
 import type { NodeReads } from "./node_reads.ts";
+import { QuietSocket } from "./quiet_socket.ts";
 import { StreamConn } from "./stream_conn.ts";
-import type { Carried, Conn, ConnectOptions, Moved } from "./transport.ts";
+import type { Carriage, Conn, ConnectOptions } from "./transport.ts";
 
 /** Milliseconds of silence before TCP asks whether the peer still lives. */
 export const KEEP_ALIVE_DELAY = 60_000;
@@ -16,14 +17,13 @@ export const KEEP_ALIVE_DELAY = 60_000;
 export class NetConn extends StreamConn {
   readonly local: Endpoint;
   readonly remote: Endpoint;
-  #socket: Socket;
+  #socket: QuietSocket;
   #inbox: Inbox;
   #closed = false;
-  #writeError: Error | undefined;
 
   /** @param reads how it reads, where not by the stream's own way */
   constructor(
-    socket: Socket,
+    socket: QuietSocket,
     local: Endpoint,
     remote: Endpoint,
     reads?: NodeReads,
@@ -45,7 +45,6 @@ export class NetConn extends StreamConn {
       if (!this.#inbox.over) this.#inbox.fail(closedHere());
     });
     socket.resume();
-    keepReadableWhenWritesFail(socket, (error) => this.#writeError ??= error);
   }
 
   read(): Promise<Uint8Array | null> {
@@ -55,25 +54,18 @@ export class NetConn extends StreamConn {
   write(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#socket.write(bytes, (streamError) => {
-        const error = this.#writeError ?? streamError;
+        const error = this.#socket.writeError ?? streamError;
         if (error) reject(fromSystem(error, "cannot write"));
         else resolve();
       });
     });
   }
 
-  carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
-    if (!(sink instanceof NetConn)) return undefined;
-    return new Promise((resolve, reject) => {
-      this.#inbox.pourInto(
-        new NetCarrier(this.#inbox, sink.#socket, {
-          moved,
-          resolve,
-          reject,
-          whyBroken: () => sink.#writeError,
-        }),
-      );
-    });
+  carryTo(sink: Conn, carriage: Carriage): boolean {
+    if (!(sink instanceof NetConn)) return false;
+    const carrier = new NetCarrier(this.#inbox, sink.#socket, carriage);
+    this.#inbox.pourInto(carrier);
+    return true;
   }
 
   closeWrite(): Promise<void> {
@@ -121,29 +113,6 @@ function resetNow(socket: Socket & { resetAndClosing?: boolean }): void {
   socket.destroy();
 }
 
-type Written = (error?: Error | null) => void;
-
-/**
- * A stream of Node's destroys itself when a write fails, and what the peer
- * had sent before it went is lost unread. So the stream never hears of the
- * failure: `failed` does, and the stream lives until it is read to its end.
- */
-function keepReadableWhenWritesFail(
-  socket: Socket,
-  failed: (error: Error) => void,
-): void {
-  const quietly = (done: Written): Written => (error) => {
-    if (error) failed(error);
-    done();
-  };
-  const write = socket._write;
-  socket._write = (chunk, encoding, done) =>
-    write.call(socket, chunk, encoding, quietly(done));
-  const writev = socket._writev;
-  if (writev === undefined) return;
-  socket._writev = (chunks, done) => writev.call(socket, chunks, quietly(done));
-}
-
 /** Ending what has ended already is no failure. */
 function hasEnded(error: Error): boolean {
   const { code } = error as { code?: string };
@@ -170,8 +139,15 @@ export function tcpEnd(address: string, port: number): Endpoint {
 /** The nameless end of a Unix socket. */
 export const UNNAMED: Endpoint = { transport: "unix", path: "" };
 
+/** Missing in the types of the constructor, which takes them. */
+const TCP_OPTIONS = {
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+};
+
 /** Makes a connection of a socket that has just been connected. */
-type Wrap = (socket: Socket, local: Endpoint, remote: Endpoint) => Conn;
+type Wrap = (socket: QuietSocket, local: Endpoint, remote: Endpoint) => Conn;
 
 /** `Transport.connect` by `node:net`. */
 export function netConnect(
@@ -186,16 +162,16 @@ export function netConnect(
     options,
     (signal) =>
       new Promise((resolve, reject) => {
-        const socket = connect({
-          ...(endpoint.transport === "unix"
-            ? { path: endpoint.path }
-            : { host: endpoint.host, port: endpoint.port }),
+        const socket = new QuietSocket({
           allowHalfOpen: true,
-          noDelay: true,
-          keepAlive: true,
-          keepAliveInitialDelay: KEEP_ALIVE_DELAY,
+          ...TCP_OPTIONS,
           ...(onread === undefined ? {} : { onread }),
         });
+        socket.connect(
+          endpoint.transport === "unix"
+            ? { path: endpoint.path }
+            : { host: endpoint.host, port: endpoint.port },
+        );
         const cancel = () => {
           socket.destroy();
           reject(signal.reason);

@@ -1,6 +1,7 @@
-import { type Server, Socket } from "node:net";
+import type { Server } from "node:net";
 import { KEEP_ALIVE_DELAY } from "./net_conn.ts";
 import type { NodeReads } from "./node_reads.ts";
+import { QuietSocket } from "./quiet_socket.ts";
 
 /**
  * What Node keeps inside a socket. It is not documented, but libraries have
@@ -31,10 +32,10 @@ export function onAccept(
 }
 
 /** A socket of what was accepted, which reads in our way. */
-export function socketOf(handle: Handle, reads: NodeReads): Socket {
+export function socketOf(handle: Handle, reads: NodeReads): QuietSocket {
   handle.setNoDelay?.(true);
   handle.setKeepAlive?.(true, KEEP_ALIVE_DELAY / 1000);
   // deno-lint-ignore no-explicit-any -- `handle` is missing in the types
   const options: any = { handle, allowHalfOpen: true, onread: reads.onread };
-  return new Socket(options);
+  return new QuietSocket(options);
 }

@@ -2,7 +2,7 @@ import type { Endpoint } from "../endpoint.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { UNNAMED } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
-import { type Carried, type Conn, ENDED, type Moved } from "./transport.ts";
+import type { Carriage, Conn } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
 /** A runtime's way to standard input and output, by descriptor. */
@@ -40,12 +40,17 @@ export class StdioConn extends StreamConn {
     return ahead;
   }
 
+  carryTo(sink: Conn, carriage: Carriage): boolean {
+    this.#carry(sink, carriage).catch((error) => carriage.failed(error));
+    return true;
+  }
+
   /** Reads one piece ahead, so that reading and writing go on side by side. */
-  async carryTo(sink: Conn, moved: Moved): Promise<Carried> {
+  async #carry(sink: Conn, carriage: Carriage): Promise<void> {
     let [buffer, other] = [new Uint8Array(BUFFER), new Uint8Array(BUFFER)];
     for (let reading = this.read();;) {
       const bytes = await reading;
-      if (bytes === null) return ENDED;
+      if (bytes === null) return carriage.ended();
       [buffer, other] = [other, buffer];
       reading = this.#readInto(buffer);
       reading.catch(() => {}); // awaited when this piece is written
@@ -53,9 +58,9 @@ export class StdioConn extends StreamConn {
         await sink.write(bytes);
       } catch (error) {
         this.#ahead = reading;
-        return { how: "sink broken", error };
+        return carriage.sinkBroken(error);
       }
-      moved(bytes.length);
+      carriage.moved(bytes.length);
     }
   }
 

@@ -97,11 +97,10 @@ export interface Conn {
    * writing in turn would, but by the runtime's shortest way. Nobody else
    * reads here or writes there meanwhile.
    *
-   * @param moved told the bytes that the sink took, as it takes them
-   * @returns undefined where there is no shorter way to this sink; otherwise
-   * a promise that rejects as `read` does
+   * @param carriage told what becomes of it, perhaps before this returns
+   * @returns whether there is a shorter way to this sink
    */
-  carryTo?(sink: Conn, moved: Moved): Promise<Carried> | undefined;
+  carryTo?(sink: Conn, carriage: Carriage): boolean;
   /** The connection that bytes written to this one end up in, unchanged. */
   intake?(): Intake;
   /** Ends our side after what was written (half-close); reading goes on. */
@@ -115,21 +114,32 @@ export interface Conn {
   readonly writable: WritableStream<Uint8Array>;
 }
 
-/** Told of bytes that moved. */
-export type Moved = (count: number) => void;
-
-/** How carrying ended: the source's end, or what became of the sink. */
-export type Carried =
-  | { readonly how: "ended" }
+/** Bytes on their way from one connection to another. */
+export interface Carriage {
+  /** Whose bytes they are, where somebody counts them. */
+  source: Meter | undefined;
+  /** The sink took so many bytes. */
+  moved(count: number): void;
+  /** The source has come to its end, and the sink has been given all. */
+  ended(): void;
   /** The sink takes no more; what was read of it last is lost. */
-  | { readonly how: "sink broken"; readonly error: unknown };
+  sinkBroken(error: unknown): void;
+  /** The source broke, as `read` would reject. */
+  failed(error: unknown): void;
+}
 
-export const ENDED: Carried = { how: "ended" };
+/** Told of bytes that pass it by. */
+export interface Meter {
+  received(count: number): void;
+  sent(count: number): void;
+  /** What was carried from here is over; `ended` is the end of the stream. */
+  carried(ended: boolean): void;
+}
 
 /** Where bytes can be written past a wrapper, if it is told of them. */
 export interface Intake {
   readonly conn: Conn;
-  readonly moved: Moved;
+  readonly meter: Meter | undefined;
 }
 
 /** How a program ended. */
