@@ -6,7 +6,6 @@ import { handshakeAt } from "./handshake/meet.ts";
 import type { Log } from "./log.ts";
 import { Limits, sourceOf } from "./policy/limits.ts";
 import { checkRequirements } from "./requirements.ts";
-import { openService } from "./services/hand_over.ts";
 import { identitiesOf, type Identity } from "./services/identity.ts";
 import { Session } from "./session.ts";
 import type { Door } from "./table/door.ts";
@@ -150,33 +149,27 @@ export class Mux {
   #accept(conn: Conn, door: Door, listener: string): void {
     const { table, identities, maxConnections } = this.#current;
     const { log, transport, getEnv } = this.#options;
-    const source = sourceOf(conn.remote);
-    const fromSource = this.#limits.enter(source);
     const session = new Session(conn, {
       table,
+      identities,
       handshake: handshakeAt(door),
       account: this.#accounts.open(conn.local, conn.remote),
       slot: this.#limits.take(maxConnections),
+      fromSource: this.#limits.enter(sourceOf(conn.remote)),
+      listener,
       log,
-      open: (service, { id, local, remote, ending }) =>
-        openService(service, {
-          transport,
-          log,
-          id,
-          local,
-          remote,
-          fromSource,
-          listener,
-          ending,
-          getEnv,
-        }, identities.get(service)),
+      transport,
+      getEnv,
+      ended: this.#ended,
     });
     this.#sessions.add(session);
-    session.done.then(() => {
-      this.#sessions.delete(session);
-      this.#limits.leave(source);
-    });
+    session.start();
   }
+
+  #ended = (session: Session): void => {
+    this.#sessions.delete(session);
+    this.#limits.leave(sourceOf(session.remote));
+  };
 
   #stopSessions(): void {
     for (const session of this.#sessions) {

@@ -1,15 +1,18 @@
 import type { Account, Outcome } from "./account.ts";
 import { ClientConn } from "./client_conn.ts";
+import type { Endpoint } from "./endpoint.ts";
 import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
 import type { Handshake } from "./handshake/handshake.ts";
 import type { Log } from "./log.ts";
 import { decide, type Refusal, REFUSALS } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
-import type { Opened, ServiceContext } from "./services/opened.ts";
+import { openService } from "./services/hand_over.ts";
+import type { Identity } from "./services/identity.ts";
+import type { Opened, Opening } from "./services/opened.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
 import { Ending } from "./transport/cancel.ts";
-import type { Conn } from "./transport/transport.ts";
+import type { Conn, Transport } from "./transport/transport.ts";
 import { after } from "./timeouts.ts";
 import { helpText } from "./wire.ts";
 
@@ -21,19 +24,24 @@ export interface SessionOptions {
   readonly account: Account;
   readonly slot: Slot;
   readonly log: Log;
-  /** Opens a service for this connection. */
-  readonly open: (
-    service: Service,
-    session: Pick<ServiceContext, "id" | "local" | "remote" | "ending">,
-  ) => Promise<Opened | Refusal>;
+  readonly transport: Transport;
+  readonly getEnv: (name: string) => string | undefined;
+  readonly identities: ReadonlyMap<Service, Identity>;
+  /** Live connections of the same source, this one included. */
+  readonly fromSource: number;
+  /** The listener that it came through, as text. */
+  readonly listener: string;
+  /** Called when it is all over. */
+  readonly ended: (session: Session) => void;
 }
 
 /**
- * One connection, from its acceptance to its record. It is never rejected,
- * and the connection is closed when it is done.
+ * One connection, from its acceptance to its record. The connection is closed
+ * when it is done.
  */
 export class Session {
-  readonly done: Promise<void>;
+  /** Once started. It is never rejected. */
+  done: Promise<void> | undefined;
   #client: ClientConn;
   #options: SessionOptions;
   #ending = new Ending();
@@ -43,7 +51,14 @@ export class Session {
   constructor(conn: Conn, options: SessionOptions) {
     this.#client = new ClientConn(conn);
     this.#options = options;
+  }
+
+  start(): void {
     this.done = this.#run();
+  }
+
+  get remote(): Endpoint {
+    return this.#client.remote;
   }
 
   /** Ends the session at once, whatever it is doing. */
@@ -60,7 +75,7 @@ export class Session {
 
   /** The path of one connection, top to bottom. */
   async #run(): Promise<void> {
-    const { table, account, handshake, slot, open } = this.#options;
+    const { table, account, handshake, slot } = this.#options;
     const client = this.#client;
     try {
       if (slot.verdict === "drop") return this.#drop();
@@ -81,12 +96,7 @@ export class Session {
       const { service } = decision;
       account.service = service;
 
-      const opened = await open(service, {
-        id: account.id,
-        local: client.local,
-        remote: client.remote,
-        ending: this.#ending,
-      });
+      const opened = await this.#open(service);
       if (opened.kind === "refuse") return await this.#refuse(opened);
       const note = await this.#serve(opened, service);
       await client.finish();
@@ -95,7 +105,32 @@ export class Session {
       this.#fail(error);
     } finally {
       slot.release();
+      this.#options.ended(this);
     }
+  }
+
+  #open(service: Service): Opening {
+    const {
+      transport,
+      log,
+      getEnv,
+      fromSource,
+      listener,
+      identities,
+      account,
+    } = this.#options;
+    const { local, remote } = this.#client;
+    return openService(service, {
+      transport,
+      log,
+      id: account.id,
+      local,
+      remote,
+      fromSource,
+      listener,
+      ending: this.#ending,
+      getEnv,
+    }, identities.get(service));
   }
 
   async #serve(opened: Opened, service: Service): Promise<string> {

@@ -3,11 +3,23 @@ import type { Endpoint } from "../endpoint.ts";
 /** Refusals that may be on their way at a time, beyond `max_connections`. */
 const MAX_REFUSING = 64;
 
-/** What a connection was given on arrival. Given back by `release`. */
-export interface Slot {
+type Verdict = "serve" | "refuse" | "drop";
+
+/** What a connection was given on arrival. */
+export class Slot {
   /** `serve`: go on. `refuse`: say busy. `drop`: there is no room even so. */
-  readonly verdict: "serve" | "refuse" | "drop";
-  release(): void;
+  readonly verdict: Verdict;
+  #limits: Limits;
+
+  constructor(verdict: Verdict, limits: Limits) {
+    this.verdict = verdict;
+    this.#limits = limits;
+  }
+
+  /** Gives it back, once. */
+  release(): void {
+    this.#limits.giveBack(this.verdict);
+  }
 }
 
 /** Counts what is live now. All it holds is bounded by what is live. */
@@ -24,13 +36,18 @@ export class Limits {
   take(maxConnections: number): Slot {
     if (this.#serving < maxConnections) {
       this.#serving++;
-      return slot("serve", () => this.#serving--);
+      return new Slot("serve", this);
     }
     if (this.#refusing < MAX_REFUSING) {
       this.#refusing++;
-      return slot("refuse", () => this.#refusing--);
+      return new Slot("refuse", this);
     }
-    return slot("drop", () => {});
+    return new Slot("drop", this);
+  }
+
+  giveBack(verdict: Verdict): void {
+    if (verdict === "serve") this.#serving--;
+    else if (verdict === "refuse") this.#refusing--;
   }
 
   /** Counts a connection of this source; returns how many there are now. */
@@ -45,10 +62,6 @@ export class Limits {
     if (count > 0) this.#bySource.set(source, count);
     else this.#bySource.delete(source);
   }
-}
-
-function slot(verdict: Slot["verdict"], release: () => void): Slot {
-  return { verdict, release };
 }
 
 /** Whose connection it is: all peers of a Unix socket are one source. */

@@ -6,7 +6,7 @@ import type { TcpmuxService } from "../table/service.ts";
 import type { Conn } from "../transport/transport.ts";
 import { requestLine } from "../wire.ts";
 import type { Opening, ServiceContext } from "./opened.ts";
-import { dialUpstream, relayed } from "./upstream.ts";
+import { dialUpstream, Relayed } from "./upstream.ts";
 
 /** A service of another TCPMUX server, whose reply is passed on. */
 export async function openChained(
@@ -28,7 +28,7 @@ export async function openChained(
     // The server behind speaks first: its bytes may have come with its reply.
     const upstream = new PushbackConn(conn);
     upstream.unread(reply.rest);
-    return relayed(reply.message, upstream, signal);
+    return new Relayed(reply.message, upstream, signal);
   } catch (error) {
     conn?.abort();
     return unavailable(messageOf(error), codeOf(error));

@@ -1,3 +1,4 @@
+import type { ClientConn } from "../client_conn.ts";
 import { dial } from "../dial.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { messageOf } from "../errors.ts";
@@ -21,7 +22,7 @@ export async function openUpstream(
         service.connectTimeout,
         context,
       );
-      return relayed(service.message, upstream, context.ending);
+      return new Relayed(service.message, upstream, context.ending);
     } catch (error) {
       failures.push(messageOf(error));
       if (context.ending.aborted) break;
@@ -42,19 +43,25 @@ export function dialUpstream(
 }
 
 /** An upstream that has answered, as an opened service. */
-export function relayed(
-  message: string,
-  upstream: Conn,
-  ending: Cancel,
-): Opened {
-  return {
-    kind: "opened",
-    message,
-    serve: async (client) => {
-      await relay(client, upstream, ending);
-      upstream.close();
-      return "";
-    },
-    discard: () => upstream.abort(),
-  };
+export class Relayed implements Opened {
+  readonly kind = "opened";
+  readonly message: string;
+  #upstream: Conn;
+  #ending: Cancel;
+
+  constructor(message: string, upstream: Conn, ending: Cancel) {
+    this.message = message;
+    this.#upstream = upstream;
+    this.#ending = ending;
+  }
+
+  async serve(client: ClientConn): Promise<string> {
+    await relay(client, this.#upstream, this.#ending);
+    this.#upstream.close();
+    return "";
+  }
+
+  discard(): void {
+    this.#upstream.abort();
+  }
 }
