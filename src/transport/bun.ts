@@ -6,13 +6,12 @@ import {
   type BunHandlers,
   type BunSocket,
   HANDLERS,
-  localEnd,
 } from "./bun_conn.ts";
 import { bunConnect } from "./bun_connect.ts";
 import { bunStdio } from "./bun_stdio.ts";
 import { childSpawn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
-import { tcpEnd, UNNAMED } from "./net_conn.ts";
+import { isOneAddress, localEnd, tcpEnd, UNNAMED } from "./net_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
 
 /** The members of Bun that listening needs, and no more. */
@@ -69,8 +68,7 @@ class NativeListener implements Listener {
     this.endpoint = endpoint.transport === "tcp" && port !== undefined
       ? { transport: "tcp", host: endpoint.host, port }
       : endpoint;
-    this.#isOne = endpoint.transport === "tcp" &&
-      !["0.0.0.0", "::"].includes(endpoint.host);
+    this.#isOne = isOneAddress(endpoint);
   }
 
   #accepted(socket: BunSocket): void {

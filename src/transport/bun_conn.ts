@@ -4,7 +4,7 @@ import { after, type Timeout } from "../timeouts.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Receiver } from "./inbox.ts";
 
-import { KEEP_ALIVE_DELAY, tcpEnd, UNNAMED } from "./net_conn.ts";
+import { KEEP_ALIVE_DELAY, localEnd } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Carriage, Conn } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -209,13 +209,6 @@ export class BunConn extends StreamConn {
     this.#gone = true;
     this.#socket.end();
   }
-}
-
-/** Where a socket is on this side: one call of the system. */
-export function localEnd({ localAddress, localPort }: BunSocket): Endpoint {
-  return localAddress === undefined
-    ? UNNAMED
-    : tcpEnd(localAddress, localPort ?? 0);
 }
 
 /** Writes to one connection, straight away, what another one receives. */

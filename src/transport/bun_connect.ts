@@ -157,7 +157,11 @@ interface Adoptable {
 }
 
 /** Takes the socket of Bun's own out of one of `node:net`: it costs less. */
-function adopt(socket: QuietSocket, local: Endpoint, remote: Endpoint): Conn {
+function adopt(
+  socket: QuietSocket,
+  local: Endpoint | undefined,
+  remote: Endpoint,
+): Conn {
   const { _handle: inner } = socket as Adoptable;
   if (inner?.reload === undefined) return new NetConn(socket, local, remote);
   const conn = new BunConn(inner, local, remote);

@@ -1,5 +1,5 @@
 import type { Endpoint } from "../endpoint.ts";
-import { fitting, putBack, SMALL_BUFFER } from "./buffers.ts";
+import { fitting, giveUp, putBack, SMALL_BUFFER } from "./buffers.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 
 import { StreamConn } from "./stream_conn.ts";
@@ -71,10 +71,7 @@ export class DenoConn extends StreamConn {
   carryTo(sink: Conn, carriage: Carriage): boolean {
     if (this.#reading) throw new TypeError("a read is already under way");
     this.#reading = true;
-    this.#carry(sink, carriage).catch((error) => {
-      this.#reading = false;
-      carriage.failed(error);
-    });
+    this.#carry(sink, carriage);
     return true;
   }
 
@@ -82,15 +79,23 @@ export class DenoConn extends StreamConn {
   async #carry(sink: Conn, carriage: Carriage): Promise<void> {
     let buffer: Uint8Array = new Uint8Array(SMALL_BUFFER);
     for (;;) {
-      const count = await this.#readInto(buffer);
-      if (count === null) {
+      let count: number | null;
+      try {
+        count = await this.#readInto(buffer);
+      } catch (error) {
+        giveUp(buffer);
         this.#reading = false;
+        return carriage.failed(error);
+      }
+      if (count === null) {
         putBack(buffer);
+        this.#reading = false;
         return carriage.ended();
       }
       try {
         await sink.write(buffer.subarray(0, count));
       } catch (error) {
+        giveUp(buffer);
         this.#reading = false;
         return carriage.sinkBroken(error);
       }

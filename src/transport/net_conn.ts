@@ -1,6 +1,5 @@
 import type { OnReadOpts, Socket } from "node:net";
 import { type Endpoint, formatEndpoint, unmapped } from "../endpoint.ts";
-import { TcpmuxError } from "../errors.ts";
 import { withDeadline } from "./deadline.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Source } from "./inbox.ts";
@@ -15,22 +14,25 @@ export const KEEP_ALIVE_DELAY = 60_000;
 
 /** A connection over a socket of `node:net`. */
 export class NetConn extends StreamConn {
-  readonly local: Endpoint;
   readonly remote: Endpoint;
+  #local: Endpoint | undefined;
   #socket: QuietSocket;
   #inbox: Inbox;
   #closed = false;
 
-  /** @param reads how it reads, where not by the stream's own way */
+  /**
+   * @param local found out when it is asked for, if it is not known
+   * @param reads how it reads, where not by the stream's own way
+   */
   constructor(
     socket: QuietSocket,
-    local: Endpoint,
+    local: Endpoint | undefined,
     remote: Endpoint,
     reads?: NodeReads,
   ) {
     super();
     this.#socket = socket;
-    this.local = local;
+    this.#local = local;
     this.remote = remote;
     // Reading starts at once: on Bun a failed write closes the socket, and
     // what was not read before is lost.
@@ -45,6 +47,10 @@ export class NetConn extends StreamConn {
       if (!this.#inbox.over) this.#inbox.fail(closedHere());
     });
     socket.resume();
+  }
+
+  get local(): Endpoint {
+    return this.#local ??= localEnd(this.#socket);
   }
 
   read(): Promise<Uint8Array | null> {
@@ -120,16 +126,26 @@ function hasEnded(error: Error): boolean {
     code === "ERR_STREAM_DESTROYED";
 }
 
-/** Both ends of a connected socket; undefined where the peer is gone again. */
-export function endsOf(
-  socket: Socket,
-): { local: Endpoint; remote: Endpoint } | undefined {
-  const { remoteAddress, remotePort, localAddress, localPort } = socket;
-  if (remoteAddress === undefined || localAddress === undefined) return;
-  return {
-    local: tcpEnd(localAddress, localPort ?? 0),
-    remote: tcpEnd(remoteAddress, remotePort ?? 0),
-  };
+/** The other end of an accepted socket; undefined where it is gone again. */
+export function remoteEnd(socket: Socket): Endpoint | undefined {
+  const { remoteAddress, remotePort } = socket;
+  if (remoteAddress === undefined) return undefined;
+  return tcpEnd(remoteAddress, remotePort ?? 0);
+}
+
+/** Where a socket is on this side: one call of the system. */
+export function localEnd(
+  { localAddress, localPort }: Pick<Socket, "localAddress" | "localPort">,
+): Endpoint {
+  return localAddress === undefined
+    ? UNNAMED
+    : tcpEnd(localAddress, localPort ?? 0);
+}
+
+/** Whether all connections of a listener come in at one and the same address. */
+export function isOneAddress(endpoint: Endpoint): boolean {
+  return endpoint.transport === "unix" ||
+    !["0.0.0.0", "::"].includes(endpoint.host);
 }
 
 export function tcpEnd(address: string, port: number): Endpoint {
@@ -147,7 +163,11 @@ const TCP_OPTIONS = {
 };
 
 /** Makes a connection of a socket that has just been connected. */
-type Wrap = (socket: QuietSocket, local: Endpoint, remote: Endpoint) => Conn;
+type Wrap = (
+  socket: QuietSocket,
+  local: Endpoint | undefined,
+  remote: Endpoint,
+) => Conn;
 
 /** `Transport.connect` by `node:net`. */
 export function netConnect(
@@ -186,18 +206,9 @@ export function netConnect(
         socket.on("error", fail); // stays: a late error must not be unhandled
         socket.once("connect", () => {
           signal.removeEventListener("abort", cancel);
-          const ends = endpoint.transport === "unix"
-            ? { local: UNNAMED, remote: endpoint }
-            : endsOf(socket);
-          if (ends === undefined) {
-            socket.destroy();
-            reject(
-              new TcpmuxError("connection_reset", `${what}: reset at once`),
-            );
-          } else {
-            socket.off("error", fail);
-            resolve(wrap(socket, ends.local, ends.remote));
-          }
+          socket.off("error", fail);
+          const local = endpoint.transport === "unix" ? UNNAMED : undefined;
+          resolve(wrap(socket, local, endpoint));
         });
       }),
   );

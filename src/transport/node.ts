@@ -4,7 +4,14 @@ import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { childSpawn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { AcceptQueue } from "./accept_queue.ts";
-import { endsOf, NetConn, netConnect, UNNAMED } from "./net_conn.ts";
+import {
+  isOneAddress,
+  localEnd,
+  NetConn,
+  netConnect,
+  remoteEnd,
+  UNNAMED,
+} from "./net_conn.ts";
 import { type Handle, onAccept, socketOf } from "./node_handle.ts";
 import { NodeReads } from "./node_reads.ts";
 import { nodeStdio } from "./node_stdio.ts";
@@ -83,9 +90,10 @@ function accepted(handle: Handle, endpoint: Endpoint): NetConn | undefined {
   if (endpoint.transport === "unix") {
     return new NetConn(socket, endpoint, UNNAMED, reads);
   }
-  const ends = endsOf(socket);
-  if (ends !== undefined) {
-    return new NetConn(socket, ends.local, ends.remote, reads);
+  const remote = remoteEnd(socket);
+  if (remote !== undefined) {
+    const local = isOneAddress(endpoint) ? endpoint : localEnd(socket);
+    return new NetConn(socket, local, remote, reads);
   }
   socket.on("error", () => {}); // it was gone before it was accepted
   socket.destroy();

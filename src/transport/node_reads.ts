@@ -1,5 +1,5 @@
 import type { OnReadOpts, Socket } from "node:net";
-import { another, fitting, putBack, SMALL_BUFFER } from "./buffers.ts";
+import { fitting, giveUp, putBack, SMALL_BUFFER } from "./buffers.ts";
 import type { Inbox, Source } from "./inbox.ts";
 
 /**
@@ -25,7 +25,11 @@ export class NodeReads implements Source {
   pourInto(socket: Socket, inbox: Inbox): void {
     this.#socket = socket;
     this.#inbox = inbox;
-    socket.on("close", () => putBack(this.#buffer));
+    socket.on("close", () => {
+      putBack(this.#buffer);
+      if (this.#lent !== undefined) giveUp(this.#lent);
+      this.#lent = undefined;
+    });
   }
 
   pause(): void {
@@ -41,8 +45,9 @@ export class NodeReads implements Source {
 
   /** Asked for at first, and after each read. */
   #next(): Uint8Array {
-    if (this.#lent !== undefined) this.#buffer = another(this.#buffer);
-    else if (this.#count > 0) this.#buffer = fitting(this.#buffer, this.#count);
+    if (this.#lent === undefined) {
+      if (this.#count > 0) this.#buffer = fitting(this.#buffer, this.#count);
+    } else this.#buffer = new Uint8Array(SMALL_BUFFER);
     return this.#buffer;
   }
 
