@@ -15,6 +15,7 @@ import {
   readSome,
   writePattern,
 } from "./support/bytes.ts";
+import { carryContract } from "./carry_contract.ts";
 import { blackhole } from "./support/blackhole.ts";
 import {
   descriptors,
@@ -66,6 +67,10 @@ export function transportContract(transport: Transport): void {
       server.abort();
       listener.close();
     }
+  }
+
+  for (const [kind, make] of system ? ends : []) {
+    carryContract(transport, kind, make);
   }
 
   for (const [kind, make] of ends) {

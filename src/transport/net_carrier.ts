@@ -11,6 +11,8 @@ export class NetCarrier implements Receiver {
   /** Bytes given to the sink that it has not written yet. */
   #pending = 0;
   #isWriting = false;
+  #hasEnded = false;
+  #isBroken = false;
 
   constructor(source: Inbox, sink: QuietSocket, carriage: Carriage) {
     this.#source = source;
@@ -27,7 +29,8 @@ export class NetCarrier implements Receiver {
   }
 
   end(): void {
-    this.#carriage.ended();
+    this.#hasEnded = true;
+    if (this.#pending === 0) this.#carriage.ended();
   }
 
   fail(error: Error): void {
@@ -37,13 +40,18 @@ export class NetCarrier implements Receiver {
   /** One function for all writes: how many bytes it was about is counted. */
   #written = (streamError?: Error | null): void => {
     const error = this.#sink.writeError ?? streamError;
+    if (this.#isBroken) return;
     if (error) {
+      this.#isBroken = true;
       this.#source.keep();
       return this.#carriage.sinkBroken(fromSystem(error, "cannot write"));
     }
     const count = this.#pending - this.#sink.writableLength;
     this.#pending -= count;
-    if (count > 0) this.#carriage.moved(count);
+    if (count > 0) {
+      this.#carriage.moved(count);
+      if (this.#hasEnded && this.#pending === 0) this.#carriage.ended();
+    }
     if (!this.#isWriting || this.#sink.writableLength > 0) return;
     this.#isWriting = false;
     this.#source.release();
