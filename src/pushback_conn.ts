@@ -1,6 +1,12 @@
 import type { Endpoint } from "./endpoint.ts";
 import { StreamConn } from "./transport/stream_conn.ts";
-import type { Carried, Conn, Intake, Moved } from "./transport/transport.ts";
+import type {
+  Carried,
+  Conn,
+  Detached,
+  Intake,
+  Moved,
+} from "./transport/transport.ts";
 
 /** A connection that takes back what was read too much of it. */
 export class PushbackConn extends StreamConn {
@@ -59,6 +65,11 @@ export class PushbackConn extends StreamConn {
   carryTo(sink: Conn, moved: Moved): Promise<Carried> | undefined {
     const early = this.#leftover !== undefined || this.#unwanted !== undefined;
     return early ? undefined : this.#conn.carryTo?.(sink, moved);
+  }
+
+  detach(): Detached | undefined {
+    const early = this.#leftover !== undefined || this.#unwanted !== undefined;
+    return early ? undefined : this.#conn.detach?.();
   }
 
   intake(): Intake {

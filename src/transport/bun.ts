@@ -10,7 +10,7 @@ import {
 } from "./bun_conn.ts";
 import { bunConnect } from "./bun_connect.ts";
 import { bunStdio } from "./bun_stdio.ts";
-import { childSpawn } from "./child.ts";
+import { childSpawn, childSpawnOn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { tcpEnd, UNNAMED } from "./net_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
@@ -32,10 +32,11 @@ declare const Bun: BunSockets;
 
 export const transport: Transport = {
   name: "bun",
-  abilities: { reset: true, programs: true, unix: true },
+  abilities: { reset: true, programs: true, socketStdio: true, unix: true },
   listen,
   connect: bunConnect,
   spawn: childSpawn,
+  spawnOn: childSpawnOn,
   stdio: bunStdio,
 };
 

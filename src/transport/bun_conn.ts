@@ -6,7 +6,13 @@ import { Inbox, type Receiver } from "./inbox.ts";
 
 import { KEEP_ALIVE_DELAY, tcpEnd, UNNAMED } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
-import { type Carried, type Conn, ENDED, type Moved } from "./transport.ts";
+import {
+  type Carried,
+  type Conn,
+  type Detached,
+  ENDED,
+  type Moved,
+} from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
 /** The members of Bun's sockets that a connection needs, and no more. */
@@ -16,12 +22,16 @@ export interface BunSocket {
   readonly localPort?: number;
   readonly remoteAddress?: string;
   readonly remotePort?: number;
+  /** The descriptor; below 0 when closed. */
+  readonly fd: number;
   /** Bytes taken, which may be fewer than given; -1 when closed. */
   write(bytes: Uint8Array): number;
   pause(): void;
   resume(): void;
   shutdown(): void;
   end(): void;
+  /** As `end`, but whoever else has the socket may write on. */
+  close(): void;
   terminate(): void;
   setNoDelay(on: boolean): boolean;
   setKeepAlive(on: boolean, delay: number): boolean;
@@ -177,6 +187,28 @@ export class BunConn extends StreamConn {
       const inbox = this.#inbox;
       inbox.pourInto(new Carrier(inbox, sink, moved, resolve, reject));
     });
+  }
+
+  detach(): Detached | undefined {
+    const socket = this.#socket;
+    if (
+      this.#gone || this.#shutDown || !this.#writes.idle ||
+      !this.#inbox.isIdle || !(socket.fd >= 0)
+    ) return undefined;
+    socket.pause();
+    this.#inbox.close();
+    if (this.#untilKeepAlive !== undefined) {
+      this.#untilKeepAlive.cancel();
+      socket.setKeepAlive(true, KEEP_ALIVE_DELAY); // it is now or never
+    }
+    return {
+      fd: socket.fd,
+      release: () => {
+        if (this.#gone) return;
+        this.#gone = true;
+        socket.close();
+      },
+    };
   }
 
   closeWrite(): Promise<void> {

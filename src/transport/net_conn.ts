@@ -5,9 +5,16 @@ import { withDeadline } from "./deadline.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Source } from "./inbox.ts";
 import { NetCarrier } from "./net_carrier.ts";
+import { detachSocket } from "./node_detach.ts";
 import type { NodeReads } from "./node_reads.ts";
 import { StreamConn } from "./stream_conn.ts";
-import type { Carried, Conn, ConnectOptions, Moved } from "./transport.ts";
+import type {
+  Carried,
+  Conn,
+  ConnectOptions,
+  Detached,
+  Moved,
+} from "./transport.ts";
 
 /** Milliseconds of silence before TCP asks whether the peer still lives. */
 export const KEEP_ALIVE_DELAY = 60_000;
@@ -74,6 +81,13 @@ export class NetConn extends StreamConn {
         }),
       );
     });
+  }
+
+  detach(): Detached | undefined {
+    if (!this.#inbox.isIdle || this.#writeError !== undefined) return undefined;
+    const detached = detachSocket(this.#socket);
+    if (detached !== undefined) this.#letGo();
+    return detached;
   }
 
   closeWrite(): Promise<void> {
