@@ -1,6 +1,12 @@
 import { PushbackConn } from "./pushback_conn.ts";
 import { after } from "./timeouts.ts";
-import type { Carriage, Conn, Intake, Meter } from "./transport/transport.ts";
+import type {
+  Carriage,
+  Conn,
+  Detached,
+  Intake,
+  Meter,
+} from "./transport/transport.ts";
 
 /** After the last word, how long and how much a client is still listened to. */
 const LINGER_TIME = 2_000;
@@ -63,6 +69,13 @@ export class ClientConn extends PushbackConn implements Meter {
 
   override intake(): Intake {
     return { conn: super.intake().conn, meter: this };
+  }
+
+  /** The connection's end is then another's: `finish` has nothing to do. */
+  override detach(): Detached | undefined {
+    const detached = super.detach();
+    if (detached !== undefined) this.#closed = true;
+    return detached;
   }
 
   received(count: number): void {

@@ -11,7 +11,7 @@ export interface LogLine {
 
 /** `TIME LEVEL message key=value…`, values quoted where they need it. */
 export function textLine({ time, level, message, fields }: LogLine): string {
-  let line = `${isoTime(time)} ${level.padEnd(5)} ${message}`;
+  let line = `${time.toISOString()} ${level.padEnd(5)} ${message}`;
   for (const key in fields) {
     const value = fields[key];
     if (value === undefined || value === "") continue;
@@ -22,21 +22,8 @@ export function textLine({ time, level, message, fields }: LogLine): string {
 
 /** One JSON object. */
 export function jsonLine({ time, level, message, fields }: LogLine): string {
-  const object = { time: isoTime(time), level, message, ...fields };
+  const object = { time: time.toISOString(), level, message, ...fields };
   return `${escaped(JSON.stringify(object))}\n`;
-}
-
-let lastTime = 0;
-let lastText = "";
-
-/** Many lines have the same millisecond. */
-function isoTime(time: Date): string {
-  const now = time.getTime();
-  if (now !== lastTime || lastText === "") {
-    lastTime = now;
-    lastText = time.toISOString();
-  }
-  return lastText;
 }
 
 function textValue(text: string): string {

@@ -1,6 +1,11 @@
 import type { Endpoint } from "./endpoint.ts";
 import { StreamConn } from "./transport/stream_conn.ts";
-import type { Carriage, Conn, Intake } from "./transport/transport.ts";
+import type {
+  Carriage,
+  Conn,
+  Detached,
+  Intake,
+} from "./transport/transport.ts";
 
 /** A connection that takes back what was read too much of it. */
 export class PushbackConn extends StreamConn {
@@ -59,6 +64,11 @@ export class PushbackConn extends StreamConn {
   carryTo(sink: Conn, carriage: Carriage): boolean {
     const early = this.#leftover !== undefined || this.#unwanted !== undefined;
     return !early && this.#conn.carryTo?.(sink, carriage) === true;
+  }
+
+  detach(): Detached | undefined {
+    const early = this.#leftover !== undefined || this.#unwanted !== undefined;
+    return early ? undefined : this.#conn.detach?.();
   }
 
   intake(): Intake {

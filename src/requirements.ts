@@ -3,7 +3,7 @@ import type { Door } from "./table/door.ts";
 import { Problems } from "./table/problem.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
-import type { Transport } from "./transport/transport.ts";
+import type { Abilities, Transport } from "./transport/transport.ts";
 
 /**
  * Whether this runtime, as it was started, can offer all that a table asks.
@@ -19,6 +19,7 @@ export function checkRequirements(
   const cure = name === "deno"
     ? "Deno was started without the permission (start it with deno run -A)"
     : `there are none on the ${name} transport`;
+  addSocketProblems(table, name, abilities, problems);
   for (const door of table.doors) {
     if (abilities.unix || door.endpoint?.transport !== "unix") continue;
     problems.add([...placeOf(door), "listen"], `needs Unix sockets: ${cure}`);
@@ -38,6 +39,41 @@ export function checkRequirements(
     }
   }
   problems.throwIfAny();
+}
+
+/**
+ * The same for what no permission cures, so that it is worth saying before a
+ * server is started.
+ *
+ * @throws {TableError} as {@linkcode checkRequirements} does
+ */
+export function checkRuntime(
+  table: Table,
+  { name, abilities }: Transport,
+  file?: string,
+): void {
+  const problems = new Problems(file, table.located);
+  addSocketProblems(table, name, abilities, problems);
+  problems.throwIfAny();
+}
+
+function addSocketProblems(
+  table: Table,
+  name: Transport["name"],
+  abilities: Abilities,
+  problems: Problems,
+): void {
+  if (abilities.socketStdio) return;
+  const who = name === "deno" ? "Deno cannot" : `the ${name} transport cannot`;
+  for (const service of table.services) {
+    if (!service.enabled || service.kind !== "exec") continue;
+    if (service.stdio !== "socket") continue;
+    problems.add(
+      ["services", service.name, "stdio"],
+      `${who} hand a socket to a program: serve this table on Bun or ` +
+        "Node, or take the key out (the program gets pipes then)",
+    );
+  }
 }
 
 /** Where a door is spoken of. */

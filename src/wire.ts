@@ -90,24 +90,12 @@ const encoder = new TextEncoder();
 
 /** `+message CRLF`. The message is the table's, never the peer's. */
 export function positive(message: string): Uint8Array {
-  return line(`+${message}\r\n`);
+  return encoder.encode(`+${message}\r\n`);
 }
 
 /** `-message CRLF`. */
 export function negative(message: string): Uint8Array {
-  return line(`-${message}\r\n`);
-}
-
-/** Replies that were sent before: most are the same few. */
-const lines = new Map<string, Uint8Array>();
-const MAX_LINES = 256;
-
-function line(text: string): Uint8Array {
-  const known = lines.get(text);
-  if (known !== undefined) return known;
-  const bytes = encoder.encode(text);
-  if (lines.size < MAX_LINES) lines.set(text, bytes);
-  return bytes;
+  return encoder.encode(`-${message}\r\n`);
 }
 
 /** The answer to HELP: one name a line, no `+` before them. */

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TcpmuxError } from "../src/errors.ts";
 import { pickTransport } from "../src/transport/pick.ts";
-import type { Process } from "../src/transport/transport.ts";
+import type { Program } from "../src/transport/transport.ts";
 import {
   bytes,
   digestAll,
@@ -16,7 +16,7 @@ import { rejectsWith } from "./transport_contract.ts";
 
 const transport = await pickTransport();
 
-function sh(script: string): Promise<Process> {
+function sh(script: string): Promise<Program> {
   return transport.spawn({
     program: "/bin/sh",
     args: ["-c", script],

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { buildTable, parseTable, type TableInput } from "../src/table/parse.ts";
-import type { Service } from "../src/table/service.ts";
+import type { ExecService, Service } from "../src/table/service.ts";
 
 const EXAMPLE = readFileSync(new URL("../services.toml", import.meta.url), {
   encoding: "utf8",
@@ -84,6 +84,7 @@ describe("a table", () => {
       name: "a",
       kind: "exec",
       reply: "server",
+      stdio: "pipe",
       user: "",
       group: "",
       cwd: "",
@@ -111,6 +112,15 @@ describe("a table", () => {
       stderr: "client",
       killGrace: 0,
     });
+  });
+
+  test("has programs on the socket, to which no idle_timeout applies", () => {
+    const server = `[server]\nidle_timeout = "7s"`;
+    for (const own of ["", "idle_timeout = 0"]) {
+      const entry = service(`exec = ["cat"]\nstdio = "socket"\n${own}`, server);
+      const { stdio, idleTimeout } = entry as ExecService;
+      assertEquals([stdio, idleTimeout], ["socket", 0]);
+    }
   });
 
   test("has upstreams, one or several, with the server's time-out", () => {

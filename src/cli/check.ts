@@ -1,4 +1,5 @@
 import { codeOf, messageOf } from "../errors.ts";
+import { checkRuntime } from "../requirements.ts";
 import { advise } from "../services/advice.ts";
 import { formatProblem, type Problem, TableError } from "../table/problem.ts";
 import { identitiesOf } from "../services/identity.ts";
@@ -43,7 +44,9 @@ async function check(name: string | undefined): Promise<Findings> {
     const { table, file } = await loadTable(name);
     services = table.services.length;
     warnings = await advise(table, file);
-    await identitiesOf(table, await pickTransport(), file);
+    const transport = await pickTransport();
+    checkRuntime(table, transport, file);
+    await identitiesOf(table, transport, file);
     return { file, services, errors: [], warnings };
   } catch (error) {
     if (codeOf(error) !== "invalid_table") throw error;

@@ -25,23 +25,28 @@ export function printOut(text: string): void {
   }).write(text);
 }
 
-/** Lines for standard error that are written together, very soon. */
-let waiting = "";
+/** What is to be written to standard error very soon. */
+const waiting: string[] = [];
 
 /** As {@linkcode printError}, but what comes in one turn is one write. */
 export function printErrorSoon(text: string): void {
-  if (waiting === "") setImmediate(() => printError(""));
-  waiting += text;
+  if (waiting.length === 0) setImmediate(flushError);
+  waiting.push(text);
 }
 
 /**
  * Writes to standard error. Whoever read it may be gone: that is no reason
  * to stop, and there is nobody left to tell.
  */
-export function printError(more: string): void {
-  const text = waiting + more;
-  if (text === "") return;
-  waiting = "";
+export function printError(text: string): void {
+  waiting.push(text);
+  flushError();
+}
+
+function flushError(): void {
+  if (waiting.length === 0) return;
+  const text = waiting.join("");
+  waiting.length = 0;
   try {
     guarding(process.stderr, () => {}).write(text);
   } catch {
@@ -65,7 +70,7 @@ export function stderrIsTerminal(): boolean {
 }
 
 export function exit(code: number): never {
-  printError(""); // what still waits
+  flushError();
   process.exit(code);
 }
 

@@ -112,6 +112,7 @@ function buildService(
     );
     return;
   }
+  if (kind === "exec") checkIdleTimeout(object, path, problems);
   const valid = validated(
     kindSchemas[kind],
     object,
@@ -122,6 +123,22 @@ function buildService(
   return valid === undefined
     ? undefined
     : resolveService(name, kind, valid, server);
+}
+
+/** Nobody can wait for bytes that pass by the server. */
+function checkIdleTimeout(
+  { stdio, idle_timeout }: Record<string, unknown>,
+  path: KeyPath,
+  problems: Problems,
+): void {
+  if (stdio !== "socket") return;
+  const { idle_timeout: schema } = kindSchemas.exec.shape;
+  const limit = schema.safeParse(idle_timeout).data ?? 0;
+  if (limit === 0) return;
+  problems.add(
+    [...path, "idle_timeout"],
+    'does not go with stdio = "socket": the server sees no byte then',
+  );
 }
 
 /** What stands there in place of one kind. */

@@ -49,6 +49,9 @@ export function resolveService(
         kind,
         exec: exec.exec as [string, ...string[]],
         reply: exec.reply ?? "server",
+        stdio: exec.stdio ?? "pipe",
+        // Who does not see the bytes cannot tell when there are none.
+        ...(exec.stdio === "socket" ? { idleTimeout: 0 } : {}),
         user: exec.user ?? "",
         group: exec.group ?? "",
         cwd: exec.cwd ?? "",

@@ -110,6 +110,11 @@ export const kindSchemas = {
       ["server", "service"],
       "Who sends the + or - line: the server (default), or the program.",
     ).optional(),
+    stdio: choice(
+      ["pipe", "socket"],
+      "What its standard input and output are: pipes to the server, or the " +
+        'client\'s socket itself, as inetd does. Default "pipe".',
+    ).optional(),
     user: name("Whom the program runs as.", "the name of a user").optional(),
     group: name(
       "Which group it runs as. Default: the user's.",

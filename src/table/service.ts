@@ -48,6 +48,8 @@ export interface ExecService extends ServiceBase {
   readonly exec: readonly [string, ...string[]];
   /** Who sends the reply line: the server, or the program itself. */
   readonly reply: "server" | "service";
+  /** What its standard input and output are; "socket" is as inetd does. */
+  readonly stdio: "pipe" | "socket";
   /** Empty: as the server runs. */
   readonly user: string;
   readonly group: string;

@@ -8,40 +8,45 @@ const MEDIUM_BUFFER = 16 * 1024;
 const LARGE_BUFFER = 256 * 1024;
 
 const MAX_LARGE = 128;
-let largeOnes = 0;
-
-/** Large buffers that nobody uses just now. */
-const spare: Uint8Array[] = [];
+/** Of those that nobody uses just now. */
 const MAX_SPARE = 16;
 
-/** After `count` bytes were read into `buffer`: what the next read needs. */
-export function fitting(buffer: Uint8Array, count: number): Uint8Array {
-  if (count === buffer.length) return larger(buffer);
-  const isMuch = count >= buffer.length / 4;
-  if (buffer.length === SMALL_BUFFER || isMuch) return buffer;
-  putBack(buffer);
-  return new Uint8Array(SMALL_BUFFER);
-}
+export class Buffers {
+  #largeOnes = 0;
+  #spare: Uint8Array[] = [];
 
-function larger(buffer: Uint8Array): Uint8Array {
-  if (buffer.length === LARGE_BUFFER) return buffer;
-  if (largeOnes < MAX_LARGE) {
-    largeOnes++;
-    return spare.pop() ?? new Uint8Array(LARGE_BUFFER);
+  /** After `count` bytes were read into `buffer`: what the next read needs. */
+  fitting(buffer: Uint8Array, count: number): Uint8Array {
+    if (count === buffer.length) return this.#larger(buffer);
+    const isMuch = count >= buffer.length / 4;
+    if (buffer.length === SMALL_BUFFER || isMuch) return buffer;
+    this.putBack(buffer);
+    return new Uint8Array(SMALL_BUFFER);
   }
-  return buffer.length === MEDIUM_BUFFER
-    ? buffer
-    : new Uint8Array(MEDIUM_BUFFER);
+
+  #larger(buffer: Uint8Array): Uint8Array {
+    if (buffer.length === LARGE_BUFFER) return buffer;
+    if (this.#largeOnes < MAX_LARGE) {
+      this.#largeOnes++;
+      return this.#spare.pop() ?? new Uint8Array(LARGE_BUFFER);
+    }
+    return buffer.length === MEDIUM_BUFFER
+      ? buffer
+      : new Uint8Array(MEDIUM_BUFFER);
+  }
+
+  /** Nobody reads into it or writes from it any more. */
+  putBack(buffer: Uint8Array): void {
+    if (buffer.length !== LARGE_BUFFER) return;
+    this.#largeOnes--;
+    if (this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
+  }
+
+  /** The system may still write from it: it is not used again. */
+  giveUp(buffer: Uint8Array): void {
+    if (buffer.length === LARGE_BUFFER) this.#largeOnes--;
+  }
 }
 
-/** Nobody reads into it or writes from it any more. */
-export function putBack(buffer: Uint8Array): void {
-  if (buffer.length !== LARGE_BUFFER) return;
-  largeOnes--;
-  if (spare.length < MAX_SPARE) spare.push(buffer);
-}
-
-/** The system may still write from it: it is not used again. */
-export function giveUp(buffer: Uint8Array): void {
-  if (buffer.length === LARGE_BUFFER) largeOnes--;
-}
+/** One process, one bound. */
+export const buffers = new Buffers();

@@ -7,9 +7,9 @@ import {
   type BunSocket,
   HANDLERS,
 } from "./bun_conn.ts";
-import { bunConnect } from "./bun_connect.ts";
+import { BunConnector } from "./bun_connect.ts";
 import { bunStdio } from "./bun_stdio.ts";
-import { childSpawn } from "./child.ts";
+import { childSpawn, childSpawnOn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { isOneAddress, localEnd, tcpEnd, UNNAMED } from "./net_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
@@ -29,12 +29,15 @@ interface BunListener {
 }
 declare const Bun: BunSockets;
 
+const connector = new BunConnector();
+
 export const transport: Transport = {
   name: "bun",
-  abilities: { reset: true, programs: true, unix: true },
+  abilities: { reset: true, programs: true, socketStdio: true, unix: true },
   listen,
-  connect: bunConnect,
+  connect: (endpoint, options) => connector.connect(endpoint, options),
   spawn: childSpawn,
+  spawnOn: childSpawnOn,
   stdio: bunStdio,
 };
 

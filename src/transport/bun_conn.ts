@@ -1,12 +1,12 @@
 import type { Endpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { after, type Timeout } from "../timeouts.ts";
+import { BunCarrier, type Outlet } from "./bun_carrier.ts";
 import { closedHere, fromSystem } from "./errno.ts";
-import { Inbox, type Receiver } from "./inbox.ts";
-
+import { Inbox } from "./inbox.ts";
 import { KEEP_ALIVE_DELAY, localEnd } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
-import type { Carriage, Conn } from "./transport.ts";
+import type { Carriage, Conn, Detached } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
 /** The members of Bun's sockets that a connection needs, and no more. */
@@ -16,12 +16,16 @@ export interface BunSocket {
   readonly localPort?: number;
   readonly remoteAddress?: string;
   readonly remotePort?: number;
+  /** The descriptor; below 0 when closed. */
+  readonly fd: number;
   /** Bytes taken, which may be fewer than given; -1 when closed. */
   write(bytes: Uint8Array): number;
   pause(): void;
   resume(): void;
   shutdown(): void;
   end(): void;
+  /** As `end`, but whoever else has the socket may write on. */
+  close(): void;
   terminate(): void;
   setNoDelay(on: boolean): boolean;
   setKeepAlive(on: boolean, delay: number): boolean;
@@ -61,7 +65,7 @@ const KEEP_ALIVE_AFTER = 5_000;
 const WRITTEN: Promise<void> = Promise.resolve();
 
 /** A connection over a socket of Bun's own. */
-export class BunConn extends StreamConn {
+export class BunConn extends StreamConn implements Outlet {
   readonly remote: Endpoint;
   #local: Endpoint | undefined;
   #socket: BunSocket;
@@ -153,12 +157,6 @@ export class BunConn extends StreamConn {
     }
   }
 
-  /**
-   * Writes what the kernel takes right now.
-   *
-   * @returns how many bytes that was
-   * @throws {TcpmuxError} as `write` rejects
-   */
   offer(bytes: Uint8Array): number {
     if (this.#gone || this.#shutDown) throw this.#error ?? closedHere();
     const count = this.#socket.write(bytes);
@@ -166,15 +164,36 @@ export class BunConn extends StreamConn {
     throw new TcpmuxError("broken_pipe", "the connection is closed");
   }
 
-  /** Calls once, when the kernel takes bytes again or never will. */
   whenDrained(waiting: { drained(): void }): void {
     this.#awaitDrain = waiting;
   }
 
   carryTo(sink: Conn, carriage: Carriage): boolean {
     if (!(sink instanceof BunConn)) return false;
-    this.#inbox.pourInto(new Carrier(this.#inbox, sink, carriage));
+    this.#inbox.pourInto(new BunCarrier(this.#inbox, sink, carriage));
     return true;
+  }
+
+  detach(): Detached | undefined {
+    const socket = this.#socket;
+    if (
+      this.#gone || this.#shutDown || !this.#writes.idle ||
+      !this.#inbox.isIdle || !(socket.fd >= 0)
+    ) return undefined;
+    socket.pause();
+    this.#inbox.close();
+    if (this.#untilKeepAlive !== undefined) {
+      this.#untilKeepAlive.cancel();
+      socket.setKeepAlive(true, KEEP_ALIVE_DELAY); // it is now or never
+    }
+    return {
+      fd: socket.fd,
+      release: () => {
+        if (this.#gone) return;
+        this.#gone = true;
+        socket.close();
+      },
+    };
   }
 
   closeWrite(): Promise<void> {
@@ -208,52 +227,5 @@ export class BunConn extends StreamConn {
     if (this.#gone) return;
     this.#gone = true;
     this.#socket.end();
-  }
-}
-
-/** Writes to one connection, straight away, what another one receives. */
-class Carrier implements Receiver {
-  #source: Inbox;
-  #sink: BunConn;
-  #carriage: Carriage;
-  /** What the kernel has not taken yet. */
-  #rest: Uint8Array | undefined;
-
-  constructor(source: Inbox, sink: BunConn, carriage: Carriage) {
-    this.#source = source;
-    this.#sink = sink;
-    this.#carriage = carriage;
-  }
-
-  data(bytes: Uint8Array): boolean {
-    let count: number;
-    try {
-      count = this.#sink.offer(bytes);
-    } catch (error) {
-      this.#source.keep();
-      this.#carriage.sinkBroken(error);
-      return true;
-    }
-    if (count > 0) this.#carriage.moved(count);
-    if (count === bytes.length) return true;
-    this.#rest = bytes.subarray(count);
-    this.#sink.whenDrained(this);
-    return false;
-  }
-
-  drained(): void {
-    const rest = this.#rest;
-    if (rest === undefined) return;
-    this.#rest = undefined;
-    if (this.data(rest)) this.#source.release();
-  }
-
-  end(): void {
-    this.#carriage.ended();
-  }
-
-  fail(error: Error): void {
-    this.#rest = undefined;
-    this.#carriage.failed(error);
   }
 }

@@ -22,40 +22,55 @@ interface BunConnect {
 }
 declare const Bun: BunConnect;
 
-/**
- * Where the last attempt was answered. Bun's own connect can neither time out
- * nor be cancelled: given up, it holds its descriptor for the two minutes
- * that the kernel tries. So it is for addresses that answer, and for a
- * bounded number at a time; all else goes through `node:net`.
- */
-const answering = new Set<string>();
-const MAX_ANSWERING = 1024;
-
-/** Attempts of Bun's own that are under way, given up or not. */
-let pending = 0;
+/** Attempts of Bun's own that may be under way at a time, given up or not. */
 const MAX_PENDING = 64;
 
-export function bunConnect(
-  endpoint: Endpoint,
-  options: ConnectOptions = {},
-): Promise<Conn> {
-  const address = formatEndpoint(endpoint);
-  return answering.has(address) && pending < MAX_PENDING
-    ? new Promise((resolve, reject) => {
-      new Attempt(endpoint, address, options, { resolve, reject }).start();
-    })
-    : connectByNode(endpoint, address, options);
-}
+/** Addresses that are remembered as answering. */
+const MAX_ANSWERING = 1024;
 
-async function connectByNode(
-  endpoint: Endpoint,
-  address: string,
-  options: ConnectOptions,
-): Promise<Conn> {
-  const conn = await netConnect(endpoint, options, adopt);
-  if (answering.size >= MAX_ANSWERING) answering.clear();
-  answering.add(address);
-  return conn;
+/**
+ * Connects for Bun. Its own connect can neither time out nor be cancelled:
+ * given up, it holds its descriptor for the two minutes that the kernel
+ * tries. So it is for addresses that answered the last time, and for a
+ * bounded number at a time; all else goes through `node:net`.
+ */
+export class BunConnector {
+  #answering = new Set<string>();
+  #pending = 0;
+
+  connect(endpoint: Endpoint, options: ConnectOptions = {}): Promise<Conn> {
+    const address = formatEndpoint(endpoint);
+    return this.#answering.has(address) && this.#pending < MAX_PENDING
+      ? new Promise((resolve, reject) => {
+        const settle = { resolve, reject };
+        new Attempt(this, endpoint, address, options, settle).start();
+      })
+      : this.byNode(endpoint, address, options);
+  }
+
+  async byNode(
+    endpoint: Endpoint,
+    address: string,
+    options: ConnectOptions,
+  ): Promise<Conn> {
+    const conn = await netConnect(endpoint, options, adopt);
+    if (this.#answering.size >= MAX_ANSWERING) this.#answering.clear();
+    this.#answering.add(address);
+    return conn;
+  }
+
+  began(): void {
+    this.#pending++;
+  }
+
+  /** The kernel has given its answer. */
+  ended(): void {
+    this.#pending--;
+  }
+
+  failed(address: string): void {
+    this.#answering.delete(address);
+  }
 }
 
 interface Settle {
@@ -65,6 +80,7 @@ interface Settle {
 
 /** One attempt of Bun's own. */
 class Attempt {
+  #connector: BunConnector;
   #endpoint: Endpoint;
   #address: string;
   #options: ConnectOptions;
@@ -73,11 +89,13 @@ class Attempt {
   #over = false;
 
   constructor(
+    connector: BunConnector,
     endpoint: Endpoint,
     address: string,
     options: ConnectOptions,
     settle: Settle,
   ) {
+    this.#connector = connector;
     this.#endpoint = endpoint;
     this.#address = address;
     this.#options = options;
@@ -93,7 +111,7 @@ class Attempt {
         this.#giveUp(timedOut(this.#what, timeout));
       });
     }
-    pending++;
+    this.#connector.began();
     const endpoint = this.#endpoint;
     Bun.connect({
       ...(endpoint.transport === "unix"
@@ -106,7 +124,7 @@ class Attempt {
   }
 
   connected(socket: BunSocket): void {
-    pending--;
+    this.#connector.ended();
     socket.data = undefined;
     if (!this.#finish()) return socket.terminate();
     const conn = new BunConn(socket, undefined, this.#endpoint);
@@ -116,11 +134,13 @@ class Attempt {
 
   /** Bun calls every failure a refusal: another way has to find out why. */
   #failed = (): void => {
-    pending--;
-    answering.delete(this.#address);
+    this.#connector.ended();
+    this.#connector.failed(this.#address);
     if (!this.#finish()) return;
-    const { resolve } = this.#settle;
-    resolve(connectByNode(this.#endpoint, this.#address, this.#options));
+    const retry = this.#connector;
+    this.#settle.resolve(
+      retry.byNode(this.#endpoint, this.#address, this.#options),
+    );
   };
 
   #cancel = (): void => {
@@ -128,7 +148,7 @@ class Attempt {
   };
 
   #giveUp(error: TcpmuxError): void {
-    answering.delete(this.#address);
+    this.#connector.failed(this.#address);
     if (this.#finish()) this.#settle.reject(error);
   }
 

@@ -1,13 +1,42 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import {
+  type ChildProcess,
+  spawn,
+  type StdioOptions,
+} from "node:child_process";
 import type { Readable } from "node:stream";
 import { fromSystem } from "./errno.ts";
 import type { Inbox } from "./inbox.ts";
 import { inboxOf, PipeConn } from "./pipe_conn.ts";
 import type { StreamConn } from "./stream_conn.ts";
-import type { Command, Exit, Process } from "./transport.ts";
+import type {
+  Command,
+  Exit,
+  Process,
+  Program,
+  SocketCommand,
+} from "./transport.ts";
 
 /** `Transport.spawn` by `node:child_process`, for Node and Bun. */
-export function childSpawn(command: Command): Promise<Process> {
+export async function childSpawn(command: Command): Promise<Program> {
+  const stderr = command.stderr === "pipe" ? "pipe" : "ignore";
+  return new PipedChild(await start(command, ["pipe", "pipe", stderr]));
+}
+
+/** `Transport.spawnOn` by `node:child_process`, for Node and Bun. */
+export async function childSpawnOn(command: SocketCommand): Promise<Process> {
+  const { socket, stderr } = command;
+  const stdio: StdioOptions = [
+    socket,
+    socket,
+    stderr === "socket" ? socket : stderr === "pipe" ? "pipe" : "ignore",
+  ];
+  return new ChildOf(await start(command, stdio));
+}
+
+function start(
+  command: Command | SocketCommand,
+  stdio: StdioOptions,
+): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) =>
       reject(fromSystem(error, `cannot start ${command.program}`, {
@@ -19,7 +48,7 @@ export function childSpawn(command: Command): Promise<Process> {
         env: command.env,
         cwd: command.cwd,
         detached: true, // a session and so a process group of its own
-        stdio: ["pipe", "pipe", command.stderr === "pipe" ? "pipe" : "ignore"],
+        stdio,
       });
     } catch (error) {
       return fail(error);
@@ -28,21 +57,19 @@ export function childSpawn(command: Command): Promise<Process> {
     child.once("spawn", () => {
       child.off("error", fail);
       child.on("error", () => {}); // a failed kill; the exit tells the rest
-      resolve(new ChildOf(child));
+      resolve(child);
     });
   });
 }
 
 class ChildOf implements Process {
   readonly pid: number;
-  readonly stdio: StreamConn;
   readonly exited: Promise<Exit>;
   #stderr: Inbox | undefined;
   #stderrPipe: Readable | null;
 
   constructor(child: ChildProcess) {
     this.pid = child.pid!;
-    this.stdio = new PipeConn(child.stdout!, child.stdin!);
     this.#stderrPipe = child.stderr;
     this.#stderr = child.stderr ? inboxOf(child.stderr) : undefined;
     this.exited = new Promise((resolve) => {
@@ -60,6 +87,15 @@ class ChildOf implements Process {
 
   signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
     return signalGroup(this.pid, signal);
+  }
+}
+
+class PipedChild extends ChildOf implements Program {
+  readonly stdio: StreamConn;
+
+  constructor(child: ChildProcess) {
+    super(child);
+    this.stdio = new PipeConn(child.stdout!, child.stdin!);
   }
 }
 

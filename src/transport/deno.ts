@@ -35,6 +35,7 @@ export const transport: Transport = {
     get programs() {
       return (["run", "read", "sys"] as const).every((name) => permitted(name));
     },
+    socketStdio: false, // Deno gives away no descriptor of a connection
     get unix() {
       return permitted("read") && permitted("write");
     },

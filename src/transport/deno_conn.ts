@@ -1,5 +1,5 @@
 import type { Endpoint } from "../endpoint.ts";
-import { fitting, giveUp, putBack, SMALL_BUFFER } from "./buffers.ts";
+import { buffers, SMALL_BUFFER } from "./buffers.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 
 import { StreamConn } from "./stream_conn.ts";
@@ -83,24 +83,24 @@ export class DenoConn extends StreamConn {
       try {
         count = await this.#readInto(buffer);
       } catch (error) {
-        giveUp(buffer);
+        buffers.giveUp(buffer);
         this.#reading = false;
         return carriage.failed(error);
       }
       if (count === null) {
-        putBack(buffer);
+        buffers.putBack(buffer);
         this.#reading = false;
         return carriage.ended();
       }
       try {
         await sink.write(buffer.subarray(0, count));
       } catch (error) {
-        giveUp(buffer);
+        buffers.giveUp(buffer);
         this.#reading = false;
         return carriage.sinkBroken(error);
       }
       carriage.moved(count);
-      buffer = fitting(buffer, count);
+      buffer = buffers.fitting(buffer, count);
     }
   }
 

@@ -3,7 +3,7 @@ import type { Endpoint } from "../endpoint.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { UNNAMED } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
-import type { Command, Exit, Process } from "./transport.ts";
+import type { Command, Exit, Program } from "./transport.ts";
 
 /** The members of Deno that processes need, and no more. */
 interface DenoProcesses {
@@ -29,7 +29,7 @@ interface DenoChild {
 declare const Deno: DenoProcesses;
 
 // deno-lint-ignore require-await -- Deno spawns at once; failing must reject
-export async function denoSpawn(command: Command): Promise<Process> {
+export async function denoSpawn(command: Command): Promise<Program> {
   try {
     const child = new Deno.Command(command.program, {
       args: command.args,
@@ -49,7 +49,7 @@ export async function denoSpawn(command: Command): Promise<Process> {
   }
 }
 
-class NativeProcess implements Process {
+class NativeProcess implements Program {
   readonly pid: number;
   readonly stdio: StreamConn;
   readonly exited: Promise<Exit>;

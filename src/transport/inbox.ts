@@ -91,6 +91,12 @@ export class Inbox {
     return this.#ended || this.#closed || this.#error !== undefined;
   }
 
+  /** Whether it is in order, nothing lies unread and nobody reads. */
+  get isIdle(): boolean {
+    return !this.#closed && this.#error === undefined && this.#queued === 0 &&
+      this.#waiter === undefined && this.#receiver === undefined;
+  }
+
   /** Nobody reads any more: what lies here is dropped. */
   close(): void {
     if (this.#closed) return;

@@ -20,7 +20,12 @@ export function memoryTransport(): Transport {
   let nextPort = 49152;
   return {
     name: "memory",
-    abilities: { reset: true, programs: false, unix: true },
+    abilities: {
+      reset: true,
+      programs: false,
+      socketStdio: false,
+      unix: true,
+    },
     // deno-lint-ignore require-await -- failing must reject
     async listen(endpoint) {
       const bound = endpoint.transport === "tcp" && endpoint.port === 0

@@ -4,10 +4,11 @@ import { withDeadline } from "./deadline.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Source } from "./inbox.ts";
 import { NetCarrier } from "./net_carrier.ts";
+import { detachSocket } from "./node_detach.ts";
 import type { NodeReads } from "./node_reads.ts";
 import { QuietSocket } from "./quiet_socket.ts";
 import { StreamConn } from "./stream_conn.ts";
-import type { Carriage, Conn, ConnectOptions } from "./transport.ts";
+import type { Carriage, Conn, ConnectOptions, Detached } from "./transport.ts";
 
 /** Milliseconds of silence before TCP asks whether the peer still lives. */
 export const KEEP_ALIVE_DELAY = 60_000;
@@ -72,6 +73,15 @@ export class NetConn extends StreamConn {
     const carrier = new NetCarrier(this.#inbox, sink.#socket, carriage);
     this.#inbox.pourInto(carrier);
     return true;
+  }
+
+  detach(): Detached | undefined {
+    if (!this.#inbox.isIdle || this.#socket.writeError !== undefined) {
+      return undefined;
+    }
+    const detached = detachSocket(this.#socket);
+    if (detached !== undefined) this.#letGo();
+    return detached;
   }
 
   closeWrite(): Promise<void> {

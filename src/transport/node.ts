@@ -1,7 +1,7 @@
 /** Node's sockets and processes: https://nodejs.org/api/net.html */
 import { createServer, type Server } from "node:net";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
-import { childSpawn } from "./child.ts";
+import { childSpawn, childSpawnOn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import {
@@ -25,10 +25,11 @@ import type {
 
 export const transport: Transport = {
   name: "node",
-  abilities: { reset: true, programs: true, unix: true },
+  abilities: { reset: true, programs: true, socketStdio: true, unix: true },
   listen,
   connect,
   spawn: childSpawn,
+  spawnOn: childSpawnOn,
   stdio: nodeStdio,
 };
 

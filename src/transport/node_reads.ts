@@ -1,5 +1,5 @@
 import type { OnReadOpts, Socket } from "node:net";
-import { fitting, giveUp, putBack, SMALL_BUFFER } from "./buffers.ts";
+import { buffers, SMALL_BUFFER } from "./buffers.ts";
 import type { Inbox, Source } from "./inbox.ts";
 
 /**
@@ -26,8 +26,8 @@ export class NodeReads implements Source {
     this.#socket = socket;
     this.#inbox = inbox;
     socket.on("close", () => {
-      putBack(this.#buffer);
-      if (this.#lent !== undefined) giveUp(this.#lent);
+      buffers.putBack(this.#buffer);
+      if (this.#lent !== undefined) buffers.giveUp(this.#lent);
       this.#lent = undefined;
     });
   }
@@ -38,7 +38,7 @@ export class NodeReads implements Source {
 
   resume(): void {
     this.#paused = false;
-    if (this.#lent !== undefined) putBack(this.#lent);
+    if (this.#lent !== undefined) buffers.putBack(this.#lent);
     this.#lent = undefined;
     this.#socket?.resume();
   }
@@ -46,7 +46,9 @@ export class NodeReads implements Source {
   /** Asked for at first, and after each read. */
   #next(): Uint8Array {
     if (this.#lent === undefined) {
-      if (this.#count > 0) this.#buffer = fitting(this.#buffer, this.#count);
+      if (this.#count > 0) {
+        this.#buffer = buffers.fitting(this.#buffer, this.#count);
+      }
     } else this.#buffer = new Uint8Array(SMALL_BUFFER);
     return this.#buffer;
   }

@@ -36,6 +36,14 @@ export interface Command {
   readonly stderr?: "pipe" | "null";
 }
 
+/** A program to start on a socket in place of pipes. */
+export interface SocketCommand extends Omit<Command, "stderr"> {
+  /** The descriptor that is its standard input and output. */
+  readonly socket: number;
+  /** @default "null" */
+  readonly stderr?: "pipe" | "null" | "socket";
+}
+
 /**
  * One way to sockets and processes: Deno's, Bun's, Node's or none at all.
  * `tests/transport_contract.ts` holds every one to the same promises.
@@ -48,7 +56,13 @@ export interface Transport {
   listen(endpoint: Endpoint, options?: ListenOptions): Promise<Listener>;
   connect(endpoint: Endpoint, options?: ConnectOptions): Promise<Conn>;
   /** Starts a program at the head of a process group of its own. */
-  spawn(command: Command): Promise<Process>;
+  spawn(command: Command): Promise<Program>;
+  /**
+   * The same on a connected socket, which blocks from then on. The system has
+   * been asked when this returns: nothing can become of the socket before.
+   * Missing without the ability `socketStdio`.
+   */
+  spawnOn?(command: SocketCommand): Promise<Process>;
   /** The standard input and output of this program itself. */
   stdio(): Conn;
 }
@@ -58,6 +72,8 @@ export interface Abilities {
   readonly reset: boolean;
   /** Programs can be started. Deno must have been given the permission. */
   readonly programs: boolean;
+  /** A program can get an accepted connection's socket: `spawnOn`. */
+  readonly socketStdio: boolean;
   /** There are Unix sockets. Deno must have been given the permission. */
   readonly unix: boolean;
 }
@@ -103,6 +119,14 @@ export interface Conn {
   carryTo?(sink: Conn, carriage: Carriage): boolean;
   /** The connection that bytes written to this one end up in, unchanged. */
   intake?(): Intake;
+  /**
+   * Stops reading at once and gives the descriptor away, for a program to go
+   * on with. Only `release` and `abort` may follow.
+   *
+   * @returns undefined, and nothing has changed, where bytes lie unread, it
+   * is over, or there is no descriptor to give
+   */
+  detach?(): Detached | undefined;
   /** Ends our side after what was written (half-close); reading goes on. */
   closeWrite(): Promise<void>;
   /** Lets go of the connection in good order. May be called again. */
@@ -112,6 +136,13 @@ export interface Conn {
   /** The same connection as Web Streams. Use these or the methods, not both. */
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
+}
+
+/** A connection of which only the descriptor is left to us. */
+export interface Detached {
+  readonly fd: number;
+  /** Closes our descriptor; whoever else has the socket keeps it as it is. */
+  release(): void;
 }
 
 /** Bytes on their way from one connection to another. */
@@ -151,8 +182,6 @@ export interface Exit {
 /** A running program. */
 export interface Process {
   readonly pid: number;
-  /** Reads its standard output; writes its standard input. */
-  readonly stdio: Conn;
   /** The next bytes of its standard error; null at the end, or if not piped. */
   readStderr(): Promise<Uint8Array | null>;
   /** Lets go of its standard error, whoever else still holds it. */
@@ -163,4 +192,10 @@ export interface Process {
    * @returns whether anybody was there to get it
    */
   signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean;
+}
+
+/** A running program whose standard input and output are pipes to us. */
+export interface Program extends Process {
+  /** Reads its standard output; writes its standard input. */
+  readonly stdio: Conn;
 }

@@ -32,6 +32,11 @@ export function programResets(): boolean {
   return !/\bdeno$/.test(programUnderTest()[0]!);
 }
 
+/** Whether it can hand a socket to a program: on Deno it cannot. */
+export function programHandsOver(): boolean {
+  return programResets();
+}
+
 /** A server in a process of its own. */
 export class RunningServer {
   readonly pid: number;

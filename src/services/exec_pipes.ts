@@ -1,0 +1,84 @@
+import type { ClientConn } from "../client_conn.ts";
+import { relay } from "../relay.ts";
+import type { ExecService } from "../table/service.ts";
+import type { Command, Program } from "../transport/transport.ts";
+import { Attended } from "./attended.ts";
+import type { Opened, ServiceContext } from "./opened.ts";
+import { ProgramConn } from "./program_conn.ts";
+
+/** A program on pipes, between which and the client we carry the bytes. */
+export class OnPipes implements Opened {
+  readonly kind = "opened";
+  readonly message: string | undefined;
+  #service: ExecService;
+  #context: ServiceContext;
+  #program: Program;
+  #attended: Attended;
+
+  private constructor(
+    service: ExecService,
+    context: ServiceContext,
+    program: Program,
+  ) {
+    this.message = service.reply === "server" ? service.message : undefined;
+    this.#service = service;
+    this.#context = context;
+    this.#program = program;
+    this.#attended = new Attended(program, service, context);
+  }
+
+  /** @throws {TcpmuxError} where it cannot be started */
+  static async start(
+    service: ExecService,
+    context: ServiceContext,
+    command: Command,
+  ): Promise<OnPipes> {
+    const stderr = service.stderr === "null" ? "null" : "pipe";
+    const program = await context.transport.spawn({ ...command, stderr });
+    return new OnPipes(service, context, program);
+  }
+
+  async serve(client: ClientConn): Promise<string> {
+    const program = this.#program;
+    const stderr = this.#attended.passStderr((bytes) => client.write(bytes));
+    const toClient = this.#service.stderr === "client";
+    const stdio = new ProgramConn(
+      program.stdio,
+      toClient ? stderr : Promise.resolve(),
+    );
+    const stopWatch = this.#endOutputAfterExit(stdio);
+    try {
+      const exited = program.exited.then(() => {});
+      await relay(client, stdio, this.#context.ending, exited);
+      return await this.#attended.exit();
+    } finally {
+      stopWatch();
+      stdio.close();
+      await this.#attended.end(stderr);
+    }
+  }
+
+  async discard(): Promise<void> {
+    this.#program.stdio.abort();
+    await this.#attended.end();
+  }
+
+  /**
+   * A program that has ended may have left somebody behind who still holds
+   * its output: they get the grace to end it too.
+   *
+   * @returns ends the watch
+   */
+  #endOutputAfterExit(stdio: ProgramConn): () => void {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    let over = false;
+    this.#program.exited.then(() => {
+      if (over) return;
+      timer = setTimeout(() => stdio.endOutput(), this.#service.killGrace);
+    });
+    return () => {
+      over = true;
+      clearTimeout(timer);
+    };
+  }
+}
