@@ -39,11 +39,11 @@ export async function checkCommand(args: readonly string[]): Promise<number> {
 
 async function check(name: string | undefined): Promise<Findings> {
   let services = 0;
-  let warnings: Problem[] = [];
+  let warnings: readonly Problem[] = [];
   try {
     const { table, file } = await loadTable(name);
     services = table.services.length;
-    warnings = await advise(table, file);
+    warnings = advise(table, file);
     const transport = await pickTransport();
     checkRuntime(table, transport, file);
     await identitiesOf(table, transport, file);

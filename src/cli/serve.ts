@@ -53,8 +53,8 @@ function withFlags({ table, file }: Loaded, flags: Flags): Loaded {
   };
 }
 
-async function logAdvice(table: Table, file: string, log: Log): Promise<void> {
-  for (const problem of await advise(table, file)) {
+function logAdvice(table: Table, file: string, log: Log): void {
+  for (const problem of advise(table, file)) {
     log("warn", "the table", { advice: formatProblem(problem) });
   }
 }

@@ -9,30 +9,29 @@ import { checkFolder, DEFAULT_PATH, findProgram } from "./program.ts";
  * What is legal in a table but will hardly work, or is not wise: programs
  * and folders that are missing now, programs that run as root.
  */
-export async function advise(table: Table, file: string): Promise<Problem[]> {
+export function advise(table: Table, file: string): readonly Problem[] {
   const advice = new Problems(file, table.located);
   for (const service of table.services) {
     if (service.kind !== "exec" || !service.enabled) continue;
-    await adviseExec(service, advice);
+    adviseExec(service, advice);
   }
   return advice.all;
 }
 
-async function adviseExec(
-  service: ExecService,
-  advice: Problems,
-): Promise<void> {
+function adviseExec(service: ExecService, advice: Problems): void {
   const key = (name: string) => ["services", service.name, name];
   const path = service.env["PATH"] ?? DEFAULT_PATH;
   try {
-    await findProgram(service.exec[0], path);
+    findProgram(service.exec[0], path);
   } catch (error) {
     advice.add(key("exec"), `${messageOf(error)}; clients will be refused`);
   }
   if (service.cwd !== "") {
-    await checkFolder(service.cwd).catch((error) => {
+    try {
+      checkFolder(service.cwd);
+    } catch (error) {
       advice.add(key("cwd"), `${messageOf(error)}; clients will be refused`);
-    });
+    }
   }
   if (service.user === "" && process.getuid?.() === 0) {
     advice.add(key("exec"), "runs as root; set user to run it as another");

@@ -17,8 +17,8 @@ export async function openExec(
   try {
     const env = execEnv(service, identity, context);
     const [name, ...args] = service.exec;
-    const words = [...identity.prefix, await findProgram(name, env["PATH"]!)];
-    if (service.cwd !== "") await checkFolder(service.cwd);
+    const words = [...identity.prefix, findProgram(name, env["PATH"]!)];
+    if (service.cwd !== "") checkFolder(service.cwd);
     const command = {
       program: words[0]!,
       args: [...words.slice(1), ...args],

@@ -68,7 +68,7 @@ async function identityOf(
         "started as root can (start it as root, or take the key out)",
     );
   }
-  const setpriv = await findProgram("setpriv", DEFAULT_PATH);
+  const setpriv = findProgram("setpriv", DEFAULT_PATH);
   return {
     ...identity,
     prefix: [
@@ -104,7 +104,7 @@ async function entry(
   key: string,
   transport: Transport,
 ): Promise<string[]> {
-  const getent = await findProgram("getent", DEFAULT_PATH);
+  const getent = findProgram("getent", DEFAULT_PATH);
   const child = await transport.spawn({
     program: getent,
     args: [database, key],

@@ -1,5 +1,4 @@
-import { constants } from "node:fs";
-import { access, stat } from "node:fs/promises";
+import { accessSync, constants, statSync } from "node:fs";
 import { TcpmuxError } from "../errors.ts";
 
 /** Where programs without a slash in their name are looked for. */
@@ -8,19 +7,20 @@ export const DEFAULT_PATH =
 
 /**
  * The file of a program, so that a missing one is known before the client is
- * told `+`.
+ * told `+`. It is asked for synchronously: starting the program looks it up in
+ * the same way, and a thread for each question costs more than the answer.
  *
  * @throws {TcpmuxError} `not_found` or `permission_denied`
  */
-export async function findProgram(name: string, path: string): Promise<string> {
+export function findProgram(name: string, path: string): string {
   if (name.includes("/")) {
-    await checkProgram(name);
+    checkProgram(name);
     return name;
   }
   for (const folder of path.split(":")) {
     const file = `${folder || "."}/${name}`;
     try {
-      await checkProgram(file);
+      checkProgram(file);
       return file;
     } catch {
       // Not here; the next folder may have it.
@@ -33,9 +33,9 @@ export async function findProgram(name: string, path: string): Promise<string> {
   );
 }
 
-async function checkProgram(file: string): Promise<void> {
+function checkProgram(file: string): void {
   try {
-    await access(file, constants.X_OK);
+    accessSync(file, constants.X_OK);
   } catch (error) {
     const { code } = error as { code?: string };
     if (code !== "ENOENT" && code !== "ENOTDIR" && code !== "EACCES") {
@@ -49,7 +49,7 @@ async function checkProgram(file: string): Promise<void> {
       { program: file, cause: error },
     );
   }
-  if (!(await stat(file)).isFile()) {
+  if (!statSync(file).isFile()) {
     throw new TcpmuxError(
       "permission_denied",
       `cannot start ${file}: it is not a file`,
@@ -59,9 +59,12 @@ async function checkProgram(file: string): Promise<void> {
 }
 
 /** @throws {TcpmuxError} `not_found` where a working directory is missing */
-export async function checkFolder(folder: string): Promise<void> {
-  const found = await stat(folder).catch(() => undefined);
-  if (found?.isDirectory()) return;
+export function checkFolder(folder: string): void {
+  try {
+    if (statSync(folder).isDirectory()) return;
+  } catch {
+    // It is not there, or not for us.
+  }
   throw new TcpmuxError(
     "not_found",
     `cannot start in ${folder}: no such folder`,

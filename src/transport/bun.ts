@@ -9,7 +9,8 @@ import {
 } from "./bun_conn.ts";
 import { BunConnector } from "./bun_connect.ts";
 import { bunStdio } from "./bun_stdio.ts";
-import { childSpawn, childSpawnOn } from "./child.ts";
+import { bunSpawnOn } from "./bun_spawn.ts";
+import { childSpawn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { isOneAddress, localEnd, tcpEnd, UNNAMED } from "./net_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
@@ -37,7 +38,7 @@ export const transport: Transport = {
   listen,
   connect: (endpoint, options) => connector.connect(endpoint, options),
   spawn: childSpawn,
-  spawnOn: childSpawnOn,
+  spawnOn: bunSpawnOn,
   stdio: bunStdio,
 };
 

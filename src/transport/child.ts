@@ -99,7 +99,10 @@ class PipedChild extends ChildOf implements Program {
   }
 }
 
-function signalGroup(pid: number, signal: "SIGTERM" | "SIGKILL" | 0): boolean {
+export function signalGroup(
+  pid: number,
+  signal: "SIGTERM" | "SIGKILL" | 0,
+): boolean {
   try {
     process.kill(-pid, signal);
     return true;
