@@ -1,0 +1,61 @@
+// What connections cost that do nothing: memory, processor time, and the rate
+// at which others can be made meanwhile.
+import { setTimeout as sleep } from "node:timers/promises";
+import { load, loadSession } from "./measure.mjs";
+import { privateMemory, processorTime } from "./processes.mjs";
+
+const FIRST = 100;
+const CROWDED = ["idle-10000", "idle-cpu", "crowd-0", "crowd-10000"];
+
+/**
+ * The figures of one peer, by scenario. `many` is 10,000, or what the limit of
+ * open files has room for.
+ */
+export async function measureIdle(peer, world, { many, wanted, settings }) {
+  const server = await peer.start(world);
+  const target = server.target("echo");
+  const session = loadSession(["idle", ...target]);
+  const figures = {};
+  const rate = async () => {
+    const flags = ["--connections", 32, "--body", 1];
+    const result = await load(
+      "handshake",
+      server.target("byte"),
+      flags,
+      settings,
+    );
+    return result.rate;
+  };
+  const hold = async (count) => {
+    session.say(`${count}\n`);
+    await session.next();
+    await sleep(1000); // what was needed to open them may be given back
+  };
+  try {
+    // A fresh server, with a few connections: what it takes once, to serve
+    // at all, is no connection's; and garbage of an earlier load would make
+    // room for these, which then seem to cost nothing.
+    await hold(FIRST);
+    const before = privateMemory(server.pids);
+    const each = (count) => (privateMemory(server.pids) - before) / count;
+    await hold(FIRST + 1000);
+    figures["idle-1000"] = each(1000);
+    if (!CROWDED.some((id) => wanted.includes(id))) return figures;
+    await hold(many);
+    figures["idle-10000"] = each(many - FIRST);
+    const time = processorTime(server.pids);
+    const began = performance.now();
+    await sleep(1500);
+    const seconds = (performance.now() - began) / 1000;
+    figures["idle-cpu"] = (processorTime(server.pids) - time) / seconds * 1000;
+    await rate(); // what is not warm yet would seem to be slowed by the crowd
+    figures["crowd-10000"] = await rate();
+    await session.stop();
+    await sleep(1000);
+    figures["crowd-0"] = await rate();
+    return figures;
+  } finally {
+    await session.stop();
+    await server.stop();
+  }
+}

@@ -1,0 +1,74 @@
+// The command line of the benchmark.
+import { parseArgs } from "node:util";
+
+export const HELP = `npm run bench [-- OPTION…]
+
+Measures tcpmux on Bun, Deno and Node beside a relay in C and what else the
+machine has, and writes bench/RESULTS.md, results.svg and results.json.
+
+  --short             some scenarios of tcpmux and the C relay, 3 rounds
+  --only=ID,…         these scenarios (all that begin with one of the words)
+  --peers=ID,…        these peers, and always the C relay
+  --repeat=N          rounds; 5, or 3 with --short
+  --seconds=S         of each measurement; 0.8
+  --no-write          only print
+  --record            with --short: renew its ratios in results.json
+  --check             as --short; fails if a ratio to the C relay is more than
+                      30 % below the one that results.json has of it
+  --help              this
+
+Only a whole run writes files; with --only or --peers it prints. It takes gcc
+and about 20 minutes, --short one and a half.
+`;
+
+export class UsageError extends Error {}
+
+/** What the command line says, or a UsageError. */
+export function readOptions(args) {
+  let values;
+  try {
+    values = parseArgs({
+      args,
+      options: {
+        short: { type: "boolean", default: false },
+        only: { type: "string" },
+        peers: { type: "string" },
+        repeat: { type: "string" },
+        seconds: { type: "string", default: "0.8" },
+        "no-write": { type: "boolean", default: false },
+        record: { type: "boolean", default: false },
+        check: { type: "boolean", default: false },
+        help: { type: "boolean", default: false },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError(error.message);
+  }
+  const short = values.short || values.check;
+  if (values.record && (!values.short || values.check)) {
+    throw new UsageError("--record goes with --short alone");
+  }
+  const repeat = Number(values.repeat ?? (short ? 3 : 5));
+  const seconds = Number(values.seconds);
+  if (!Number.isInteger(repeat) || repeat < 1) {
+    throw new UsageError(`--repeat is a number from 1 on: ${values.repeat}`);
+  }
+  if (!(seconds >= 0.1 && seconds <= 60)) {
+    throw new UsageError(`--seconds is from 0.1 to 60: ${values.seconds}`);
+  }
+  const partial = values.only !== undefined || values.peers !== undefined;
+  if (values.record && partial) {
+    throw new UsageError("--record takes all of the short form");
+  }
+  return {
+    help: values.help,
+    short,
+    only: values.only?.split(","),
+    peers: values.peers?.split(","),
+    repeat,
+    seconds,
+    check: values.check,
+    record: values.record,
+    write: !values["no-write"] && !short && !partial,
+  };
+}

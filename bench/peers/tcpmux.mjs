@@ -1,0 +1,81 @@
+// tcpmux itself, in the forms in which it can be run.
+import { existsSync } from "node:fs";
+import { bun, deno, node } from "../../scripts/runtimes.mjs";
+import { BINARY, BUNDLE } from "../build.mjs";
+import { freePort, start, untilListening, versionBy } from "../processes.mjs";
+import { writeConfig } from "../worlds.mjs";
+
+const node26 = node(26) ?? process.execPath;
+
+/** How each form is started; what follows is its command line. */
+export const FORMS = {
+  "bun-source": [bun, "run", "server.ts"],
+  "deno-source": [deno, "run", "-A", "--no-lock", "server.ts"],
+  "node-source": [node26, "server.ts"],
+  "bun-bundle": [bun, "run", BUNDLE],
+  "deno-bundle": [deno, "run", "-A", "--no-lock", BUNDLE],
+  "node-bundle": [node26, BUNDLE],
+  "bun-binary": [BINARY],
+};
+
+/** A table in TOML. */
+export function tableOf(world, address) {
+  const lines = [
+    "[server]",
+    `listen = "${address}"`,
+    `max_connections = ${world.maxConnections}`,
+  ];
+  for (const [name, service] of Object.entries(world.services)) {
+    lines.push("", `[services.${name}]`);
+    for (const [key, value] of Object.entries(service)) {
+      lines.push(`${key} = ${JSON.stringify(value)}`);
+    }
+  }
+  return `${lines.join("\n")}\n`;
+}
+
+/** The command that serves a world with one form, and where it will listen. */
+export async function commandOf(form, world) {
+  const address = `127.0.0.1:${await freePort()}`;
+  const file = writeConfig(tableOf(world, address));
+  return { command: [...FORMS[form], "--config", file], address, file };
+}
+
+function peer(id, title, form, version) {
+  return {
+    id,
+    title,
+    version,
+    missing: () =>
+      existsSync(FORMS[form][0]) ? undefined : "it is not installed",
+    async start(world) {
+      const { command, address } = await commandOf(form, world);
+      const program = start(command);
+      await untilListening(address, program);
+      return {
+        pids: [program.pid],
+        target: (service) => ["--to", address, "--service", service],
+        stop: program.stop,
+      };
+    },
+  };
+}
+
+const bunVersion = () => `Bun ${versionBy([bun, "--version"], /(\S+)/)}`;
+
+export const peers = [
+  peer("bun", "tcpmux, Bun", "bun-source", bunVersion),
+  peer(
+    "deno",
+    "tcpmux, Deno",
+    "deno-source",
+    () => `Deno ${versionBy([deno, "--version"], /deno (\S+)/)}`,
+  ),
+  peer(
+    "node",
+    "tcpmux, Node",
+    "node-source",
+    () => `Node ${versionBy([node26, "--version"], /v(\S+)/)}`,
+  ),
+  peer("bun-binary", "tcpmux, Bun binary", "bun-binary", bunVersion),
+];

@@ -1,0 +1,52 @@
+// Which scenarios of whom are measured this time, and who is left out and why.
+import { UsageError } from "./options.mjs";
+import { PEERS, SHORT_PEERS } from "./peers/index.mjs";
+import { SCENARIOS } from "./scenarios.mjs";
+
+const KNOWN = new Set([
+  ...PEERS.map(({ id }) => id),
+  ...SCENARIOS.flatMap(({ peers }) => peers),
+]);
+
+const needsBuild = (id) => id === "bun-binary" || id.endsWith("-bundle");
+
+/** `build` makes the bundle and the binary; it is called if they are needed. */
+export function planOf(options, build) {
+  const { short, only, peers } = options;
+  let scenarios = SCENARIOS;
+  if (only) {
+    scenarios = scenarios.filter(({ id }) =>
+      only.some((word) => id.startsWith(word))
+    );
+    if (scenarios.length === 0) {
+      const ids = SCENARIOS.map(({ id }) => id).join(" ");
+      throw new UsageError(`--only names none of: ${ids}`);
+    }
+  } else if (short) {
+    scenarios = scenarios.filter((scenario) => scenario.short);
+  }
+  const wanted = peers ?? (short ? SHORT_PEERS : [...KNOWN]);
+  const unknown = wanted.find((id) => !KNOWN.has(id));
+  if (unknown !== undefined) {
+    throw new UsageError(`there is no peer ${unknown}, but ${[...KNOWN]}`);
+  }
+  // All ratios are to this one.
+  const taken = new Set(["c", ...wanted]);
+  scenarios = withPeers(scenarios, (id) => taken.has(id));
+  const needsBuilt = scenarios.some(({ peers }) => peers.some(needsBuild));
+  if (needsBuilt) build();
+  const skipped = {};
+  for (const peer of PEERS) {
+    if (!scenarios.some(({ peers }) => peers.includes(peer.id))) continue;
+    const why = peer.missing();
+    if (why !== undefined) skipped[peer.id] = why;
+  }
+  scenarios = withPeers(scenarios, (id) => !Object.hasOwn(skipped, id));
+  return { scenarios, skipped, needsBuilt };
+}
+
+function withPeers(scenarios, keep) {
+  return scenarios
+    .map((scenario) => ({ ...scenario, peers: scenario.peers.filter(keep) }))
+    .filter(({ peers }) => peers.length > 0);
+}

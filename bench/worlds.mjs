@@ -1,0 +1,72 @@
+// The service tables that the peers are measured with. A service is
+// { connect: HOST:PORT }, { text } or { exec: [program, argument…] }.
+import { writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { built } from "./build.mjs";
+import { FOLDER, freePort, start } from "./processes.mjs";
+
+/** Where receivers count what they get; the load generator reads it. */
+export const COUNTER = join(FOLDER, "counter");
+
+const BACKENDS = ["echo", "sink", "source", "duplex", "byte"];
+
+/** Starts the backends; gives their addresses by name, and the process. */
+export async function startBackends() {
+  const addresses = {};
+  for (const name of BACKENDS) {
+    addresses[name] = `127.0.0.1:${await freePort()}`;
+  }
+  const flags = BACKENDS.flatMap((name) => [`--${name}`, addresses[name]]);
+  const command = [built("backend"), ...flags, "--counter", COUNTER];
+  const program = start(command, { output: "stdout" });
+  await new Promise((resolve, reject) => {
+    program.child.stdout.once("data", resolve);
+    program.ended.then(() =>
+      reject(new Error(`the backends: ${program.gone}`))
+    );
+  });
+  return { addresses, pid: program.pid };
+}
+
+/** All worlds by name: { services, maxConnections }. */
+export function worldsOf(backends, maxConnections) {
+  const relays = Object.fromEntries(
+    BACKENDS.map((name) => [name, { connect: backends[name] }]),
+  );
+  const many = (count) =>
+    Object.fromEntries(
+      Array.from({ length: count }, (_, i) => [`n${i}`, { text: "ok" }]),
+    );
+  const program = built("program");
+  const programs = (more) => ({
+    hello: { exec: [program, "hello"], ...more },
+    zeros: { exec: [program, "source"], ...more },
+    swallow: { exec: [program, "sink", COUNTER], ...more },
+  });
+  return {
+    main: {
+      maxConnections: 1000,
+      services: { text: { text: "ok" }, ...relays, ...programs({}) },
+    },
+    // The programs get the socket itself: what the others do in any case.
+    handed: { maxConnections: 1000, services: programs({ stdio: "socket" }) },
+    // Without programs, which would each take descriptors from the limit.
+    idle: { maxConnections, services: relays },
+    help: { maxConnections: 1000, services: many(1000) },
+    names1: { maxConnections: 1000, services: many(1) },
+    names100: { maxConnections: 1000, services: many(100) },
+    names10000: { maxConnections: 1000, services: many(10_000) },
+  };
+}
+
+let files = 0;
+
+/** Writes a configuration and gives its path. */
+export function writeConfig(text) {
+  const file = join(FOLDER, `config-${files++}`);
+  writeFileSync(file, text);
+  return file;
+}
+
+export const THREADS = Math.min(2, availableParallelism());
