@@ -1,6 +1,7 @@
 // Measures scenarios: in each round every peer in turn, each round beginning
 // with another one, so that what drifts meets all alike.
 import { onFirstCore, withOneCore } from "./affinity.mjs";
+import { measureClient } from "./client.mjs";
 import { measureIdle } from "./idle.mjs";
 import { load } from "./measure.mjs";
 import { PEERS } from "./peers/index.mjs";
@@ -8,6 +9,9 @@ import { processorTime } from "./processes.mjs";
 import { measureReload } from "./reload.mjs";
 import { measureStartup } from "./startup.mjs";
 import { summarize } from "./stats.mjs";
+
+/** Each of these is a figure of its own. */
+const ALONE = new Set([undefined, "reload", "client"]);
 
 /** These take long and vary little. */
 const FEW_ROUNDS = { idle: 2, startup: 5, reload: 3 };
@@ -29,7 +33,7 @@ export class Rounds {
     for (const scenario of scenarios) {
       if (done.has(scenario.id)) continue;
       // Several figures may come from one run: they are measured together.
-      const together = scenario.run === undefined || scenario.run === "reload"
+      const together = ALONE.has(scenario.run)
         ? [scenario]
         : scenarios.filter(({ run }) => run === scenario.run);
       const runs = await this.#measureTogether(together);
@@ -100,6 +104,10 @@ export class Rounds {
         });
       case "startup":
         return await measureStartup(id, worlds.main);
+      case "client": {
+        const speed = await measureClient(id, scenario.mode, worlds.main);
+        return { [scenario.id]: speed };
+      }
       case "reload": {
         const form = `${id}-source`;
         const time = await measureReload(form, worlds[scenario.world]);

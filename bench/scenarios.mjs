@@ -195,6 +195,16 @@ const startup = [
   run: "startup",
 }));
 
+const client = ["up", "down"].map((mode) => ({
+  ...megabytes,
+  id: `client-${mode}`,
+  title: `1 GB ${mode} in a pipe through a client`,
+  peers: ["nc", "bun", "deno", "node"],
+  group: "Client",
+  run: "client",
+  mode,
+}));
+
 const reload = [1, 10_000].map((count) => ({
   id: `reload-${count}`,
   title: `reload, ${count.toLocaleString("en")} service${count > 1 ? "s" : ""}`,
@@ -212,6 +222,7 @@ export const SCENARIOS = [
   ...throughput,
   ...executed,
   ...idle,
+  ...client,
   ...startup,
   ...reload,
 ];

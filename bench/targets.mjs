@@ -111,6 +111,16 @@ export function targetsOf({ scenarios }) {
         FLAT,
       ),
     ]),
+    ...ours.flatMap(([peer, name]) =>
+      ["up", "down"].map((way) =>
+        ahead(
+          `${name}: ${way} through tcpmux connect in a pipe, 0.8 of nc`,
+          of(`client-${way}`, peer),
+          of(`client-${way}`, "nc"),
+          0.8,
+        )
+      )
+    ),
     most(
       "Bun: the bundle answers within 100 ms",
       100,
