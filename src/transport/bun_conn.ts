@@ -1,10 +1,10 @@
 import type { Endpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
-import { after, type Timeout } from "../timeouts.ts";
 import { BunCarrier, type Outlet } from "./bun_carrier.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox } from "./inbox.ts";
-import { KEEP_ALIVE_DELAY, localEnd } from "./net_conn.ts";
+import { KeepAlive } from "./keep_alive.ts";
+import { localEnd } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Carriage, Conn, Detached } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -54,13 +54,6 @@ export const HANDLERS: BunHandlers = {
   error: ({ data: conn }, error) => (conn as BunConn | undefined)?.gone(error),
 };
 
-/**
- * Milliseconds before a connection is asked to notice a dead peer: that takes
- * four calls of the system, and most are gone by then. Bun switches Nagle's
- * algorithm off by itself.
- */
-const KEEP_ALIVE_AFTER = 5_000;
-
 /** Bytes that were written at once: one promise for all of them. */
 const WRITTEN: Promise<void> = Promise.resolve();
 
@@ -76,7 +69,7 @@ export class BunConn extends StreamConn implements Outlet {
   #gone = false;
   #error: TcpmuxError | undefined;
   #shutDown = false;
-  #untilKeepAlive: Timeout | undefined;
+  #keepAlive: KeepAlive | undefined;
 
   /** @param local found out when it is asked for, if it is not known */
   constructor(
@@ -90,10 +83,7 @@ export class BunConn extends StreamConn implements Outlet {
     this.remote = remote;
     this.#inbox = new Inbox(socket);
     if (remote.transport === "unix") return;
-    this.#untilKeepAlive = after(KEEP_ALIVE_AFTER, () => {
-      this.#untilKeepAlive = undefined;
-      socket.setKeepAlive(true, KEEP_ALIVE_DELAY);
-    });
+    this.#keepAlive = new KeepAlive(socket);
   }
 
   get local(): Endpoint {
@@ -117,7 +107,7 @@ export class BunConn extends StreamConn implements Outlet {
   /** Bun's last word; it stands for the peer's end once we have shut down. */
   gone(error: Error | undefined): void {
     this.#gone = true;
-    this.#untilKeepAlive?.cancel();
+    this.#keepAlive?.cancel();
     if (error !== undefined) {
       this.#error ??= fromSystem(error, "the connection broke");
       this.#inbox.fail(this.#error);
@@ -182,10 +172,7 @@ export class BunConn extends StreamConn implements Outlet {
     ) return undefined;
     socket.pause();
     this.#inbox.close();
-    if (this.#untilKeepAlive !== undefined) {
-      this.#untilKeepAlive.cancel();
-      socket.setKeepAlive(true, KEEP_ALIVE_DELAY); // it is now or never
-    }
+    this.#keepAlive?.now(); // it is that or never
     return {
       fd: socket.fd,
       release: () => {

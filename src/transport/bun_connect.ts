@@ -112,15 +112,20 @@ class Attempt {
       });
     }
     this.#connector.began();
+    this.#connect().catch(this.#failed);
+  }
+
+  // deno-lint-ignore require-await -- what Bun throws must reject too
+  async #connect(): Promise<unknown> {
     const endpoint = this.#endpoint;
-    Bun.connect({
+    return Bun.connect({
       ...(endpoint.transport === "unix"
         ? { unix: endpoint.path }
         : { hostname: endpoint.host, port: endpoint.port }),
       allowHalfOpen: true,
       data: this,
       socket: CONNECTING,
-    }).catch(this.#failed);
+    });
   }
 
   connected(socket: BunSocket): void {

@@ -3,15 +3,13 @@ import { type Endpoint, formatEndpoint, unmapped } from "../endpoint.ts";
 import { withDeadline } from "./deadline.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Source } from "./inbox.ts";
+import { KeepAlive } from "./keep_alive.ts";
 import { NetCarrier } from "./net_carrier.ts";
 import { detachSocket } from "./node_detach.ts";
 import type { NodeReads } from "./node_reads.ts";
 import { QuietSocket } from "./quiet_socket.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Carriage, Conn, ConnectOptions, Detached } from "./transport.ts";
-
-/** Milliseconds of silence before TCP asks whether the peer still lives. */
-export const KEEP_ALIVE_DELAY = 60_000;
 
 /** A connection over a socket of `node:net`. */
 export class NetConn extends StreamConn {
@@ -20,6 +18,7 @@ export class NetConn extends StreamConn {
   #socket: QuietSocket;
   #inbox: Inbox;
   #closed = false;
+  #keepAlive: KeepAlive | undefined;
 
   /**
    * @param local found out when it is asked for, if it is not known
@@ -44,7 +43,9 @@ export class NetConn extends StreamConn {
     socket.on("error", (error) => {
       this.#inbox.fail(fromSystem(error, "cannot read"));
     });
+    if (remote.transport === "tcp") this.#keepAlive = new KeepAlive(socket);
     socket.on("close", () => {
+      this.#keepAlive?.cancel();
       if (!this.#inbox.over) this.#inbox.fail(closedHere());
     });
     socket.resume();
@@ -80,7 +81,9 @@ export class NetConn extends StreamConn {
       return undefined;
     }
     const detached = detachSocket(this.#socket);
-    if (detached !== undefined) this.#letGo();
+    if (detached === undefined) return undefined;
+    this.#keepAlive?.now(); // it is that or never
+    this.#letGo();
     return detached;
   }
 
@@ -166,10 +169,8 @@ export function tcpEnd(address: string, port: number): Endpoint {
 export const UNNAMED: Endpoint = { transport: "unix", path: "" };
 
 /** Missing in the types of the constructor, which takes them. */
-const TCP_OPTIONS = {
+const NO_DELAY = {
   noDelay: true,
-  keepAlive: true,
-  keepAliveInitialDelay: KEEP_ALIVE_DELAY,
 };
 
 /** Makes a connection of a socket that has just been connected. */
@@ -194,7 +195,7 @@ export function netConnect(
       new Promise((resolve, reject) => {
         const socket = new QuietSocket({
           allowHalfOpen: true,
-          ...TCP_OPTIONS,
+          ...NO_DELAY,
           ...(onread === undefined ? {} : { onread }),
         });
         socket.connect(

@@ -1,5 +1,4 @@
 import type { Server } from "node:net";
-import { KEEP_ALIVE_DELAY } from "./net_conn.ts";
 import type { NodeReads } from "./node_reads.ts";
 import { QuietSocket } from "./quiet_socket.ts";
 
@@ -10,8 +9,6 @@ import { QuietSocket } from "./quiet_socket.ts";
  */
 export interface Handle {
   setNoDelay?(on: boolean): void;
-  /** @param delay seconds */
-  setKeepAlive?(on: boolean, delay: number): void;
 }
 
 interface ServerInside {
@@ -34,7 +31,6 @@ export function onAccept(
 /** A socket of what was accepted, which reads in our way. */
 export function socketOf(handle: Handle, reads: NodeReads): QuietSocket {
   handle.setNoDelay?.(true);
-  handle.setKeepAlive?.(true, KEEP_ALIVE_DELAY / 1000);
   // deno-lint-ignore no-explicit-any -- `handle` is missing in the types
   const options: any = { handle, allowHalfOpen: true, onread: reads.onread };
   return new QuietSocket(options);
