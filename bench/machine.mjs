@@ -8,6 +8,10 @@ export function machine() {
     cores: availableParallelism(),
     memory: `${Math.round(totalmem() / 2 ** 30)} GiB`,
     kernel: `Linux ${release()}`,
+    congestion: readFileSync(
+      "/proc/sys/net/ipv4/tcp_congestion_control",
+      "utf8",
+    ).trim(),
     openFiles: openFiles(),
   };
 }

@@ -109,7 +109,8 @@ export function reportOf(results) {
   const parts = [HOW_TO, targetsPart(results), METHOD];
   parts.push(`## The machine and the programs
 
-${machine.processor}, ${machine.cores} cores, ${machine.memory}, ${machine.kernel}.
+${machine.processor}, ${machine.cores} cores, ${machine.memory}, ${machine.kernel},
+TCP ${machine.congestion}.
 ${settings.repeat} rounds of ${settings.seconds} s for each figure. The limit of open files
 is ${machine.openFiles}: "10,000" idle connections are ${settings.idleCount}.
 

@@ -4,6 +4,7 @@ import { buildC, buildTcpmux } from "./build.mjs";
 import { HELP, readOptions, UsageError } from "./options.mjs";
 import { PEERS } from "./peers/index.mjs";
 import { stopAll } from "./processes.mjs";
+import { inNamespace } from "./namespace.mjs";
 import { planOf } from "./plan.mjs";
 import { printer } from "./print.mjs";
 import { readResults, writeResults, writeShort } from "./results.mjs";
@@ -19,6 +20,8 @@ async function main() {
     process.stdout.write(HELP);
     return 0;
   }
+  const elsewhere = await inNamespace();
+  if (elsewhere !== undefined) return elsewhere;
   const began = Date.now();
   install();
   buildC();

@@ -13,6 +13,7 @@ function plain(id, title, command, version) {
   return {
     id,
     title,
+    foreign: true,
     version,
     missing: () => existsSync(command[0]) ? undefined : "it is not installed",
     async start(world) {
