@@ -62,13 +62,15 @@ export class PushbackConn extends StreamConn {
 
   /** What was read too much is given back first, by `read`. */
   carryTo(sink: Conn, carriage: Carriage): boolean {
-    const early = this.#leftover !== undefined || this.#unwanted !== undefined;
-    return !early && this.#conn.carryTo?.(sink, carriage) === true;
+    return !this.#hasEarly && this.#conn.carryTo?.(sink, carriage) === true;
   }
 
   detach(): Detached | undefined {
-    const early = this.#leftover !== undefined || this.#unwanted !== undefined;
-    return early ? undefined : this.#conn.detach?.();
+    return this.#hasEarly ? undefined : this.#conn.detach?.();
+  }
+
+  get #hasEarly(): boolean {
+    return this.#leftover !== undefined || this.#unwanted !== undefined;
   }
 
   intake(): Intake {

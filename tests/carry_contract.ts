@@ -16,6 +16,7 @@ import {
   readSome,
   writePattern,
 } from "./support/bytes.ts";
+import { sendUntilHeldBack } from "./support/held_back.ts";
 import { sleep, until } from "./support/wait.ts";
 
 /** Notes what it is told; nothing may come after the end. */
@@ -163,25 +164,9 @@ export function carryContract(
       withFour(async ({ sender, left, right, receiver }) => {
         const told = new Told();
         assert(left.carryTo?.(right, told));
-        const total = 48 * 1024 * 1024;
-        let written = 0;
-        const sending = (async () => {
-          const block = pattern(251 * 256);
-          for (; written < total; written += block.length) {
-            await sender.write(block);
-          }
-          await sender.closeWrite();
-        })();
-        let before = -1;
-        await until("the sender stands still", async () => {
-          const still = written === before;
-          before = written;
-          await sleep(150);
-          return still && written === before;
-        });
-        assert(written < total / 2, `${written} bytes went nowhere`);
+        const { sent } = await sendUntilHeldBack(sender);
         const reading = digestAll(receiver);
-        await sending;
+        const written = await sent;
         await ended(told);
         await right.closeWrite();
         assertEquals((await reading).count, written);

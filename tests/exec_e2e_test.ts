@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { describe, test } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
+import { writeRsyncConfig } from "./support/rsync.ts";
 import { digestAll, writePattern } from "./support/bytes.ts";
 import { ask, exchange } from "./support/client.ts";
 import { withFolder } from "./support/daemon.ts";
@@ -70,16 +70,7 @@ exec = ["rsync", "--server", "--daemon", "--config=${config}", "."]
             .map((name) => join(folder, name)) as [string, string, string];
           makeTree(here);
           mkdirSync(there);
-          writeFileSync(
-            config,
-            `use chroot = no
-uid = ${process.getuid!()}
-gid = ${process.getgid!()}
-[tree]
-path = ${there}
-read only = no
-`,
-          );
+          writeRsyncConfig(config, there);
           const rsync = (from: string, to: string) =>
             mustRun(["rsync", "-a", from, to], {
               env: {

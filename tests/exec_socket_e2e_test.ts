@@ -1,10 +1,10 @@
 /** Programs that get the client's socket itself. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { pickTransport } from "../src/transport/pick.ts";
+import { writeRsyncConfig } from "./support/rsync.ts";
 import { bytes, digestAll, readAll, writePattern } from "./support/bytes.ts";
 import { ask, exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
@@ -247,17 +247,7 @@ ${SOCKET}
               .map((name) => join(folder, name)) as [string, string, string];
             makeTree(here);
             mkdirSync(there);
-            writeFileSync(
-              config,
-              `use chroot = no
-uid = ${process.getuid!()}
-gid = ${process.getgid!()}
-[tree]
-path = ${there}
-read only = no
-hosts allow = 127.0.0.1
-`,
-            );
+            writeRsyncConfig(config, there, ["hosts allow = 127.0.0.1"]);
             const rsync = (from: string, to: string) =>
               mustRun(["rsync", "-a", "--delete", from, to], {
                 env: { RSYNC_CONNECT_PROG: connectLine(server.port, "rsync") },

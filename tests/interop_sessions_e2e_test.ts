@@ -1,9 +1,9 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { writeRsyncConfig } from "./support/rsync.ts";
 import { pattern } from "./support/bytes.ts";
 import { withFolder } from "./support/daemon.ts";
 import { needs } from "./support/needs.ts";
@@ -194,16 +194,7 @@ exec = ["rsync", "--server", "--daemon", "--config=${config}", "."]
             .map((name) => join(folder, name)) as [string, string, string];
           makeTree(here);
           mkdirSync(there);
-          writeFileSync(
-            config,
-            `use chroot = no
-uid = ${process.getuid!()}
-gid = ${process.getgid!()}
-[tree]
-path = ${there}
-read only = no
-`,
-          );
+          writeRsyncConfig(config, there);
           const rsync = async (from: string, to: string) => {
             const env = {
               RSYNC_CONNECT_PROG: connectLine(server.port, "rsync"),

@@ -27,7 +27,6 @@ export interface BunSocket {
   /** As `end`, but whoever else has the socket may write on. */
   close(): void;
   terminate(): void;
-  setNoDelay(on: boolean): boolean;
   setKeepAlive(on: boolean, delay: number): boolean;
 }
 

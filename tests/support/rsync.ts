@@ -1,0 +1,24 @@
+import { writeFileSync } from "node:fs";
+import process from "node:process";
+
+/**
+ * Writes the configuration of an rsync daemon with one module, `tree`.
+ *
+ * @param more further lines of the module
+ */
+export function writeRsyncConfig(
+  file: string,
+  folder: string,
+  more: readonly string[] = [],
+): void {
+  const lines = [
+    "use chroot = no",
+    `uid = ${process.getuid!()}`,
+    `gid = ${process.getgid!()}`,
+    "[tree]",
+    `path = ${folder}`,
+    "read only = no",
+    ...more,
+  ];
+  writeFileSync(file, `${lines.join("\n")}\n`);
+}
