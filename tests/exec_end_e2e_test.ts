@@ -7,6 +7,7 @@ import { shell } from "./support/exec.ts";
 import { childrenOf, isAlive } from "./support/processes.ts";
 import { type RunningServer, withServer } from "./support/server.ts";
 import { rudeClient } from "./support/rude.ts";
+import { slowClient } from "./support/slow.ts";
 import { descriptors, descriptorsBackTo, until } from "./support/wait.ts";
 
 /** No process of ours is left: not that one, and no zombie. */
@@ -161,6 +162,16 @@ describe("how a program ends", () => {
         .replace(`kill_grace = "300ms"\n`, ""),
       async ({ port }) => {
         assertEquals(await exchange(port, "late\r\n"), "+Go\r\nearly\nlate\n");
+      },
+    ));
+
+  test("a slow client gets all, whoever holds the output and long after", () =>
+    withServer(
+      shell("slow", "sleep 1000 & echo $$; exec head -c 20000000 /dev/zero"),
+      async (server) => {
+        // Far beyond the grace.
+        assertEquals(await slowClient(server.port, "slow", 1.2), 20_000_000);
+        await allGone(server);
       },
     ));
 

@@ -3,6 +3,7 @@ import { relay } from "../relay.ts";
 import type { ExecService } from "../table/service.ts";
 import type { Command, Program } from "../transport/transport.ts";
 import { Attended } from "./attended.ts";
+import { LeftBehind } from "./left_behind.ts";
 import type { Opened, ServiceContext } from "./opened.ts";
 import { ProgramConn } from "./program_conn.ts";
 
@@ -44,15 +45,15 @@ export class OnPipes implements Opened {
     const toClient = this.#service.stderr === "client";
     const stdio = new ProgramConn(
       program.stdio,
-      toClient ? stderr : Promise.resolve(),
+      toClient ? stderr : undefined,
     );
-    const stopWatch = this.#endOutputAfterExit(stdio);
+    const watch = new LeftBehind(program, stdio, this.#service.killGrace);
     try {
       const exited = program.exited.then(() => {});
       await relay(client, stdio, this.#context.ending, exited);
       return await this.#attended.exit();
     } finally {
-      stopWatch();
+      watch.stop();
       stdio.close();
       await this.#attended.end(stderr);
     }
@@ -61,24 +62,5 @@ export class OnPipes implements Opened {
   async discard(): Promise<void> {
     this.#program.stdio.abort();
     await this.#attended.end();
-  }
-
-  /**
-   * A program that has ended may have left somebody behind who still holds
-   * its output: they get the grace to end it too.
-   *
-   * @returns ends the watch
-   */
-  #endOutputAfterExit(stdio: ProgramConn): () => void {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    let over = false;
-    this.#program.exited.then(() => {
-      if (over) return;
-      timer = setTimeout(() => stdio.endOutput(), this.#service.killGrace);
-    });
-    return () => {
-      over = true;
-      clearTimeout(timer);
-    };
   }
 }

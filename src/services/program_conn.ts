@@ -1,21 +1,27 @@
 import type { Endpoint } from "../endpoint.ts";
 import { StreamConn } from "../transport/stream_conn.ts";
-import type { Conn } from "../transport/transport.ts";
+import type {
+  Carriage,
+  Conn,
+  Intake,
+  Meter,
+  ProgramStdio,
+} from "../transport/transport.ts";
 
-/**
- * A program's standard input and output, whose output may be called over
- * although somebody still holds the other end of the pipe.
- */
-export class ProgramConn extends StreamConn {
+/** A program's standard input and output, as the relay's other side. */
+export class ProgramConn extends StreamConn implements ProgramStdio {
   readonly local: Endpoint;
   readonly remote: Endpoint;
-  #stdio: Conn;
-  #alsoOutput: Promise<void>;
-  #over = false;
-  #endRead: ((end: null) => void) | undefined;
+  /** Bytes of its output so far. */
+  outputBytes = 0;
+  #stdio: ProgramStdio;
+  #alsoOutput: Promise<void> | undefined;
+  #end: () => void = () => {};
+  /** Resolves when the output is over, whatever else would be sent as it. */
+  #over = new Promise<void>((resolve) => this.#end = resolve);
 
   /** @param alsoOutput resolves when what else is sent as output has ended */
-  constructor(stdio: Conn, alsoOutput: Promise<void>) {
+  constructor(stdio: ProgramStdio, alsoOutput?: Promise<void>) {
     super();
     this.#stdio = stdio;
     this.#alsoOutput = alsoOutput;
@@ -23,25 +29,31 @@ export class ProgramConn extends StreamConn {
     this.remote = stdio.remote;
   }
 
-  read(): Promise<Uint8Array | null> {
-    if (this.#over) return Promise.resolve(null);
-    return new Promise((resolve, reject) => {
-      this.#endRead = resolve;
-      this.#stdio.read().then(async (bytes) => {
-        if (bytes === null) await this.#alsoOutput;
-        resolve(bytes);
-      }, reject);
-    });
+  async read(): Promise<Uint8Array | null> {
+    const bytes = await this.#stdio.read();
+    if (bytes !== null) this.outputBytes += bytes.length;
+    else await Promise.race([this.#alsoOutput, this.#over]);
+    return bytes;
   }
 
-  /** The next read, or the one under way, is told the end of the stream. */
-  endOutput(): void {
-    this.#over = true;
-    this.#endRead?.(null);
+  endRead(): boolean {
+    const isOver = this.#stdio.endRead();
+    if (isOver) this.#end();
+    return isOver;
+  }
+
+  /** What else is output is written by us, between the pieces of this. */
+  carryTo(sink: Conn, carriage: Carriage): boolean {
+    return this.#alsoOutput === undefined &&
+      this.#stdio.carryTo?.(sink, new Counted(carriage, this)) === true;
   }
 
   write(bytes: Uint8Array): Promise<void> {
     return this.#stdio.write(bytes);
+  }
+
+  intake(): Intake {
+    return this.#stdio.intake?.() ?? { conn: this.#stdio, meter: undefined };
   }
 
   closeWrite(): Promise<void> {
@@ -54,5 +66,34 @@ export class ProgramConn extends StreamConn {
 
   abort(): void {
     this.#stdio.abort();
+  }
+}
+
+/** Counts a program's output on its way. */
+class Counted implements Carriage {
+  source: Meter | undefined;
+  #carriage: Carriage;
+  #program: ProgramConn;
+
+  constructor(carriage: Carriage, program: ProgramConn) {
+    this.#carriage = carriage;
+    this.#program = program;
+  }
+
+  moved(count: number): void {
+    this.#program.outputBytes += count;
+    this.#carriage.moved(count);
+  }
+
+  ended(): void {
+    this.#carriage.ended();
+  }
+
+  sinkBroken(error: unknown): void {
+    this.#carriage.sinkBroken(error);
+  }
+
+  failed(error: unknown): void {
+    this.#carriage.failed(error);
   }
 }

@@ -7,22 +7,23 @@ import type { Readable } from "node:stream";
 import { fromSystem } from "./errno.ts";
 import type { Inbox } from "./inbox.ts";
 import { inboxOf, PipeConn } from "./pipe_conn.ts";
-import type { StreamConn } from "./stream_conn.ts";
 import type {
   Command,
   Exit,
   Process,
   Program,
+  ProgramStdio,
   SocketCommand,
 } from "./transport.ts";
 
-/** `Transport.spawn` by `node:child_process`, for Node and Bun. */
+/** `Transport.spawn` by `node:child_process`, with its streams. */
 export async function childSpawn(command: Command): Promise<Program> {
   const stderr = command.stderr === "pipe" ? "pipe" : "ignore";
-  return new PipedChild(await start(command, ["pipe", "pipe", stderr]));
+  const child = await startChild(command, ["pipe", "pipe", stderr]);
+  return withStdio(child, new PipeConn(child.stdout!, child.stdin!));
 }
 
-/** `Transport.spawnOn` by `node:child_process`, for Node and Bun. */
+/** `Transport.spawnOn` by `node:child_process`. */
 export async function childSpawnOn(command: SocketCommand): Promise<Process> {
   const { socket, stderr } = command;
   const stdio: StdioOptions = [
@@ -30,12 +31,14 @@ export async function childSpawnOn(command: SocketCommand): Promise<Process> {
     socket,
     stderr === "socket" ? socket : stderr === "pipe" ? "pipe" : "ignore",
   ];
-  return new ChildOf(await start(command, stdio));
+  return new ChildOf(await startChild(command, stdio));
 }
 
-function start(
+/** @param started called before any byte can have come from it */
+export function startChild(
   command: Command | SocketCommand,
   stdio: StdioOptions,
+  started?: (child: ChildProcess) => void,
 ): Promise<ChildProcess> {
   return new Promise((resolve, reject) => {
     const fail = (error: unknown) =>
@@ -53,6 +56,7 @@ function start(
     } catch (error) {
       return fail(error);
     }
+    if (child.pid !== undefined) started?.(child);
     child.once("error", fail);
     child.once("spawn", () => {
       child.off("error", fail);
@@ -90,13 +94,8 @@ class ChildOf implements Process {
   }
 }
 
-class PipedChild extends ChildOf implements Program {
-  readonly stdio: StreamConn;
-
-  constructor(child: ChildProcess) {
-    super(child);
-    this.stdio = new PipeConn(child.stdout!, child.stdin!);
-  }
+export function withStdio(child: ChildProcess, stdio: ProgramStdio): Program {
+  return Object.assign(new ChildOf(child), { stdio });
 }
 
 export function signalGroup(

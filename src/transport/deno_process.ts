@@ -1,8 +1,6 @@
 /** Deno's processes: https://docs.deno.com/api/deno/~/Deno.Command */
-import type { Endpoint } from "../endpoint.ts";
-import { closedHere, fromSystem } from "./errno.ts";
-import { UNNAMED } from "./net_conn.ts";
-import { StreamConn } from "./stream_conn.ts";
+import { DenoPipes } from "./deno_pipes.ts";
+import { fromSystem } from "./errno.ts";
 import type { Command, Exit, Program } from "./transport.ts";
 
 /** The members of Deno that processes need, and no more. */
@@ -51,13 +49,13 @@ export async function denoSpawn(command: Command): Promise<Program> {
 
 class NativeProcess implements Program {
   readonly pid: number;
-  readonly stdio: StreamConn;
+  readonly stdio: DenoPipes;
   readonly exited: Promise<Exit>;
   #stderr: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
   constructor(child: DenoChild, withStderr: boolean) {
     this.pid = child.pid;
-    this.stdio = new PipeConn(child.stdout, child.stdin);
+    this.stdio = new DenoPipes(child.stdout, child.stdin);
     this.#stderr = withStderr ? child.stderr.getReader() : undefined;
     this.exited = child.status.then(({ code, signal }) =>
       signal === null ? { code, signal } : { code: null, signal }
@@ -81,71 +79,5 @@ class NativeProcess implements Program {
       if (ours.code === "not_found" || ours.errno === "ESRCH") return false;
       throw ours;
     }
-  }
-}
-
-/** The standard input and output of a program as one connection. */
-class PipeConn extends StreamConn {
-  readonly local: Endpoint = UNNAMED;
-  readonly remote: Endpoint = UNNAMED;
-  #output: ReadableStreamDefaultReader<Uint8Array>;
-  #input: WritableStreamDefaultWriter<Uint8Array>;
-  #writing = new Set<(error: Error) => void>();
-  #closed = false;
-
-  constructor(
-    output: ReadableStream<Uint8Array>,
-    input: WritableStream<Uint8Array>,
-  ) {
-    super();
-    this.#output = output.getReader();
-    this.#input = input.getWriter();
-    this.#input.closed.catch(() => {}); // each write reports its own failure
-  }
-
-  async read(): Promise<Uint8Array | null> {
-    try {
-      const { value } = await this.#output.read();
-      if (this.#closed) throw closedHere();
-      return value ?? null;
-    } catch (error) {
-      throw fromSystem(error, "cannot read");
-    }
-  }
-
-  async write(bytes: Uint8Array): Promise<void> {
-    try {
-      await this.#unlessAborted(this.#input.write(bytes));
-    } catch (error) {
-      throw fromSystem(error, "cannot write to the program");
-    }
-  }
-
-  async closeWrite(): Promise<void> {
-    // Where it is gone already, that is the same end.
-    await this.#unlessAborted(this.#input.close()).catch(() => {});
-  }
-
-  /** Aborting a writer waits for the write under way; ours does not. */
-  #unlessAborted(writing: Promise<void>): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#writing.add(reject);
-      writing.then(resolve, reject).finally(() => this.#writing.delete(reject));
-    });
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#input.close().catch(() => {});
-    this.#output.cancel().catch(() => {});
-  }
-
-  abort(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    for (const reject of this.#writing) reject(closedHere());
-    this.#input.abort().catch(() => {});
-    this.#output.cancel().catch(() => {});
   }
 }

@@ -73,6 +73,17 @@ export class Inbox {
     if (!this.#held) this.#takeReceiver()?.end();
   }
 
+  /**
+   * The same, unless what arrived is still held back.
+   *
+   * @returns whether it is over
+   */
+  endIfAwaited(): boolean {
+    const isAwaited = this.#waiter !== undefined || this.isPouring;
+    if (isAwaited && this.#queued === 0) this.end();
+    return this.over;
+  }
+
   /** The stream broke. What arrived before is still read first. */
   fail(error: Error): void {
     if (this.over) return;

@@ -9,10 +9,16 @@ import { detachSocket } from "./node_detach.ts";
 import type { NodeReads } from "./node_reads.ts";
 import { QuietSocket } from "./quiet_socket.ts";
 import { StreamConn } from "./stream_conn.ts";
-import type { Carriage, Conn, ConnectOptions, Detached } from "./transport.ts";
+import type {
+  Carriage,
+  Conn,
+  ConnectOptions,
+  Detached,
+  ProgramStdio,
+} from "./transport.ts";
 
 /** A connection over a socket of `node:net`. */
-export class NetConn extends StreamConn {
+export class NetConn extends StreamConn implements ProgramStdio {
   readonly remote: Endpoint;
   #local: Endpoint | undefined;
   #socket: QuietSocket;
@@ -57,6 +63,10 @@ export class NetConn extends StreamConn {
 
   read(): Promise<Uint8Array | null> {
     return this.#inbox.read();
+  }
+
+  endRead(): boolean {
+    return this.#inbox.endIfAwaited();
   }
 
   write(bytes: Uint8Array): Promise<void> {

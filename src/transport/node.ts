@@ -1,7 +1,7 @@
 /** Node's sockets and processes: https://nodejs.org/api/net.html */
 import { createServer, type Server } from "node:net";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
-import { childSpawn, childSpawnOn } from "./child.ts";
+import { childSpawnOn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { AcceptQueue } from "./accept_queue.ts";
 import {
@@ -14,6 +14,7 @@ import {
 } from "./net_conn.ts";
 import { type Handle, onAccept, socketOf } from "./node_handle.ts";
 import { NodeReads } from "./node_reads.ts";
+import { nodeSpawn } from "./node_spawn.ts";
 import { nodeStdio } from "./node_stdio.ts";
 import type {
   Conn,
@@ -28,7 +29,7 @@ export const transport: Transport = {
   abilities: { reset: true, programs: true, socketStdio: true, unix: true },
   listen,
   connect,
-  spawn: childSpawn,
+  spawn: nodeSpawn,
   spawnOn: childSpawnOn,
   stdio: nodeStdio,
 };

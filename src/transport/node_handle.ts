@@ -1,4 +1,4 @@
-import type { Server } from "node:net";
+import type { Server, Socket } from "node:net";
 import type { NodeReads } from "./node_reads.ts";
 import { QuietSocket } from "./quiet_socket.ts";
 
@@ -9,6 +9,10 @@ import { QuietSocket } from "./quiet_socket.ts";
  */
 export interface Handle {
   setNoDelay?(on: boolean): void;
+}
+
+interface SocketInside {
+  _handle: (Handle & { reading?: boolean; readStop(): number }) | null;
 }
 
 interface ServerInside {
@@ -26,6 +30,16 @@ export function onAccept(
     if (status === 0 && handle !== undefined) accepted(handle);
     else byNode.call(this, status, handle); // it makes an error of it
   };
+}
+
+/** Takes out of a socket what has not read anything yet; the rest is a husk. */
+export function takeHandle(socket: Socket): Handle {
+  const inside = socket as unknown as SocketInside;
+  const handle = inside._handle!;
+  if (handle.reading) handle.readStop();
+  handle.reading = false;
+  inside._handle = null;
+  return handle;
 }
 
 /** A socket of what was accepted, which reads in our way. */

@@ -4,6 +4,7 @@ import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox } from "./inbox.ts";
 import { UNNAMED } from "./net_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
+import type { ProgramStdio } from "./transport.ts";
 
 /** What a stream of Node's gives, to be pulled. */
 export function inboxOf(stream: Readable): Inbox {
@@ -26,7 +27,7 @@ export function inboxOf(stream: Readable): Inbox {
 }
 
 /** A stream to read and a stream to write, of a program, as one connection. */
-export class PipeConn extends StreamConn {
+export class PipeConn extends StreamConn implements ProgramStdio {
   readonly local: Endpoint = UNNAMED;
   readonly remote: Endpoint = UNNAMED;
   #output: Readable;
@@ -44,6 +45,10 @@ export class PipeConn extends StreamConn {
 
   read(): Promise<Uint8Array | null> {
     return this.#inbox.read();
+  }
+
+  endRead(): boolean {
+    return this.#inbox.endIfAwaited();
   }
 
   write(bytes: Uint8Array): Promise<void> {

@@ -197,5 +197,16 @@ export interface Process {
 /** A running program whose standard input and output are pipes to us. */
 export interface Program extends Process {
   /** Reads its standard output; writes its standard input. */
-  readonly stdio: Conn;
+  readonly stdio: ProgramStdio;
+}
+
+/** A program's pipes, of which others may still hold the far ends. */
+export interface ProgramStdio extends Conn {
+  /**
+   * Calls what is read or carried from here over, as if its end had come.
+   *
+   * @returns whether it is over; it is not, and goes on, where nobody waits
+   * for more, because what came before is still on its way
+   */
+  endRead(): boolean;
 }

@@ -1,0 +1,28 @@
+import type { Socket } from "node:net";
+import { startChild, withStdio } from "./child.ts";
+import { JoinedConn } from "./joined_conn.ts";
+import { NetConn, UNNAMED } from "./net_conn.ts";
+import { socketOf, takeHandle } from "./node_handle.ts";
+import { NodeReads } from "./node_reads.ts";
+import type { Command, Program } from "./transport.ts";
+
+/**
+ * `Transport.spawn` for Node. The pipes it gives a program are Unix sockets;
+ * as connections of ours they are as fast as any, which its streams are not.
+ */
+export async function nodeSpawn(command: Command): Promise<Program> {
+  const stderr = command.stderr === "pipe" ? "pipe" : "ignore";
+  let output: NetConn | undefined;
+  let input: NetConn | undefined;
+  const child = await startChild(command, ["pipe", "pipe", stderr], (child) => {
+    output = ofPipe(child.stdout as Socket);
+    input = ofPipe(child.stdin as Socket);
+  });
+  return withStdio(child, new JoinedConn(output!, input!));
+}
+
+function ofPipe(stream: Socket): NetConn {
+  const reads = new NodeReads();
+  const socket = socketOf(takeHandle(stream), reads);
+  return new NetConn(socket, UNNAMED, UNNAMED, reads);
+}
