@@ -3,8 +3,8 @@ import { listOf, table } from "./markdown.mjs";
 import { PEERS, titleOf } from "./peers/index.mjs";
 import { figure } from "./print.mjs";
 import { SCENARIOS } from "./scenarios.mjs";
-import { targetsOf } from "./targets.mjs";
 import { isUnpaced } from "./unpaced.mjs";
+import { verdictsOf } from "./verdicts.mjs";
 
 const HOW_TO = `# Benchmark
 
@@ -114,8 +114,6 @@ which splices and so copies nothing, is mostly far ahead of all that copy: of
 what it moves, ${ranges.join(", ")}.`;
 }
 
-const VERDICTS = new Map([[true, "met"], [false, "**not met**"]]);
-
 export function reportOf(results) {
   const { machine, versions, settings, skipped, scenarios } = results;
   const { failures, hiccups, unpaced } = results;
@@ -128,7 +126,7 @@ export function reportOf(results) {
       each.group === group && scenarios[each.id]?.c?.cost !== undefined
     )
   );
-  const parts = [HOW_TO, targetsPart(results), METHOD];
+  const parts = [HOW_TO, verdictsOf(results), METHOD];
   parts.push(`## The machine and the programs
 
 ${machine.processor}, ${machine.cores} cores, ${machine.memory}, ${machine.kernel},
@@ -181,20 +179,4 @@ and system together: what is left when load and backend have their own cores.
     parts.push(`### ${group}\n\n${groupTable(group, scenarios, costOf)}\n`);
   }
   return parts.join("\n");
-}
-
-function targetsPart(results) {
-  const targets = targetsOf(results);
-  const met = targets.filter((each) => each.met).length;
-  const rows = targets.map(({ target, measured, met }) => [
-    target,
-    measured,
-    VERDICTS.get(met) ?? "unknown",
-  ]);
-  return `## Targets
-
-${met} of ${targets.length} are met.
-
-${table(["target", "measured", ""], rows)}
-`;
 }
