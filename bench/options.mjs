@@ -1,24 +1,32 @@
 // The command line of the benchmark.
 import { parseArgs } from "node:util";
+import { STEADY_ROUNDS } from "./namespace.mjs";
 
 export const HELP = `npm run bench [-- OPTION…]
 
 Measures tcpmux on Bun, Deno and Node beside a relay in C and what else the
 machine has, and writes bench/RESULTS.md, results.svg and results.json.
 
+All of it is measured in the machine's own network, with the congestion control
+that this has. Some, as BBR, pace what is sent. So what is called unpaced-… is
+measured once more in a network namespace with TCP Reno, and so is all of the
+short form, which is held against earlier runs. That takes root: without it
+nothing unpaced is measured, and the short form in the machine's own network.
+
   --short             some scenarios of tcpmux and the C relay, 3 rounds
   --only=ID,…         these scenarios (all that begin with one of the words)
   --peers=ID,…        these peers, and always the C relay
-  --repeat=N          rounds; 5, or 3 with --short
+  --repeat=N          rounds; 5, or ${STEADY_ROUNDS} with --short and of what is unpaced
   --seconds=S         of each measurement; 0.8
   --no-write          only print
+  --json=FILE         what was measured, there too
   --record            with --short: renew its ratios in results.json
   --check             as --short; fails if a ratio to the C relay is more than
                       30 % below the one that results.json has of it
   --help              this
 
-Only a whole run writes files; with --only or --peers it prints. It takes gcc
-and about 20 minutes, --short one and a half.
+Only a whole run writes files, and ends with --short --record; with --only or
+--peers it prints. It takes gcc and about 35 minutes, --short one and a half.
 `;
 
 export class UsageError extends Error {}
@@ -36,6 +44,7 @@ export function readOptions(args) {
         repeat: { type: "string" },
         seconds: { type: "string", default: "0.8" },
         "no-write": { type: "boolean", default: false },
+        json: { type: "string" },
         record: { type: "boolean", default: false },
         check: { type: "boolean", default: false },
         help: { type: "boolean", default: false },
@@ -48,7 +57,8 @@ export function readOptions(args) {
   if (values.record && (!values.short || values.check)) {
     throw new UsageError("--record goes with --short alone");
   }
-  const repeat = Number(values.repeat ?? (short ? 3 : 5));
+  const steadyRepeat = Number(values.repeat ?? STEADY_ROUNDS);
+  const repeat = short ? steadyRepeat : Number(values.repeat ?? 5);
   const seconds = Number(values.seconds);
   if (!Number.isInteger(repeat) || repeat < 1) {
     throw new UsageError(`--repeat is a number from 1 on: ${values.repeat}`);
@@ -66,7 +76,9 @@ export function readOptions(args) {
     only: values.only?.split(","),
     peers: values.peers?.split(","),
     repeat,
+    steadyRepeat,
     seconds,
+    json: values.json,
     check: values.check,
     record: values.record,
     write: !values["no-write"] && !short && !partial,

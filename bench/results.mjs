@@ -1,5 +1,5 @@
 // The files that a run leaves.
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { deno, run } from "../scripts/runtimes.mjs";
 import { plotOf } from "./plot.mjs";
@@ -8,10 +8,11 @@ import { SHORT_PEERS } from "./peers/index.mjs";
 import { SCENARIOS } from "./scenarios.mjs";
 
 const fileOf = (name) => new URL(name, import.meta.url);
+const RESULTS = fileOf("results.json");
 
 export function readResults() {
   try {
-    return JSON.parse(readFileSync(fileOf("results.json"), "utf8"));
+    return JSON.parse(readFileSync(RESULTS, "utf8"));
   } catch (error) {
     if (error.code !== "ENOENT") throw error;
     throw new Error("there is no bench/results.json: run it once in full");
@@ -31,8 +32,10 @@ export function shortRatios(summaries) {
   return ratios;
 }
 
+/** Keeps the short form's ratios: these are measured elsewhere. */
 export function writeResults(results) {
-  save({ ...results, short: shortRatios(results.scenarios) });
+  const short = existsSync(RESULTS) ? readResults().short : undefined;
+  save({ ...results, short });
   writeFileSync(fileOf("RESULTS.md"), reportOf(results));
   writeFileSync(fileOf("results.svg"), plotOf(results));
   format(["RESULTS.md", "results.json", "results.svg"]);
@@ -54,8 +57,6 @@ function format(names) {
   }
 }
 
-const save = (results) =>
-  writeFileSync(
-    fileOf("results.json"),
-    `${JSON.stringify(results, null, 2)}\n`,
-  );
+export function save(results, file = RESULTS) {
+  writeFileSync(file, `${JSON.stringify(results, null, 2)}\n`);
+}

@@ -127,8 +127,7 @@ export class Rounds {
       : await load(mode, target, flags, settings);
     const figure = rate * (scenario.scale ?? 1);
     const done = figure * (performance.now() - began) / 1000;
-    // What a program takes that has ended is nobody's in some of these.
-    if (server.pids.length > 0 && scenario.group !== "Programs") {
+    if (server.pids.length > 0 && !scenario.costless) {
       const cost = (processorTime(server.pids) - time) * 1e6 / done;
       ((this.#costs[scenario.id] ??= {})[id] ??= []).push(cost);
     }

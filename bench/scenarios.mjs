@@ -1,4 +1,5 @@
 // What is measured, of whom, in which world.
+import { unpacedOf } from "./unpaced.mjs";
 
 const PLAIN = ["plain-bun", "plain-deno", "plain-node"];
 const RELAYS = [
@@ -121,7 +122,8 @@ const throughput = Object.entries(SERVICE_OF).flatMap(([mode, service]) =>
 
 /** @param over what the programs have as standard input and output */
 function programs(prefix, over, peers, more) {
-  const group = "Programs";
+  // What a program takes that has ended is nobody's in some of these.
+  const shared = { ...more, group: "Programs", costless: true };
   return [
     handshakes(
       prefix,
@@ -129,7 +131,7 @@ function programs(prefix, over, peers, more) {
       peers,
       "hello",
       ["--connections", 8, "--body", 1],
-      { ...more, group, short: true },
+      { ...shared, short: true },
     ),
     ...[["down", "zeros"], ["up", "swallow"]].map(([mode, service]) =>
       loads(
@@ -139,7 +141,7 @@ function programs(prefix, over, peers, more) {
         mode,
         service,
         [],
-        { ...megabytes, ...more, group },
+        { ...megabytes, ...shared },
       )
     ),
   ];
@@ -216,7 +218,7 @@ const reload = [1, 10_000].map((count) => ({
   world: `names${count}`,
 }));
 
-export const SCENARIOS = [
+const paced = [
   ...handshake,
   ...roundTrips,
   ...throughput,
@@ -226,3 +228,5 @@ export const SCENARIOS = [
   ...startup,
   ...reload,
 ];
+
+export const SCENARIOS = [...paced, ...unpacedOf(paced)];
