@@ -13,11 +13,8 @@ export {
 export { list } from "./src/list.ts";
 export { serve, type ServeOptions, type Server } from "./src/serve.ts";
 export type { TableInput } from "./src/table/parse.ts";
-export type {
-  HandlerInput,
-  ServerInput,
-  ServiceInput,
-} from "./src/table/schema.ts";
+export type { HandlerInput, ServiceInput } from "./src/table/schema.ts";
+export type { ServerInput } from "./src/table/server_schema.ts";
 export type { Handler, HandlerSession } from "./src/table/service.ts";
 export { type Problem, TableError } from "./src/table/problem.ts";
 export {

@@ -1,4 +1,7 @@
 import { readFile } from "node:fs/promises";
+import type { Log } from "./log.ts";
+import { fitted } from "./policy/early_refusal.ts";
+import type { ServerLimits } from "./policy/limit_settings.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
 import { permitted } from "./transport/permission.ts";
@@ -31,9 +34,29 @@ export async function fileLimit(): Promise<number | undefined> {
   }
 }
 
-/** As many connections as a table may have under that limit. */
-export function connectionCap(table: Table, limit: number): number {
+/** A part of the descriptors is for clients that have not named a service. */
+const HANDSHAKE_PART = 4;
+
+/** The limits of a table's server, lowered to what that limit has room for. */
+export function fittedTo(
+  table: Table,
+  openFiles: number,
+  log: Log,
+): ServerLimits {
+  const { limits } = table.server;
   const extra = table.services.map((service) => EXTRA[service.kind]);
   const each = 1 + Math.max(0, ...extra);
-  return Math.max(1, Math.floor((limit - RESERVE) / each));
+  const room = Math.max(2 * each, openFiles - RESERVE);
+  const wanted = limits.maxHandshakes.full + limits.maxConnections * each;
+  if (wanted <= room) return limits;
+  const part = Math.max(1, Math.floor(room / HANDSHAKE_PART));
+  const maxHandshakes = fitted(limits.maxHandshakes, part);
+  const most = Math.floor((room - maxHandshakes.full) / each);
+  const maxConnections = Math.min(limits.maxConnections, most);
+  log("warn", "limits are lowered to fit the open-file limit", {
+    open_files: openFiles,
+    max_connections: maxConnections,
+    max_handshakes: maxHandshakes.full,
+  });
+  return { ...limits, maxConnections, maxHandshakes };
 }

@@ -1,10 +1,12 @@
 import { Accounts, type ConnectionRecord } from "./account.ts";
 import { Doors } from "./doors.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { connectionCap, fileLimit } from "./file_limit.ts";
+import { fileLimit, fittedTo } from "./file_limit.ts";
 import { handshakeAt } from "./handshake/meet.ts";
 import type { Log } from "./log.ts";
-import { Limits, sourceOf } from "./policy/limits.ts";
+import { Crowding } from "./policy/crowding.ts";
+import type { ServerLimits } from "./policy/limit_settings.ts";
+import { Limits } from "./policy/limits.ts";
 import { checkRequirements } from "./requirements.ts";
 import { identitiesOf, type Identity } from "./services/identity.ts";
 import { Session } from "./session.ts";
@@ -26,7 +28,7 @@ export interface MuxOptions {
 interface Prepared {
   readonly table: Table;
   readonly identities: Map<Service, Identity>;
-  readonly maxConnections: number;
+  readonly limits: ServerLimits;
 }
 
 /** What a server is doing right now. */
@@ -45,6 +47,7 @@ export class Mux {
   #doors: Doors;
   #accounts: Accounts;
   #limits = new Limits();
+  #crowding: Crowding;
   #sessions = new Set<Session>();
   #draining = false;
   #current!: Prepared;
@@ -57,6 +60,10 @@ export class Mux {
       options.transport,
       options.log,
       (conn, door, listener) => this.#accept(conn, door, listener),
+    );
+    this.#crowding = new Crowding(
+      () => this.#limits.isRoomy(this.#current.limits),
+      options.log,
     );
     this.#accounts = new Accounts((record) => this.#record(record));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
@@ -133,29 +140,24 @@ export class Mux {
     const { transport, log } = this.#options;
     checkRequirements(table, transport, file);
     const identities = await identitiesOf(table, transport, file);
-    const asked = table.server.maxConnections;
-    const limit = await fileLimit();
-    const cap = limit === undefined ? asked : connectionCap(table, limit);
-    if (cap < asked) {
-      log("warn", "max_connections is lowered to fit the open-file limit", {
-        asked,
-        max_connections: cap,
-        open_files: limit,
-      });
-    }
-    return { table, identities, maxConnections: Math.min(asked, cap) };
+    const files = await fileLimit();
+    const limits = files === undefined
+      ? table.server.limits
+      : fittedTo(table, files, log);
+    return { table, identities, limits };
   }
 
   #accept(conn: Conn, door: Door, listener: string): void {
-    const { table, identities, maxConnections } = this.#current;
+    const { table, identities, limits } = this.#current;
     const { log, transport, getEnv } = this.#options;
+    const slot = this.#limits.arrive(conn.remote, limits);
+    this.#crowding.look(slot.refusal);
     const session = new Session(conn, {
       table,
       identities,
       handshake: handshakeAt(door),
       account: this.#accounts.open(conn.local, conn.remote),
-      slot: this.#limits.take(maxConnections),
-      fromSource: this.#limits.enter(sourceOf(conn.remote)),
+      slot,
       listener,
       log,
       transport,
@@ -168,7 +170,7 @@ export class Mux {
 
   #ended = (session: Session): void => {
     this.#sessions.delete(session);
-    this.#limits.leave(sourceOf(session.remote));
+    this.#crowding.look();
   };
 
   #stopSessions(): void {

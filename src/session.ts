@@ -4,8 +4,9 @@ import type { Endpoint } from "./endpoint.ts";
 import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
 import type { Handshake } from "./handshake/handshake.ts";
 import type { Log } from "./log.ts";
-import { decide, type Refusal, REFUSALS } from "./policy/decide.ts";
+import { decide, decideOn, type Refusal } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
+import type { Offence } from "./policy/penalties.ts";
 import { openService } from "./services/hand_over.ts";
 import type { Identity } from "./services/identity.ts";
 import type { Opened, Opening } from "./services/opened.ts";
@@ -13,7 +14,7 @@ import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
 import { Ending } from "./transport/cancel.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
-import { after } from "./timeouts.ts";
+import { TimeLimits } from "./time_limits.ts";
 import { helpText } from "./wire.ts";
 
 /** What one connection is served with. A reload does not change it. */
@@ -27,13 +28,19 @@ export interface SessionOptions {
   readonly transport: Transport;
   readonly getEnv: (name: string) => string | undefined;
   readonly identities: ReadonlyMap<Service, Identity>;
-  /** Live connections of the same source, this one included. */
-  readonly fromSource: number;
   /** The listener that it came through, as text. */
   readonly listener: string;
   /** Called when it is all over. */
   readonly ended: (session: Session) => void;
 }
+
+/** What is not there and what is forbidden are one to a stranger. */
+const OFFENCES: Partial<Record<Outcome, Offence>> = {
+  unknown: "unknown",
+  denied: "unknown",
+  malformed: "malformed",
+  timeout: "unfinished",
+};
 
 /**
  * One connection, from its acceptance to its record. The connection is closed
@@ -79,7 +86,7 @@ export class Session {
     const client = this.#client;
     try {
       if (slot.verdict === "drop") return this.#drop();
-      if (slot.verdict === "refuse") return await this.#refuse(REFUSALS.busy);
+      if (slot.refusal !== undefined) return await this.#refuse(slot.refusal);
 
       const heard = await handshake.hear(client, {
         timeout: table.server.handshakeTimeout,
@@ -88,14 +95,17 @@ export class Session {
       if (heard.kind === "silence") return await this.#leave();
       if (heard.kind === "refuse") return await this.#refuse(heard);
 
+      const asking = { remote: client.remote, now: Date.now() };
       const decision = heard.kind === "serve"
-        ? heard
-        : decide(table, heard.name);
+        ? decideOn(table, heard.service, asking)
+        : decide(table, heard.name, asking);
       if (decision.kind === "help") return await this.#help(decision.names);
       if (decision.kind === "refuse") return await this.#refuse(decision);
       const { service } = decision;
       account.service = service;
 
+      const full = slot.admit(service);
+      if (full !== undefined) return await this.#refuse(full);
       const opened = await this.#open(service);
       if (opened.kind === "refuse") return await this.#refuse(opened);
       const note = await this.#serve(opened, service);
@@ -114,7 +124,7 @@ export class Session {
       transport,
       log,
       getEnv,
-      fromSource,
+      slot,
       listener,
       identities,
       account,
@@ -126,7 +136,7 @@ export class Session {
       id: account.id,
       local,
       remote,
-      fromSource,
+      fromSource: slot.fromSource,
       listener,
       ending: this.#ending,
       getEnv,
@@ -145,15 +155,19 @@ export class Session {
       }
     }
     client.beginService();
-    const stopWatch = this.#watchIdle(service.idleTimeout);
+    const watch = new TimeLimits(service, client, (reason) => {
+      this.stop("timeout", reason);
+    });
     try {
       return await opened.serve(client);
     } finally {
-      stopWatch();
+      watch.stop();
     }
   }
 
   async #refuse(why: Refusal): Promise<void> {
+    const offence = OFFENCES[why.outcome];
+    if (offence !== undefined) this.#options.slot.blame(offence);
     const bytes = this.#options.handshake.refused(why);
     if (bytes.length > 0) await this.#client.write(bytes);
     this.#client.beginService();
@@ -193,19 +207,5 @@ export class Session {
   #close(outcome: Outcome, reason: string): void {
     const end = this.#stopped ?? { outcome, reason };
     this.#options.account.close(end.outcome, end.reason, this.#client);
-  }
-
-  /** @returns ends the watch */
-  #watchIdle(limit: number): () => void {
-    if (limit === 0) return () => {};
-    // In steps, so that connections share their timers.
-    const step = limit / 16;
-    const check = () => {
-      const quiet = performance.now() - this.#client.lastActivity;
-      if (quiet >= limit) this.stop("timeout", "idle_timeout is over");
-      else timer = after(Math.ceil((limit - quiet) / step) * step, check);
-    };
-    let timer = after(limit, check);
-    return () => timer.cancel();
   }
 }

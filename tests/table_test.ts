@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { AddressSet, EVERYBODY } from "../src/policy/address.ts";
 import { buildTable, parseTable, type TableInput } from "../src/table/parse.ts";
 import type { ExecService, Service } from "../src/table/service.ts";
 
@@ -15,6 +16,31 @@ const COMMON = {
   enabled: true,
   message: "Go",
   idleTimeout: 0,
+  maxDuration: 0,
+  access: EVERYBODY,
+  hours: undefined,
+  limits: {
+    maxConnections: 0,
+    maxConnectionsPerSource: 0,
+    rate: undefined,
+    ratePause: 0,
+    ratePerSource: undefined,
+  },
+};
+const LIMITS = {
+  maxConnections: 4096,
+  maxHandshakes: { start: 512, percent: 30, full: 1024 },
+  maxConnectionsPerSource: 256,
+  ratePerSource: undefined,
+  ipv6SourcePrefix: 64,
+  penalties: {
+    unknown: 2_000,
+    malformed: 2_000,
+    unfinished: 10_000,
+    threshold: 20_000,
+    max: 600_000,
+    exempt: new AddressSet([]),
+  },
 };
 
 /** The one service of a table with `[services.a]`. */
@@ -33,7 +59,10 @@ describe("a table", () => {
         connectTimeout: 5_000,
         idleTimeout: 0,
         drainTimeout: 30_000,
-        maxConnections: 4096,
+        maxDuration: 0,
+        access: EVERYBODY,
+        limits: LIMITS,
+        timeZone: undefined,
         log: { level: "info", format: "text" },
       });
     }
@@ -48,8 +77,20 @@ describe("a table", () => {
       connect_timeout = "2s"
       idle_timeout = "5m"
       drain_timeout = "1h"
+      max_duration = "8h"
+      time_zone = "UTC"
       max_connections = 7
-      log = { level = "warn", format = "json" }`,
+      max_handshakes = 9
+      max_connections_per_source = 0
+      rate_per_source = "1/s burst 5"
+      ipv6_source_prefix = 56
+      log = { level = "warn", format = "json" }
+      [server.penalties]
+      unknown = 0
+      malformed = "1s"
+      unfinished = "3s"
+      threshold = "4s"
+      max = "5s"`,
       "f",
     );
     assertEquals({ ...server }, {
@@ -63,9 +104,62 @@ describe("a table", () => {
       connectTimeout: 2_000,
       idleTimeout: 300_000,
       drainTimeout: 3_600_000,
-      maxConnections: 7,
+      maxDuration: 28_800_000,
+      access: EVERYBODY,
+      limits: {
+        maxConnections: 7,
+        maxHandshakes: { start: 9, percent: 100, full: 9 },
+        maxConnectionsPerSource: 0,
+        ratePerSource: { perMillisecond: 0.001, burst: 5 },
+        ipv6SourcePrefix: 56,
+        penalties: {
+          unknown: 0,
+          malformed: 1_000,
+          unfinished: 3_000,
+          threshold: 4_000,
+          max: 5_000,
+          exempt: new AddressSet([]),
+        },
+      },
+      timeZone: "UTC",
       log: { level: "warn", format: "json" },
     });
+  });
+
+  test("says who may use a service, when, and how much", () => {
+    const { access, hours, limits, maxDuration } = service(
+      `text = ""
+      allow = ["10.0.0.0/8"]
+      deny = ["10.1.0.0/16"]
+      hours = ["mon-fri 08:00-18:00"]
+      time_zone = "Europe/Berlin"
+      max_duration = "1m"
+      max_connections = 3
+      max_connections_per_source = 2
+      rate = "60/m"
+      rate_pause = "10s"
+      rate_per_source = "1/s"`,
+      "server.max_duration = '1h'",
+    );
+    assertEquals(access.keepsOut("10.2.0.1"), undefined);
+    assertEquals(access.keepsOut("10.1.0.1"), "deny");
+    assertEquals(access.keepsOut("192.0.2.1"), "allow");
+    assertEquals(hours!.include(Date.UTC(2026, 0, 5, 7)), true);
+    assertEquals(hours!.include(Date.UTC(2026, 0, 4, 7)), false);
+    assertEquals(maxDuration, 60_000);
+    assertEquals(limits, {
+      maxConnections: 3,
+      maxConnectionsPerSource: 2,
+      rate: { perMillisecond: 0.001, burst: 60 },
+      ratePause: 10_000,
+      ratePerSource: { perMillisecond: 0.001, burst: 1 },
+    });
+  });
+
+  test("switches penalties off in one word", () => {
+    const { server } = parseTable("server.penalties.enabled = false", "f");
+    const { unknown, malformed, unfinished } = server.limits.penalties;
+    assertEquals([unknown, malformed, unfinished], [0, 0, 0]);
   });
 
   test("has builtin services", () => {
@@ -162,6 +256,7 @@ describe("a table", () => {
     const set = `aliases = ["b", "C"]\ndescription = "d"\nlisted = false
       enabled = false\nmessage = ""\nidle_timeout = "1m"`;
     assertEquals<unknown>(service(`text = """\nx\n"""\n${set}`), {
+      ...COMMON,
       name: "a",
       kind: "text",
       text: "x\n",

@@ -5,7 +5,7 @@ import {
   readServer,
   SERVER_FORMS,
 } from "../table/local.ts";
-import { resolveServer } from "../table/resolve.ts";
+import { resolveLocal } from "../table/forwards.ts";
 import type { ServerSettings } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
 import { durationFlag } from "./client_flags.ts";
@@ -41,15 +41,20 @@ export const LOCAL_FLAGS_HELP = `\
  */
 export function localSettings(
   flags: Flags,
-  said: ServerSettings = resolveServer({}),
+  said: ServerSettings = resolveLocal({}),
 ): ServerSettings {
   const more = given({
     connectTimeout: durationFlag(flags, "connect-timeout"),
     idleTimeout: durationFlag(flags, "idle-timeout"),
     drainTimeout: durationFlag(flags, "drain-timeout"),
-    maxConnections: maxConnections(flags),
   });
-  return { ...said, ...more, log: { ...said.log, ...logOf(flags) } };
+  const most = given({ maxConnections: maxConnections(flags) });
+  return {
+    ...said,
+    ...more,
+    limits: { ...said.limits, ...most },
+    log: { ...said.log, ...logOf(flags) },
+  };
 }
 
 function maxConnections(flags: Flags): number | undefined {

@@ -1,8 +1,10 @@
 import type { Outcome } from "../account.ts";
+import type { Endpoint } from "../endpoint.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Service } from "../table/service.ts";
 import type { Table } from "../table/table.ts";
 import { HELP } from "../wire.ts";
+import { NOBODY } from "./address.ts";
 
 /** A refusal is a value: what the log says and what the client is told. */
 export interface Refusal {
@@ -39,14 +41,23 @@ export function refusal(
 /** The same words for all that may not be used: nobody learns what exists. */
 const NOT_AVAILABLE = "Service not available";
 
+/** Who asks, and when. */
+export interface Asking {
+  readonly remote: Endpoint;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
 /** Decides what a client gets who asks for `name`, before any `+`. */
-export function decide(table: Table, name: string): Decision {
+export function decide(table: Table, name: string, asking: Asking): Decision {
   if (name.toUpperCase() === HELP) {
     return table.server.help
-      ? { kind: "help", names: listedNames(table) }
+      ? { kind: "help", names: listedNames(table, asking) }
       : refusal("denied", "HELP is switched off", NOT_AVAILABLE);
   }
   const service = table.find(name);
+  // What does not exist goes the same way as what is forbidden, and as long.
+  const why = barred(table, service ?? NO_SERVICE, asking);
   if (service === undefined) {
     return refusal(
       "unknown",
@@ -54,29 +65,62 @@ export function decide(table: Table, name: string): Decision {
       NOT_AVAILABLE,
     );
   }
-  if (!service.enabled) {
-    return refusal(
-      "denied",
-      `the service ${service.name} is not enabled`,
-      NOT_AVAILABLE,
-    );
-  }
-  return { kind: "serve", service };
+  return why === undefined
+    ? { kind: "serve", service }
+    : refusal("denied", why, NOT_AVAILABLE);
 }
 
-function listedNames(table: Table): string[] {
+/** The same where there is no name, but a service at once. */
+export function decideOn(
+  table: Table,
+  service: Service,
+  asking: Asking,
+): Decision {
+  const why = barred(table, service, asking);
+  return why === undefined
+    ? { kind: "serve", service }
+    : refusal("denied", why, NOT_AVAILABLE);
+}
+
+/** Why this client may not use a service now, for the log. */
+function barred(
+  { server }: Table,
+  { name, enabled, access, hours }: Guarded,
+  { remote, now }: Asking,
+): string | undefined {
+  if (!enabled) return `the service ${name} is not enabled`;
+  // On a Unix socket it is the file's permissions that say who may.
+  if (remote.transport === "tcp") {
+    const { host } = remote;
+    const list = server.access.keepsOut(host);
+    if (list !== undefined) return `${host} is kept out by server.${list}`;
+    const own = access.keepsOut(host);
+    if (own !== undefined) return `${host} is kept out by ${own} of ${name}`;
+  }
+  if (hours?.include(now) === false) {
+    return `the service ${name} is closed at this hour`;
+  }
+}
+
+type Guarded = Pick<Service, "name" | "enabled" | "access" | "hours">;
+
+const NO_SERVICE: Guarded = {
+  name: "",
+  enabled: true,
+  access: NOBODY,
+  hours: undefined,
+};
+
+function listedNames(table: Table, asking: Asking): string[] {
   return table.services
-    .filter((service) => service.listed && service.enabled)
+    .filter((service) =>
+      service.listed && barred(table, service, asking) === undefined
+    )
     .map((service) => service.name);
 }
 
 /** The refusals that are not of one service. */
 export const REFUSALS = {
-  busy: refusal(
-    "busy",
-    "max_connections is reached",
-    "Server busy, try again later",
-  ),
   draining: refusal(
     "busy",
     "the server is shutting down",
@@ -93,6 +137,11 @@ export const REFUSALS = {
     "Service name cut short",
   ),
 };
+
+/** A limit was hit: another time it may work. */
+export function busy(why: string): Refusal {
+  return refusal("busy", why, "Server busy, try again later");
+}
 
 export function malformed(why: string): Refusal {
   return refusal("malformed", why, "Malformed service name");

@@ -1,70 +1,233 @@
 import type { Endpoint } from "../endpoint.ts";
+import type { Service } from "../table/service.ts";
+import { Counts } from "./counts.ts";
+import { busy, type Refusal } from "./decide.ts";
+import { isRefusedEarly } from "./early_refusal.ts";
+import type { ServerLimits } from "./limit_settings.ts";
+import { type Offence, Penalties } from "./penalties.ts";
+import { Buckets } from "./rate.ts";
+import { sourceOf } from "./source.ts";
 
-/** Refusals that may be on their way at a time, beyond `max_connections`. */
+/** Refusals that may be on their way at a time, beyond all that is served. */
 const MAX_REFUSING = 64;
+
+const FULL = busy("max_connections is reached");
+const CROWDED = busy("max_handshakes is reached");
+
+/** The refusals that mean everybody, whoever comes. */
+export const SERVER_FULL: readonly Refusal[] = [FULL, CROWDED];
+
+export interface LimitsOptions {
+  /** Milliseconds that never go back. */
+  readonly clock?: () => number;
+  /** From 0 to below 1. */
+  readonly random?: () => number;
+}
+
+/**
+ * Counts who is here and who has come. Nothing ever waits for room, nothing
+ * is switched off for good, and what is kept of each source is bounded.
+ */
+export class Limits {
+  readonly #clock: () => number;
+  readonly #random: () => number;
+  readonly #penalties = new Penalties();
+  readonly #sourceRates = new Buckets();
+  readonly #serviceRates = new Buckets();
+  readonly #bySource = new Counts();
+  readonly #byService = new Counts();
+  readonly #byBoth = new Counts();
+  #handshakes = 0;
+  #serving = 0;
+  #refusing = 0;
+
+  constructor({ clock, random }: LimitsOptions = {}) {
+    this.#clock = clock ?? (() => performance.now());
+    this.#random = random ?? Math.random;
+  }
+
+  /** Connections that have a service. */
+  get serving(): number {
+    return this.#serving;
+  }
+
+  /** Connections that have not named one yet. */
+  get handshakes(): number {
+    return this.#handshakes;
+  }
+
+  /** Whether there is room again, and not for one or two alone. */
+  isRoomy({ maxConnections, maxHandshakes }: ServerLimits): boolean {
+    return this.#serving <= maxConnections * 0.9 &&
+      this.#handshakes <= maxHandshakes.start * 0.9;
+  }
+
+  /** What a new connection gets. */
+  arrive(remote: Endpoint, limits: ServerLimits): Slot {
+    const source = sourceOf(remote, limits.ipv6SourcePrefix);
+    const refusal = this.#refusalOf(remote, source, limits);
+    const fromSource = this.#bySource.add(source);
+    const verdict = refusal === undefined
+      ? "serve"
+      : this.#refusing < MAX_REFUSING
+      ? "refuse"
+      : "drop";
+    if (verdict === "serve") this.#handshakes++;
+    if (verdict === "refuse") this.#refusing++;
+    return new Slot(this, verdict, refusal, remote, source, fromSource, limits);
+  }
+
+  #refusalOf(
+    remote: Endpoint,
+    source: string,
+    limits: ServerLimits,
+  ): Refusal | undefined {
+    const now = this.#clock();
+    const isUnix = remote.transport === "unix"; // one source for all its users
+    const left = this.#penalties.left(source, now);
+    if (left > 0) {
+      return busy(
+        `a penalty of ${source}, for ${Math.ceil(left / 1000)} s more`,
+      );
+    }
+    const { maxConnectionsPerSource: most, ratePerSource: rate } = limits;
+    if (most > 0 && !isUnix && this.#bySource.of(source) >= most) {
+      return busy("max_connections_per_source is reached");
+    }
+    if (
+      rate !== undefined && !isUnix &&
+      !this.#sourceRates.take(source, rate, now)
+    ) return busy("rate_per_source is exceeded");
+    if (this.#serving >= limits.maxConnections) return FULL;
+    const { maxHandshakes } = limits;
+    if (isRefusedEarly(maxHandshakes, this.#handshakes, this.#random())) {
+      return CROWDED;
+    }
+  }
+
+  /** For the slots. @returns why it may not be served, where it may not */
+  admit(
+    service: Service,
+    remote: Endpoint,
+    source: string,
+    { maxConnections }: ServerLimits,
+  ): Refusal | undefined {
+    const { limits, name } = service;
+    const now = this.#clock();
+    const both = bothOf(name, source);
+    const isUnix = remote.transport === "unix";
+    const why = (key: string) => busy(`${key} of ${name}`);
+    if (this.#serving >= maxConnections) return FULL;
+    const { maxConnections: most, maxConnectionsPerSource: mostOfOne } = limits;
+    if (most > 0 && this.#byService.of(name) >= most) {
+      return why("max_connections");
+    }
+    if (mostOfOne > 0 && !isUnix && this.#byBoth.of(both) >= mostOfOne) {
+      return why("max_connections_per_source");
+    }
+    const { rate, ratePause, ratePerSource } = limits;
+    if (
+      ratePerSource !== undefined && !isUnix &&
+      !this.#sourceRates.take(both, ratePerSource, now)
+    ) return why("rate_per_source");
+    if (
+      rate !== undefined &&
+      !this.#serviceRates.take(name, rate, now, ratePause)
+    ) return why("rate");
+    this.#handshakes--;
+    this.#serving++;
+    this.#byService.add(name);
+    this.#byBoth.add(both);
+  }
+
+  blame(
+    remote: Endpoint,
+    source: string,
+    offence: Offence,
+    { penalties }: ServerLimits,
+  ): void {
+    if (remote.transport === "unix" || penalties.exempt.has(remote.host)) {
+      return;
+    }
+    this.#penalties.blame(source, offence, penalties, this.#clock());
+  }
+
+  giveBack(
+    verdict: Verdict,
+    source: string,
+    service: string | undefined,
+  ): void {
+    this.#bySource.remove(source);
+    if (verdict === "refuse") this.#refusing--;
+    if (verdict !== "serve") return;
+    if (service === undefined) {
+      this.#handshakes--;
+      return;
+    }
+    this.#serving--;
+    this.#byService.remove(service);
+    this.#byBoth.remove(bothOf(service, source));
+  }
+}
+
+/** No name of a service holds a blank. */
+function bothOf(service: string, source: string): string {
+  return `${service} ${source}`;
+}
 
 type Verdict = "serve" | "refuse" | "drop";
 
 /** What a connection was given on arrival. */
 export class Slot {
-  /** `serve`: go on. `refuse`: say busy. `drop`: there is no room even so. */
+  /** `serve`: go on. `refuse`: say why. `drop`: there is no room even so. */
   readonly verdict: Verdict;
+  /** Why it is not served. */
+  readonly refusal: Refusal | undefined;
+  /** Live connections of the same source, this one included. */
+  readonly fromSource: number;
   #limits: Limits;
+  #remote: Endpoint;
+  #source: string;
+  #settings: ServerLimits;
+  #service: string | undefined;
 
-  constructor(verdict: Verdict, limits: Limits) {
-    this.verdict = verdict;
+  constructor(
+    limits: Limits,
+    verdict: Verdict,
+    refusal: Refusal | undefined,
+    remote: Endpoint,
+    source: string,
+    fromSource: number,
+    settings: ServerLimits,
+  ) {
     this.#limits = limits;
+    this.verdict = verdict;
+    this.refusal = refusal;
+    this.#remote = remote;
+    this.#source = source;
+    this.fromSource = fromSource;
+    this.#settings = settings;
   }
 
-  /** Gives it back, once. */
+  /** Asks for room with a service, once. @returns why there is none */
+  admit(service: Service): Refusal | undefined {
+    const refusal = this.#limits.admit(
+      service,
+      this.#remote,
+      this.#source,
+      this.#settings,
+    );
+    if (refusal === undefined) this.#service = service.name;
+    return refusal;
+  }
+
+  /** The client has done what it should not. */
+  blame(offence: Offence): void {
+    this.#limits.blame(this.#remote, this.#source, offence, this.#settings);
+  }
+
+  /** Gives all of it back, once. */
   release(): void {
-    this.#limits.giveBack(this.verdict);
+    this.#limits.giveBack(this.verdict, this.#source, this.#service);
   }
-}
-
-/** Counts what is live now. All it holds is bounded by what is live. */
-export class Limits {
-  #serving = 0;
-  #refusing = 0;
-  #bySource = new Map<string, number>();
-
-  get live(): number {
-    return this.#serving;
-  }
-
-  /** Never waits: there is a slot or there is none. */
-  take(maxConnections: number): Slot {
-    if (this.#serving < maxConnections) {
-      this.#serving++;
-      return new Slot("serve", this);
-    }
-    if (this.#refusing < MAX_REFUSING) {
-      this.#refusing++;
-      return new Slot("refuse", this);
-    }
-    return new Slot("drop", this);
-  }
-
-  giveBack(verdict: Verdict): void {
-    if (verdict === "serve") this.#serving--;
-    else if (verdict === "refuse") this.#refusing--;
-  }
-
-  /** Counts a connection of this source; returns how many there are now. */
-  enter(source: string): number {
-    const count = (this.#bySource.get(source) ?? 0) + 1;
-    this.#bySource.set(source, count);
-    return count;
-  }
-
-  leave(source: string): void {
-    const count = (this.#bySource.get(source) ?? 0) - 1;
-    if (count > 0) this.#bySource.set(source, count);
-    else this.#bySource.delete(source);
-  }
-}
-
-/** Whose connection it is: all peers of a Unix socket are one source. */
-export function sourceOf(remote: Endpoint): string {
-  return remote.transport === "tcp" ? remote.host : "unix";
 }

@@ -6,7 +6,8 @@ import { doorKey, type FixedDoor } from "./door.ts";
 import { LOCAL_FORMS, readLocal, readServer, SERVER_FORMS } from "./local.ts";
 import type { Problems } from "./problem.ts";
 import { resolveServer, resolveService } from "./resolve.ts";
-import { NAME_RULE, nameSchema, serverSchema } from "./schema.ts";
+import { NAME_RULE, nameSchema } from "./schema.ts";
+import { serverSchema } from "./server_schema.ts";
 import type { TcpmuxService } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
 import { asObject, onlyKeys, validated } from "./validate.ts";
@@ -19,7 +20,13 @@ export const settingsSchema = serverSchema.pick({
   connect_timeout: true,
   idle_timeout: true,
   drain_timeout: true,
+  max_duration: true,
   max_connections: true,
+  max_connections_per_source: true,
+  rate_per_source: true,
+  ipv6_source_prefix: true,
+  allow: true,
+  deny: true,
   log: true,
 }).extend({ default_server: server.optional() });
 
@@ -42,6 +49,13 @@ export interface ForwardOptions {
   readonly settings: (said: ServerSettings) => ServerSettings;
 }
 
+/** Clients of one machine share its address, which has no limit of its own. */
+export function resolveLocal(
+  valid: Parameters<typeof resolveServer>[0],
+): ServerSettings {
+  return resolveServer({ max_connections_per_source: 0, ...valid });
+}
+
 /**
  * Reads the forwards of a file: `[forward.NAME]`, and `[server]` for all.
  *
@@ -56,7 +70,7 @@ export function parseForwards(
   onlyKeys(value, ["server", "forward"], problems);
   const above = asObject(value["server"] ?? {}, ["server"], problems);
   const valid = validated(settingsSchema, above, ["server"], problems) ?? {};
-  const settings = options.settings(resolveServer(valid));
+  const settings = options.settings(resolveLocal(valid));
   const fallback = options.server ?? valid.default_server;
   const entries = asObject(value["forward"] ?? {}, ["forward"], problems);
   if (Object.keys(entries).length === 0) {

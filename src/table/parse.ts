@@ -10,10 +10,9 @@ import {
   kindSchemas,
   NAME_RULE,
   nameSchema,
-  type ServerInput,
-  serverSchema,
   type ServiceInput,
 } from "./schema.ts";
+import { type ServerInput, serverSchema } from "./server_schema.ts";
 import { resolveHandler, resolveServer, resolveService } from "./resolve.ts";
 import type { Handler, Service } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
@@ -113,6 +112,7 @@ function buildService(
     return;
   }
   if (kind === "exec") checkIdleTimeout(object, path, problems);
+  checkPause(object, path, problems);
   const valid = validated(
     kindSchemas[kind],
     object,
@@ -139,6 +139,16 @@ function checkIdleTimeout(
     [...path, "idle_timeout"],
     'does not go with stdio = "socket": the server sees no byte then',
   );
+}
+
+/** Without a rate it would never come to a pause. */
+function checkPause(
+  { rate, rate_pause }: Record<string, unknown>,
+  path: KeyPath,
+  problems: Problems,
+): void {
+  if (rate_pause === undefined || rate !== undefined) return;
+  problems.add([...path, "rate_pause"], "goes only with rate");
 }
 
 /** What stands there in place of one kind. */

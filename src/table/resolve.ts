@@ -1,12 +1,16 @@
 /** Fills in the defaults, once: behind this nothing is undefined any more. */
 import type * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
-import type {
-  handlerSchema,
-  KindKey,
-  kindSchemas,
-  serverSchema,
-} from "./schema.ts";
+import {
+  Access,
+  AddressSet,
+  EVERYBODY,
+  type Prefix,
+} from "../policy/address.ts";
+import { Hours } from "../policy/hours.ts";
+import type { ServerLimits } from "../policy/limit_settings.ts";
+import type { handlerSchema, KindKey, kindSchemas } from "./schema.ts";
+import type { serverSchema } from "./server_schema.ts";
 import type { HandlerService, Service } from "./service.ts";
 import type { ServerSettings } from "./table.ts";
 
@@ -22,12 +26,49 @@ export function resolveServer(
     connectTimeout: valid.connect_timeout ?? 5_000,
     idleTimeout: valid.idle_timeout ?? 0,
     drainTimeout: valid.drain_timeout ?? 30_000,
-    maxConnections: valid.max_connections ?? 4096,
+    maxDuration: valid.max_duration ?? 0,
+    access: accessOf(valid),
+    limits: resolveLimits(valid),
+    timeZone: valid.time_zone,
     log: {
       level: valid.log?.level ?? "info",
       format: valid.log?.format ?? "text",
     },
   };
+}
+
+function resolveLimits(valid: z.output<typeof serverSchema>): ServerLimits {
+  const { enabled = true, ...penalties } = valid.penalties ?? {};
+  const by = (given: number | undefined, usual: number) =>
+    enabled ? given ?? usual : 0;
+  return {
+    maxConnections: valid.max_connections ?? 4096,
+    maxHandshakes: valid.max_handshakes ??
+      { start: 512, percent: 30, full: 1024 },
+    maxConnectionsPerSource: valid.max_connections_per_source ?? 256,
+    ratePerSource: valid.rate_per_source,
+    ipv6SourcePrefix: valid.ipv6_source_prefix ?? 64,
+    penalties: {
+      unknown: by(penalties.unknown, 2_000),
+      malformed: by(penalties.malformed, 2_000),
+      unfinished: by(penalties.unfinished, 10_000),
+      threshold: penalties.threshold ?? 20_000,
+      max: penalties.max ?? 600_000,
+      exempt: new AddressSet(penalties.exempt ?? LOOPBACK),
+    },
+  };
+}
+
+/** What else is on this machine shares its address with every client of it. */
+const LOOPBACK: readonly Prefix[] = [
+  { address: "127.0.0.0", family: "ipv4", length: 8 },
+  { address: "::1", family: "ipv6", length: 128 },
+];
+
+function accessOf(
+  { allow = [], deny = [] }: { allow?: Prefix[]; deny?: Prefix[] },
+): Access {
+  return allow.length + deny.length === 0 ? EVERYBODY : new Access(allow, deny);
 }
 
 export function resolveService(
@@ -106,6 +147,17 @@ function resolveBase(
     enabled: valid.enabled ?? true,
     message: valid.message ?? "Go",
     idleTimeout: valid.idle_timeout ?? server.idleTimeout,
+    maxDuration: valid.max_duration ?? server.maxDuration,
+    access: accessOf(valid),
+    hours: valid.hours &&
+      new Hours(valid.hours, valid.time_zone ?? server.timeZone),
+    limits: {
+      maxConnections: valid.max_connections ?? 0,
+      maxConnectionsPerSource: valid.max_connections_per_source ?? 0,
+      rate: valid.rate,
+      ratePause: valid.rate_pause ?? 0,
+      ratePerSource: valid.rate_per_source,
+    },
   };
 }
 

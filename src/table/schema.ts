@@ -7,15 +7,15 @@ import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
 import { BUILTINS, type Handler } from "./service.ts";
-import { LOG_LEVELS } from "./table.ts";
+import { addresses, hours, rate, timeZone } from "./policy_values.ts";
+import { serverSchema } from "./server_schema.ts";
 import {
   choice,
-  count,
   destination,
   duration,
-  endpoint,
   flag,
   list,
+  most,
   name,
   readDestination,
   text,
@@ -34,37 +34,6 @@ export const NAME_RULE =
 export const nameSchema = z.string({ error: NAME_RULE })
   .refine(isName, { error: NAME_RULE });
 
-const logSchema = z.strictObject({
-  level: choice(LOG_LEVELS, "The least important level that is logged.")
-    .optional(),
-  format: choice(["text", "json"], "How a line of the log is written.")
-    .optional(),
-}, { error: "a table such as [server.log]" }).describe("The log.");
-
-export const serverSchema = z.strictObject({
-  listen: z.union([
-    endpoint("An address."),
-    list(endpoint("An address."), "Several addresses.").min(1, {
-      error: "at least one address",
-    }),
-  ]).describe(
-    'Where to listen. Default "[::]:1", IPv4 and IPv6; or, where nothing is ' +
-      "said and port 1 is not permitted, port 1078.",
-  ).optional(),
-  help: flag("Whether HELP is answered. Default true.").optional(),
-  handshake_timeout: duration(
-    'For the whole service line, from accept. Default "10s".',
-  ).optional(),
-  connect_timeout: duration('To reach an upstream. Default "5s".').optional(),
-  idle_timeout: duration("Without a byte either way. Default 0.").optional(),
-  drain_timeout: duration(
-    'For live connections when the server stops. Default "30s".',
-  ).optional(),
-  max_connections: count(1_000_000)
-    .describe("At a time, in all. Default 4096.").optional(),
-  log: logSchema.optional(),
-}, { error: "a table such as [server]" }).describe("The server itself.");
-
 const common = {
   description: text("For people; not sent to clients.").optional(),
   aliases: list(nameSchema, "Other names of the service.").optional(),
@@ -78,6 +47,20 @@ const common = {
   idle_timeout: duration(
     "Without a byte either way. Default: the server's.",
   ).optional(),
+  max_duration: duration("Of a session. Default: the server's.").optional(),
+  allow: addresses("Who may use it; everybody, if it is empty.").optional(),
+  deny: addresses("Who may not.").optional(),
+  hours: hours("When it may be used. Default: always.").optional(),
+  time_zone: timeZone("That hours are in. Default: the server's.").optional(),
+  max_connections: most("At a time. Default 0.").optional(),
+  max_connections_per_source: most("At a time, of one address. Default 0.")
+    .optional(),
+  rate: rate("New connections. Default: no limit.").optional(),
+  rate_pause: duration(
+    "How long all are refused once rate was exceeded. Default 0.",
+  ).optional(),
+  rate_per_source: rate("New connections of one address. Default: no limit.")
+    .optional(),
 };
 
 const connectTimeout = duration("Default: the server's.").optional();
@@ -202,7 +185,6 @@ export function jsonSchema(): object {
   };
 }
 
-export type ServerInput = z.input<typeof serverSchema>;
 export type HandlerInput = z.input<typeof handlerSchema>;
 export type ServiceInput = {
   [K in KindKey]: z.input<typeof kindSchemas[K]>;

@@ -1,4 +1,7 @@
 import type { Endpoint } from "../endpoint.ts";
+import type { Access } from "../policy/address.ts";
+import type { Hours } from "../policy/hours.ts";
+import type { ServiceLimits } from "../policy/limit_settings.ts";
 import type { Conn } from "../transport/transport.ts";
 
 /** One service, every value of it resolved. */
@@ -23,6 +26,13 @@ interface ServiceBase {
   readonly message: string;
   /** Milliseconds without a byte either way; 0 for no limit. */
   readonly idleTimeout: number;
+  /** Milliseconds in all; 0 for no limit. */
+  readonly maxDuration: number;
+  /** Who may use it, besides what the server says. */
+  readonly access: Access;
+  /** When it may be used; undefined for always. */
+  readonly hours: Hours | undefined;
+  readonly limits: ServiceLimits;
 }
 
 export const BUILTINS = [

@@ -1,4 +1,6 @@
 import type { Endpoint } from "../endpoint.ts";
+import type { Access } from "../policy/address.ts";
+import type { ServerLimits } from "../policy/limit_settings.ts";
 import type { Door } from "./door.ts";
 import type { Located } from "./locate.ts";
 import type { Service } from "./service.ts";
@@ -13,7 +15,12 @@ export interface ServerSettings {
   readonly connectTimeout: number;
   readonly idleTimeout: number;
   readonly drainTimeout: number;
-  readonly maxConnections: number;
+  readonly maxDuration: number;
+  /** Who may use anything here. */
+  readonly access: Access;
+  readonly limits: ServerLimits;
+  /** That hours are in; undefined for the system's own. */
+  readonly timeZone: string | undefined;
   readonly log: LogSettings;
 }
 

@@ -37,6 +37,13 @@ export function count(most: number) {
   return z.int({ error, abort: true }).min(1, { error }).max(most, { error });
 }
 
+/** The same, and 0 for no limit. */
+export function most(purpose: string) {
+  const error = "a whole number from 1 to 1000000, or 0 for no limit";
+  return z.int({ error, abort: true }).min(0, { error })
+    .max(1_000_000, { error }).describe(purpose);
+}
+
 export function choice<const T extends readonly string[]>(
   of: T,
   purpose: string,

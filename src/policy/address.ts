@@ -1,0 +1,113 @@
+import { BlockList, isIP } from "node:net";
+import { unmapped } from "../endpoint.ts";
+
+/** The addresses that begin with the same bits (CIDR, RFC 4632, RFC 4291). */
+export interface Prefix {
+  readonly address: string;
+  readonly family: "ipv4" | "ipv6";
+  /** Bits that count. */
+  readonly length: number;
+}
+
+/** The forms of a prefix, for messages. */
+export const PREFIX_FORM =
+  'an address or a prefix such as "10.0.0.0/8" or "2001:db8::/32", or "any"';
+
+const ANY: readonly Prefix[] = [
+  { address: "0.0.0.0", family: "ipv4", length: 0 },
+  { address: "::", family: "ipv6", length: 0 },
+];
+
+/**
+ * Reads `ADDRESS`, `ADDRESS/BITS` or `any`. IPv4 addresses written as IPv6
+ * ones (`::ffff:10.0.0.0/104`) are IPv4 addresses.
+ *
+ * @returns what is wrong with the text, where it is none
+ */
+export function readPrefixes(text: string): readonly Prefix[] | string {
+  if (text === "any") return ANY;
+  const [, written = "", bits] = /^([^/]*)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(written);
+  if (version === 0 || written.includes("%")) {
+    return "it is not an address; host names are not looked up here";
+  }
+  const most = version === 4 ? 32 : 128;
+  const length = bits === undefined ? most : Number(bits);
+  if (length > most) return `the bits are from 0 to ${most}`;
+  const address = unmapped(written);
+  if (version === 4 || address === written) {
+    return [{ address, family: version === 4 ? "ipv4" : "ipv6", length }];
+  }
+  if (length < 96) return "of an IPv4 address written so, 96 bits are fixed";
+  return [{ address, family: "ipv4", length: length - 96 }];
+}
+
+/** What is said of the prefixes of one length. */
+interface Rank {
+  readonly length: number;
+  readonly allow: BlockList;
+  readonly deny: BlockList;
+}
+
+/**
+ * Who may come in, by address: the longest prefix that an address matches
+ * decides, and `deny` where both lists have it. Where no prefix matches, an
+ * empty `allow` lets everybody in.
+ */
+export class Access {
+  #ranks: Record<"ipv4" | "ipv6", Rank[]> = { ipv4: [], ipv6: [] };
+  #byDefault: "allow" | undefined;
+
+  constructor(allow: readonly Prefix[], deny: readonly Prefix[]) {
+    this.#byDefault = allow.length > 0 ? "allow" : undefined;
+    for (const prefix of allow) this.#add("allow", prefix);
+    for (const prefix of deny) this.#add("deny", prefix);
+    for (const ranks of Object.values(this.#ranks)) {
+      ranks.sort((a, b) => b.length - a.length);
+    }
+  }
+
+  #add(list: "allow" | "deny", { address, family, length }: Prefix): void {
+    const ranks = this.#ranks[family];
+    let rank = ranks.find((rank) => rank.length === length);
+    if (rank === undefined) {
+      rank = { length, allow: new BlockList(), deny: new BlockList() };
+      ranks.push(rank);
+    }
+    rank[list].addSubnet(address, length, family);
+  }
+
+  /**
+   * @param host an address, an IPv4 one not written as an IPv6 one
+   * @returns the list that keeps it out: `deny` because it is in that,
+   * `allow` because it is not; undefined where it may come in
+   */
+  keepsOut(host: string): "allow" | "deny" | undefined {
+    const family = isIP(host) === 4 ? "ipv4" : "ipv6";
+    const address = family === "ipv6" ? host.replace(/%.*/, "") : host;
+    for (const { allow, deny } of this.#ranks[family]) {
+      if (deny.check(address, family)) return "deny";
+      if (allow.check(address, family)) return undefined;
+    }
+    return this.#byDefault;
+  }
+}
+
+/** Addresses of which it is only asked whether they are among them. */
+export class AddressSet {
+  #access: Access;
+
+  constructor(prefixes: readonly Prefix[]) {
+    this.#access = new Access([], prefixes);
+  }
+
+  has(host: string): boolean {
+    return this.#access.keepsOut(host) === "deny";
+  }
+}
+
+/** Lets everybody in. */
+export const EVERYBODY = new Access([], []);
+
+/** Lets nobody in. */
+export const NOBODY = new Access([], ANY);

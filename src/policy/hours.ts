@@ -1,0 +1,99 @@
+/** What one range of hours is, for messages. */
+export const HOURS_FORM =
+  'hours such as "08:00-18:00", "22:00-06:00" or "mon-fri 08:00-18:00"';
+
+const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
+const DAY_MINUTES = 24 * 60;
+
+/** From one minute of the day to before another, on the days it begins. */
+export interface HourRange {
+  /** Whether it begins on that day; Sunday is the first. */
+  readonly days: readonly boolean[];
+  /** Minutes since midnight. `to` is on the next day if it is before `from`. */
+  readonly from: number;
+  readonly to: number;
+}
+
+/** @returns what is wrong with the text, where it is no range */
+export function readHours(text: string): HourRange | string {
+  const match = /^(?:([a-z,-]+) )?(\d\d):(\d\d)-(\d\d):(\d\d)$/i.exec(text);
+  if (match === null) return "it has another form";
+  const days = match[1] === undefined
+    ? DAYS.map(() => true)
+    : readDays(match[1].toLowerCase());
+  if (days === undefined) return `days are ${DAYS.join(" ")}`;
+  const [from, to] = [
+    minuteOf(match[2]!, match[3]!),
+    minuteOf(match[4]!, match[5]!),
+  ];
+  if (from === undefined || to === undefined || from === DAY_MINUTES) {
+    return "a time is from 00:00 to 23:59, or 24:00 as an end";
+  }
+  return from === to ? "it ends when it begins" : { days, from, to };
+}
+
+function minuteOf(hours: string, minutes: string): number | undefined {
+  const minute = Number(hours) * 60 + Number(minutes);
+  return Number(minutes) < 60 && minute <= DAY_MINUTES ? minute : undefined;
+}
+
+/** `mon`, `mon-fri`, `fri-mon` and several of these with commas between. */
+function readDays(text: string): boolean[] | undefined {
+  const days = DAYS.map(() => false);
+  for (const part of text.split(",")) {
+    const [first, last, ...more] = part.split("-").map((day) =>
+      DAYS.indexOf(day)
+    );
+    if (first === undefined || first < 0 || more.length > 0) return undefined;
+    const end = last ?? first;
+    if (end < 0) return undefined;
+    for (let day = first;; day = (day + 1) % 7) {
+      days[day] = true;
+      if (day === end) break;
+    }
+  }
+  return days;
+}
+
+/** Whether the system knows this time zone, such as `Europe/Berlin`. */
+export function isTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat("en-US", { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** When a service is open, by the clock on the wall of a time zone. */
+export class Hours {
+  #ranges: readonly HourRange[];
+  #clock: Intl.DateTimeFormat;
+
+  /** @param timeZone the system's own where there is none */
+  constructor(ranges: readonly HourRange[], timeZone?: string) {
+    this.#ranges = ranges;
+    this.#clock = new Intl.DateTimeFormat("en-US", {
+      weekday: "short",
+      hour: "2-digit",
+      minute: "2-digit",
+      hourCycle: "h23",
+      ...(timeZone === undefined ? {} : { timeZone }),
+    });
+  }
+
+  /** @param now milliseconds since 1970 */
+  include(now: number): boolean {
+    const { weekday, hour, minute } = Object.fromEntries(
+      this.#clock.formatToParts(now).map(({ type, value }) => [type, value]),
+    );
+    const today = DAYS.indexOf(weekday!.toLowerCase());
+    const yesterday = (today + 6) % 7;
+    const time = Number(hour) * 60 + Number(minute);
+    return this.#ranges.some(({ days, from, to }) =>
+      from < to
+        ? days[today] && time >= from && time < to
+        : days[today] && time >= from || days[yesterday] && time < to
+    );
+  }
+}

@@ -1,0 +1,92 @@
+import { BoundedMap } from "./bounded_map.ts";
+
+/** What a rate is, for messages. */
+export const RATE_FORM =
+  'a rate such as "50/s", "100/m" or "1000/h", or "50/s burst 200"';
+
+const PERIODS = { s: 1000, m: 60_000, h: 3_600_000 };
+
+/** How often something may happen. */
+export interface Rate {
+  readonly perMillisecond: number;
+  /** How often at once, after a pause. */
+  readonly burst: number;
+}
+
+/** @returns undefined for what is no rate */
+export function readRate(text: string): Rate | undefined {
+  const match = /^(\d{1,7})\/([smh])(?: burst (\d{1,7}))?$/.exec(text);
+  if (match === null) return undefined;
+  const count = Number(match[1]);
+  const burst = match[3] === undefined ? count : Number(match[3]);
+  if (count === 0 || burst === 0) return undefined;
+  const period = PERIODS[match[2] as keyof typeof PERIODS];
+  return { perMillisecond: count / period, burst };
+}
+
+/** A token bucket: it fills at its rate, and each event takes one out. */
+export class Bucket {
+  #tokens: number;
+  #at: number;
+  #closedUntil = -Infinity;
+
+  constructor(rate: Rate, now: number) {
+    this.#tokens = rate.burst;
+    this.#at = now;
+  }
+
+  /**
+   * @param now milliseconds, never less than before
+   * @param pause milliseconds for which nothing gets through any more once
+   * something has not; 0 for none
+   * @returns whether there was one to take
+   */
+  take(rate: Rate, now: number, pause = 0): boolean {
+    if (now < this.#closedUntil) return false;
+    this.#fill(rate, now);
+    if (this.#tokens < 1) {
+      this.#closedUntil = now + pause;
+      return false;
+    }
+    this.#tokens--;
+    return true;
+  }
+
+  /** Whether it is as good as a new one. */
+  isFull(rate: Rate, now: number): boolean {
+    this.#fill(rate, now);
+    return this.#tokens >= rate.burst && now >= this.#closedUntil;
+  }
+
+  #fill(rate: Rate, now: number): void {
+    const gained = (now - this.#at) * rate.perMillisecond;
+    this.#tokens = Math.min(this.#tokens + gained, rate.burst);
+    this.#at = now;
+  }
+}
+
+/** Sources that are remembered by their rates. */
+const MAX_SOURCES = 65_536;
+
+/** A bucket for each key, of which a bounded number is kept. */
+export class Buckets {
+  #buckets: BoundedMap<Bucket>;
+
+  constructor(most = MAX_SOURCES) {
+    this.#buckets = new BoundedMap(most);
+  }
+
+  get size(): number {
+    return this.#buckets.size;
+  }
+
+  take(key: string, rate: Rate, now: number, pause = 0): boolean {
+    let bucket = this.#buckets.get(key);
+    if (bucket === undefined) {
+      this.#buckets.prune((oldest) => oldest.isFull(rate, now));
+      bucket = new Bucket(rate, now);
+      this.#buckets.set(key, bucket);
+    }
+    return bucket.take(rate, now, pause);
+  }
+}
