@@ -7,7 +7,10 @@ import { WriteQueue } from "./write_queue.ts";
 
 /** A runtime's way to standard input and output, by descriptor. */
 export interface Stdio {
-  /** The next bytes, in the buffer or elsewhere; null at the end. */
+  /**
+   * The next bytes, in the buffer or elsewhere; null at the end. Elsewhere
+   * they stay as they are until the next read but one.
+   */
   read(buffer: Uint8Array): Promise<Uint8Array | null>;
   /** Bytes taken, which may be fewer than given. */
   write(bytes: Uint8Array): Promise<number>;
@@ -34,10 +37,12 @@ export class StdioConn extends StreamConn {
     this.#stdio = stdio;
   }
 
-  read(): Promise<Uint8Array | null> {
-    const ahead = this.#ahead ?? this.#readInto(new Uint8Array(BUFFER));
+  async read(): Promise<Uint8Array | null> {
+    const buffer = new Uint8Array(BUFFER);
+    const ahead = this.#ahead ?? this.#readInto(buffer);
     this.#ahead = undefined;
-    return ahead;
+    const bytes = await ahead;
+    return bytes?.buffer === buffer.buffer ? bytes : bytes?.slice() ?? null;
   }
 
   carryTo(sink: Conn, carriage: Carriage): boolean {
