@@ -18,7 +18,7 @@ export function denoStdio(): Conn {
   const input = new Input();
   return new StdioConn({
     read: (buffer) => input.read(buffer),
-    write: (bytes) => Deno.stdout.write(bytes),
+    write: ([first]) => Deno.stdout.write(first!),
     closeInput: () => input.close(),
     closeOutput: () => Deno.stdout.close(),
   });

@@ -12,8 +12,8 @@ export interface Stdio {
    * they stay as they are until the next read but one.
    */
   read(buffer: Uint8Array): Promise<Uint8Array | null>;
-  /** Bytes taken, which may be fewer than given. */
-  write(bytes: Uint8Array): Promise<number>;
+  /** Bytes taken of these, in their order; may be fewer than there are. */
+  write(pieces: readonly Uint8Array[]): Promise<number>;
   closeInput(): void;
   /** Really closes it, so that whoever reads it sees the end. */
   closeOutput(): void;
@@ -79,10 +79,15 @@ export class StdioConn extends StreamConn {
   }
 
   write(bytes: Uint8Array): Promise<void> {
+    return this.writeAll([bytes]);
+  }
+
+  /** Writes these in as few steps as the runtime can. */
+  writeAll(pieces: readonly Uint8Array[]): Promise<void> {
     return this.#writes.run(async () => {
       try {
-        for (let rest = bytes; rest.length > 0;) {
-          rest = rest.subarray(await this.#stdio.write(rest));
+        for (let rest = behind(pieces, 0); rest.length > 0;) {
+          rest = behind(rest, await this.#stdio.write(rest));
         }
       } catch (error) {
         throw fromSystem(error, "cannot write");
@@ -106,4 +111,15 @@ export class StdioConn extends StreamConn {
   abort(): void {
     this.close();
   }
+}
+
+/** What is left of these when so many bytes of them are taken. */
+function behind(pieces: readonly Uint8Array[], taken: number): Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let count = taken;
+  for (const piece of pieces) {
+    if (count < piece.length) rest.push(piece.subarray(count));
+    count = Math.max(0, count - piece.length);
+  }
+  return rest;
 }
