@@ -168,6 +168,7 @@ class Direction implements Carriage {
 
   sinkBroken(error: unknown): void {
     this.source?.carried(false);
+    this.#sink?.broken?.(error);
     drop(this.#from);
     this.#finish({ how: "sink broken", error });
   }

@@ -143,24 +143,30 @@ class OwnStdio extends PushbackConn implements Meter {
   }
 
   override intake(): Intake {
-    return { conn: this, meter: undefined }; // failing to write here ends all
+    return { conn: super.intake().conn, meter: this };
   }
 
   received(count: number): void {
     this.bytesSent += count;
   }
 
-  sent(): void {} // counted as it is written
+  sent(count: number): void {
+    this.bytesReceived += count;
+  }
 
   carried(): void {}
+
+  broken(error: unknown): void {
+    this.outputError = error;
+    this.#gone.abort();
+  }
 
   override async write(bytes: Uint8Array): Promise<void> {
     try {
       await super.write(bytes);
-      this.bytesReceived += bytes.length;
+      this.sent(bytes.length);
     } catch (error) {
-      this.outputError = error;
-      this.#gone.abort();
+      this.broken(error);
       throw error;
     }
   }

@@ -4,7 +4,6 @@ import { nearest } from "../nearest.ts";
 import { TableError } from "../table/problem.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { usage } from "./flags.ts";
-import { HELP_TEXT } from "./help.ts";
 import { plural } from "./plural.ts";
 import { argv, exit, printError, printOut } from "./system.ts";
 
@@ -41,8 +40,9 @@ async function run(
   try {
     const [first = "", ...rest] = args;
     if (first === "--help" || first === "-h" || first === "help") {
-      printOut(HELP_TEXT.tcpmux);
-      if (offered.includes("serve")) printOut(`\n${HELP_TEXT.serve}`);
+      const texts = await helpTexts();
+      printOut(texts.tcpmux);
+      if (offered.includes("serve")) printOut(`\n${texts.serve}`);
       return EXIT.done;
     }
     if (first === "--version") {
@@ -53,7 +53,7 @@ async function run(
     const command = commandOf(named ? first : "serve", offered);
     const flags = named ? rest : args;
     if (flags.includes("--help") || flags.includes("-h")) {
-      printOut(HELP_TEXT[command]);
+      printOut((await helpTexts())[command]);
       return EXIT.done;
     }
     return await (await COMMANDS[command]())(flags);
@@ -62,6 +62,9 @@ async function run(
     return exitCodeOf(error);
   }
 }
+
+/** They bring in what all the commands are made of. */
+const helpTexts = async () => (await import("./help.ts")).HELP_TEXT;
 
 function commandOf(word: string, offered: readonly Command[]): Command {
   const command = offered.find((name) => name === word);

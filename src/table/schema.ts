@@ -55,11 +55,13 @@ const common = {
   max_connections: most("At a time. Default 0.").optional(),
   max_connections_per_source: most("At a time, of one address. Default 0.")
     .optional(),
-  rate: rate("New connections. Default: no limit.").optional(),
+  rate: rate("New connections; without it as many as come.").optional(),
   rate_pause: duration(
     "How long all are refused once rate was exceeded. Default 0.",
   ).optional(),
-  rate_per_source: rate("New connections of one address. Default: no limit.")
+  rate_per_source: rate(
+    "New connections of one address; without it as many as come.",
+  )
     .optional(),
 };
 

@@ -71,7 +71,9 @@ export const serverSchema = z.strictObject({
   ).optional(),
   max_connections_per_source: most("At a time, of one address. Default 256.")
     .optional(),
-  rate_per_source: rate("New connections of one address. Default: no limit.")
+  rate_per_source: rate(
+    "New connections of one address; without it as many as come.",
+  )
     .optional(),
   ipv6_source_prefix: z.int({ error: BITS }).min(1, { error: BITS })
     .max(128, { error: BITS })

@@ -1,10 +1,12 @@
 import type { Endpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { BunCarrier, type Outlet } from "./bun_carrier.ts";
+import { BunOutputCarrier } from "./bun_output_carrier.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox } from "./inbox.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { localEnd } from "./net_conn.ts";
+import { StdioConn } from "./stdio_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Carriage, Conn, Detached, ProgramStdio } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -162,8 +164,13 @@ export class BunConn extends StreamConn implements Outlet, ProgramStdio {
   }
 
   carryTo(sink: Conn, carriage: Carriage): boolean {
-    if (!(sink instanceof BunConn)) return false;
-    this.#inbox.pourInto(new BunCarrier(this.#inbox, sink, carriage));
+    const carrier = sink instanceof BunConn
+      ? new BunCarrier(this.#inbox, sink, carriage)
+      : sink instanceof StdioConn
+      ? new BunOutputCarrier(this.#inbox, sink, carriage)
+      : undefined;
+    if (carrier === undefined) return false;
+    this.#inbox.pourInto(carrier);
     return true;
   }
 

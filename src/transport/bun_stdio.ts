@@ -1,4 +1,4 @@
-import { write } from "node:fs";
+import { writev } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { closeStdout } from "./node_stdio.ts";
 import { StdioConn } from "./stdio_conn.ts";
@@ -34,10 +34,10 @@ export function bunStdio(): Conn {
 }
 
 /** Others may have made the terminal or pipe we share non-blocking. */
-async function patiently(bytes: Uint8Array): Promise<number> {
+async function patiently(pieces: readonly Uint8Array[]): Promise<number> {
   for (;;) {
     try {
-      return await writeFrom(bytes);
+      return await writeFrom(pieces);
     } catch (error) {
       if ((error as { code?: string }).code !== "EAGAIN") throw error;
       await sleep(RETRY_PAUSE);
@@ -45,9 +45,9 @@ async function patiently(bytes: Uint8Array): Promise<number> {
   }
 }
 
-function writeFrom(bytes: Uint8Array): Promise<number> {
+function writeFrom(pieces: readonly Uint8Array[]): Promise<number> {
   return new Promise((resolve, reject) => {
-    write(STDOUT, bytes, 0, bytes.length, null, (error, count) => {
+    writev(STDOUT, pieces, (error, count) => {
       if (error) reject(error);
       else resolve(count);
     });

@@ -1,7 +1,7 @@
 import type { Endpoint } from "../endpoint.ts";
 import { buffers, SMALL_BUFFER } from "./buffers.ts";
 import { closedHere, fromSystem } from "./errno.ts";
-
+import { StdioConn } from "./stdio_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Carriage, Conn } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
@@ -24,6 +24,9 @@ export interface DenoSocket {
 
 /** Bytes of a large buffer that is the reader's to keep. */
 const KEPT_BUFFER = 64 * 1024;
+
+/** Each write to standard output goes to a thread and back: few of them. */
+const OUTPUT_BUFFER = 1024 * 1024;
 
 /** A connection over a socket of Deno's own. */
 export class DenoConn extends StreamConn {
@@ -100,7 +103,9 @@ export class DenoConn extends StreamConn {
         return carriage.sinkBroken(error);
       }
       carriage.moved(count);
-      buffer = buffers.fitting(buffer, count);
+      buffer = sink instanceof StdioConn
+        ? fittingOutput(buffer, count)
+        : buffers.fitting(buffer, count);
     }
   }
 
@@ -140,4 +145,10 @@ export class DenoConn extends StreamConn {
     this.#closed = true;
     this.#conn.close();
   }
+}
+
+/** There is one standard output, so that its buffer need not be shared. */
+function fittingOutput(buffer: Uint8Array, count: number): Uint8Array {
+  const isFull = count === buffer.length && count < OUTPUT_BUFFER;
+  return isFull ? new Uint8Array(OUTPUT_BUFFER) : buffer;
 }

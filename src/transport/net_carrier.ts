@@ -1,12 +1,33 @@
 import { fromSystem } from "./errno.ts";
 import type { Inbox, Receiver } from "./inbox.ts";
-import type { QuietSocket } from "./quiet_socket.ts";
-import type { Carriage } from "./transport.ts";
+import type { Carriage, Conn } from "./transport.ts";
 
-/** Writes to one socket of `node:net` what another one receives. */
-export class NetCarrier implements Receiver {
+/** The members of a stream of Node's that a carrier writes by, and no more. */
+export interface Outlet {
+  write(bytes: Uint8Array, written: (error?: Error | null) => void): unknown;
+  /** Bytes that the system has not taken yet. */
+  readonly writableLength: number;
+  /** Why it takes no more, where the stream itself does not tell. */
+  readonly writeError?: Error | undefined;
+}
+
+/** A connection that writes all it is given to such a stream. */
+export interface OutletConn extends Conn {
+  readonly outlet: Outlet;
+}
+
+/** @returns whether the sink is one that can be poured into */
+export function pour(inbox: Inbox, sink: Conn, carriage: Carriage): boolean {
+  if (!("outlet" in sink)) return false;
+  const { outlet } = sink as OutletConn;
+  inbox.pourInto(new NetCarrier(inbox, outlet, carriage));
+  return true;
+}
+
+/** Writes to one stream of Node's, straight away, what another one receives. */
+class NetCarrier implements Receiver {
   #source: Inbox;
-  #sink: QuietSocket;
+  #sink: Outlet;
   #carriage: Carriage;
   /** Bytes given to the sink that it has not written yet. */
   #pending = 0;
@@ -14,7 +35,7 @@ export class NetCarrier implements Receiver {
   #hasEnded = false;
   #isBroken = false;
 
-  constructor(source: Inbox, sink: QuietSocket, carriage: Carriage) {
+  constructor(source: Inbox, sink: Outlet, carriage: Carriage) {
     this.#source = source;
     this.#sink = sink;
     this.#carriage = carriage;

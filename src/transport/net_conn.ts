@@ -4,7 +4,7 @@ import { withDeadline } from "./deadline.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Source } from "./inbox.ts";
 import { KeepAlive } from "./keep_alive.ts";
-import { NetCarrier } from "./net_carrier.ts";
+import { type OutletConn, pour } from "./net_carrier.ts";
 import { detachSocket } from "./node_detach.ts";
 import type { NodeReads } from "./node_reads.ts";
 import { QuietSocket } from "./quiet_socket.ts";
@@ -18,7 +18,7 @@ import type {
 } from "./transport.ts";
 
 /** A connection over a socket of `node:net`. */
-export class NetConn extends StreamConn implements ProgramStdio {
+export class NetConn extends StreamConn implements OutletConn, ProgramStdio {
   readonly remote: Endpoint;
   #local: Endpoint | undefined;
   #socket: QuietSocket;
@@ -80,10 +80,11 @@ export class NetConn extends StreamConn implements ProgramStdio {
   }
 
   carryTo(sink: Conn, carriage: Carriage): boolean {
-    if (!(sink instanceof NetConn)) return false;
-    const carrier = new NetCarrier(this.#inbox, sink.#socket, carriage);
-    this.#inbox.pourInto(carrier);
-    return true;
+    return pour(this.#inbox, sink, carriage);
+  }
+
+  get outlet(): QuietSocket {
+    return this.#socket;
   }
 
   detach(): Detached | undefined {

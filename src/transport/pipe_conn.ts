@@ -18,12 +18,17 @@ export function inboxOf(stream: Readable): Inbox {
   );
   stream.pause();
   stream.on("data", (bytes: Uint8Array) => inbox.push(bytes));
+  endWith(stream, inbox);
+  return inbox;
+}
+
+/** What ends the stream ends the inbox. */
+export function endWith(stream: Readable, inbox: Inbox): void {
   stream.on("end", () => inbox.end());
   stream.on("error", (error) => inbox.fail(fromSystem(error, "cannot read")));
   stream.on("close", () => {
     if (!inbox.over) inbox.fail(closedHere());
   });
-  return inbox;
 }
 
 /** A stream to read and a stream to write, of a program, as one connection. */
@@ -35,11 +40,11 @@ export class PipeConn extends StreamConn implements ProgramStdio {
   #inbox: Inbox;
   #writing = new Set<(error: Error) => void>();
 
-  constructor(output: Readable, input: Writable) {
+  constructor(output: Readable, input: Writable, inbox = inboxOf(output)) {
     super();
     this.#output = output;
     this.#input = input;
-    this.#inbox = inboxOf(output);
+    this.#inbox = inbox;
     input.on("error", () => {}); // each write reports its own failure
   }
 

@@ -7,10 +7,13 @@ import { WriteQueue } from "./write_queue.ts";
 
 /** A runtime's way to standard input and output, by descriptor. */
 export interface Stdio {
-  /** The next bytes, in the buffer or elsewhere; null at the end. */
+  /**
+   * The next bytes, in the buffer or elsewhere; null at the end. Elsewhere
+   * they stay as they are until the next read but one.
+   */
   read(buffer: Uint8Array): Promise<Uint8Array | null>;
-  /** Bytes taken, which may be fewer than given. */
-  write(bytes: Uint8Array): Promise<number>;
+  /** Bytes taken of these, in their order; may be fewer than there are. */
+  write(pieces: readonly Uint8Array[]): Promise<number>;
   closeInput(): void;
   /** Really closes it, so that whoever reads it sees the end. */
   closeOutput(): void;
@@ -34,10 +37,12 @@ export class StdioConn extends StreamConn {
     this.#stdio = stdio;
   }
 
-  read(): Promise<Uint8Array | null> {
-    const ahead = this.#ahead ?? this.#readInto(new Uint8Array(BUFFER));
+  async read(): Promise<Uint8Array | null> {
+    const buffer = new Uint8Array(BUFFER);
+    const ahead = this.#ahead ?? this.#readInto(buffer);
     this.#ahead = undefined;
-    return ahead;
+    const bytes = await ahead;
+    return bytes?.buffer === buffer.buffer ? bytes : bytes?.slice() ?? null;
   }
 
   carryTo(sink: Conn, carriage: Carriage): boolean {
@@ -74,10 +79,15 @@ export class StdioConn extends StreamConn {
   }
 
   write(bytes: Uint8Array): Promise<void> {
+    return this.writeAll([bytes]);
+  }
+
+  /** Writes these in as few steps as the runtime can. */
+  writeAll(pieces: readonly Uint8Array[]): Promise<void> {
     return this.#writes.run(async () => {
       try {
-        for (let rest = bytes; rest.length > 0;) {
-          rest = rest.subarray(await this.#stdio.write(rest));
+        for (let rest = behind(pieces, 0); rest.length > 0;) {
+          rest = behind(rest, await this.#stdio.write(rest));
         }
       } catch (error) {
         throw fromSystem(error, "cannot write");
@@ -101,4 +111,15 @@ export class StdioConn extends StreamConn {
   abort(): void {
     this.close();
   }
+}
+
+/** What is left of these when so many bytes of them are taken. */
+function behind(pieces: readonly Uint8Array[], taken: number): Uint8Array[] {
+  const rest: Uint8Array[] = [];
+  let count = taken;
+  for (const piece of pieces) {
+    if (count < piece.length) rest.push(piece.subarray(count));
+    count = Math.max(0, count - piece.length);
+  }
+  return rest;
 }

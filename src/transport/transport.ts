@@ -165,6 +165,8 @@ export interface Meter {
   sent(count: number): void;
   /** What was carried from here is over; `ended` is the end of the stream. */
   carried(ended: boolean): void;
+  /** Nothing can be written any more. */
+  broken?(error: unknown): void;
 }
 
 /** Where bytes can be written past a wrapper, if it is told of them. */
