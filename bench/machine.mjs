@@ -25,6 +25,6 @@ function openFiles() {
 
 /** 10,000 idle connections, or as many as fit: a relay has two sockets each. */
 export function idleRoom() {
-  const room = Math.floor((openFiles() - 600) / 2 / 100) * 100;
+  const room = Math.floor((openFiles() - 1000) / 2 / 100) * 100;
   return Math.min(10_000, room);
 }

@@ -24,6 +24,9 @@ export function tableOf(world, address) {
     "[server]",
     `listen = "${address}"`,
     `max_connections = ${world.maxConnections}`,
+    // All the load comes from one address, and up to 256 at once.
+    "max_connections_per_source = 0",
+    "max_handshakes = 512",
   ];
   for (const [name, service] of Object.entries(world.services)) {
     lines.push("", `[services.${name}]`);
