@@ -49,8 +49,12 @@ export function worldsOf(backends, maxConnections) {
       maxConnections: 1000,
       services: { text: { text: "ok" }, ...relays, ...programs({}) },
     },
-    // The programs get the socket itself: what the others do in any case.
-    handed: { maxConnections: 1000, services: programs({ stdio: "socket" }) },
+    // The programs get the socket itself, for their errors too: what the others
+    // do in any case.
+    handed: {
+      maxConnections: 1000,
+      services: programs({ stdio: "socket", stderr: "client" }),
+    },
     // Without programs, which would each take descriptors from the limit.
     idle: { maxConnections, services: relays },
     help: { maxConnections: 1000, services: many(1000) },
