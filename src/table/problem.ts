@@ -23,11 +23,19 @@ export class TableError extends TcpmuxError {
   }
 }
 
-/** `file:line: key: message`, as compilers and editors know it. */
+/** What would break the line or steer the terminal that it is shown on. */
+// deno-lint-ignore no-control-regex
+const CONTROLS = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g;
+
+/** `file:line: key: message`, as compilers and editors know it: one line. */
 export function formatProblem(problem: Problem): string {
   const { file, line, key, message } = problem;
   const place = [file, line].filter((part) => part !== undefined).join(":");
-  return [place, key, message].filter((part) => part !== "").join(": ");
+  const parts = [place, key, message].filter((part) => part !== "");
+  return parts.join(": ").replace(
+    CONTROLS,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** `a.b."c d"[0]`, as the table would write it. */
