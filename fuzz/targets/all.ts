@@ -1,5 +1,6 @@
 import type { Target } from "../target.ts";
 import { connecting, listing } from "./client.ts";
+import { HANDSHAKES } from "./handshake.ts";
 import { http } from "./http.ts";
 import { FORMS } from "./policy.ts";
 import { reply } from "./reply.ts";
@@ -14,6 +15,7 @@ export const TARGETS: readonly Target[] = [
   listing,
   http,
   socks,
+  ...HANDSHAKES,
   table,
   forwards,
   locating,

@@ -80,8 +80,7 @@ function checkProblems(problems: readonly Problem[], text: string): void {
     last = line;
     // It goes to a terminal: one line, and nothing that steers it.
     const printed = formatProblem(problem);
-    // deno-lint-ignore no-control-regex
-    const steers = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(printed);
+    const steers = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(printed);
     check(!steers, () => `it says ${shown(printed)}`);
   }
 }

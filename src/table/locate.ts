@@ -122,6 +122,7 @@ class Scanner implements Located {
         [key, quoted] = [read ?? text, true];
       } else if (char === ".") {
         path.push(quoted ? key : key.trim());
+        if (path.length > DEEPEST) return this.#tooDeep(path);
         [key, quoted] = ["", false];
       } else if (!quoted) key += char;
     }

@@ -1,4 +1,5 @@
 import { TcpmuxError } from "../errors.ts";
+import { escaped } from "../log_format.ts";
 import { type KeyPath, type Located, pathKey } from "./locate.ts";
 
 /** One thing that is wrong with a table. */
@@ -23,19 +24,12 @@ export class TableError extends TcpmuxError {
   }
 }
 
-/** What would break the line or steer the terminal that it is shown on. */
-// deno-lint-ignore no-control-regex
-const CONTROLS = /[\x00-\x1f\x7f-\x9f\u2028\u2029]/g;
-
 /** `file:line: key: message`, as compilers and editors know it: one line. */
 export function formatProblem(problem: Problem): string {
   const { file, line, key, message } = problem;
   const place = [file, line].filter((part) => part !== undefined).join(":");
   const parts = [place, key, message].filter((part) => part !== "");
-  return parts.join(": ").replace(
-    CONTROLS,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
+  return escaped(parts.join(": "));
 }
 
 /** `a.b."c d"[0]`, as the table would write it. */
