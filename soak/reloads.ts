@@ -5,6 +5,9 @@ import { Random } from "../tests/support/random.ts";
 import { type Ports, tableOf, WRONG } from "./table.ts";
 import { assertIs, type World } from "./world.ts";
 
+/** Milliseconds: the machine may have much else to do. */
+const PATIENCE = 60_000;
+
 interface Reloading {
   readonly ports: Ports;
   readonly write: (table: string) => void;
@@ -31,6 +34,7 @@ export async function reloading(
         await until(
           "a wrong table is refused",
           () => watch.refusedReloads > known,
+          PATIENCE,
         );
       } else await next(world, server, options, turn % 7 === 0);
     }
@@ -53,7 +57,11 @@ async function next(
   write(tableOf({ number, tight }, ports));
   world.generation = { number, tight: tight || before.tight };
   server.signal("SIGHUP");
-  await until("it has reloaded", () => world.watch.reloads > known);
+  await until(
+    "it has reloaded",
+    () => world.watch.reloads > known,
+    PATIENCE,
+  );
   world.reloaded(before);
   world.generation = { number, tight };
   if (tight) return;

@@ -39,7 +39,8 @@ export function tableOf(generation: Generation, ports: Ports): string {
   const spare = COMING_AND_GOING[number % COMING_AND_GOING.length];
   return `
 [server]
-handshake_timeout = "2s"
+handshake_timeout = "5s"
+connect_timeout = "30s"
 max_connections = ${tight ? 12 : 1000}
 max_connections_per_source = 0
 ${COMMON}
