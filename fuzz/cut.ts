@@ -17,7 +17,8 @@ const MOST_SINGLE = 700;
  * say; short ones also byte by byte.
  */
 export function cuts(bytes: Uint8Array): Uint8Array[][] {
-  const ways = [[bytes], cutBy(bytes, 7), cutBy(bytes, 300)];
+  const few = Math.ceil(bytes.length / 20);
+  const ways = [[bytes], cutBy(bytes, Math.max(7, few)), cutBy(bytes, 300)];
   if (bytes.length <= MOST_SINGLE) {
     ways.push(Array.from(bytes, (byte) => Uint8Array.of(byte)));
   }

@@ -35,7 +35,7 @@ export const http: Target = {
   words: [
     ...["\r\n\r\n", "\n\n", "\r\n", " HTTP/1.1", " HTTP/1.0\r\n", "GET ", ": "],
     ...["http://", "CONNECT ", "HTTP/2.0", "\r\n ", ":", " ", "?", "#", "/"],
-    ...[...HEADERS.map((line) => `${line}\r\n`), "A".repeat(MAX_HEAD - 40)],
+    ...[...HEADERS.map((line) => `${line}\r\n`)],
   ],
 
   generate(random) {
@@ -63,7 +63,11 @@ export const http: Target = {
 
 function headers(random: Random): string[] {
   const count = random.size(10);
-  return Array.from({ length: count }, () => random.pick(HEADERS));
+  const lines = Array.from({ length: count }, () => random.pick(HEADERS));
+  if (random.oneIn(50)) {
+    lines.push(`Long: ${"a".repeat(MAX_HEAD - 200 + random.below(200))}`);
+  }
+  return lines;
 }
 
 type Read =
