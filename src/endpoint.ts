@@ -45,7 +45,8 @@ export function readEndpoint(
   text: string,
   defaultPort?: number,
 ): Endpoint | string {
-  if (text.startsWith("unix:")) return unixEndpoint(text);
+  // A host of that name could not be told from a path once it has a port.
+  if (/^unix(:|$)/.test(text)) return unixEndpoint(text);
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(text);
   if (match === null) {
     return "an IPv6 address stands in brackets, as [::1]:1";

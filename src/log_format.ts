@@ -31,8 +31,8 @@ function textValue(text: string): string {
 }
 
 /** What a terminal might obey or reorder, as the escapes that JSON has. */
-function escaped(json: string): string {
-  return json.replace(
+export function escaped(text: string): string {
+  return text.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
     (char) => char.split("").map(escape).join(""),
   );

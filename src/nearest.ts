@@ -5,10 +5,17 @@ export function nearest(
   given: string,
   words: readonly string[],
 ): string | undefined {
-  if (words.length === 0) return undefined;
-  const word = closestString(given, words);
+  // What differs much in length is not like it, and would take long to compare.
+  const alike = words.filter((word) =>
+    Math.abs(word.length - given.length) <= allowance(word)
+  );
+  if (alike.length === 0) return undefined;
+  const word = closestString(given, alike);
   const distance = levenshteinDistance(given.toLowerCase(), word.toLowerCase());
-  return distance <= Math.max(1, Math.floor(word.length / 3))
-    ? word
-    : undefined;
+  return distance <= allowance(word) ? word : undefined;
+}
+
+/** How many letters may be wrong. */
+function allowance(word: string): number {
+  return Math.max(1, Math.floor(word.length / 3));
 }

@@ -62,15 +62,16 @@ function whyIllegal(
   whole: boolean,
 ): string | undefined {
   if (whole && end === 0) return "the service name is empty";
-  if (end > MAX_NAME || (!whole && line.length >= MAX_LINE)) {
-    return `the service name is longer than ${MAX_NAME} bytes`;
-  }
-  for (let at = 0; at < end; at++) {
+  // First what every cut of the line shows first, so that all say the same.
+  for (let at = 0; at < end && at <= MAX_NAME; at++) {
     const byte = line[at]!;
     if (byte < 0x20 || byte > 0x7e) {
       const hex = byte.toString(16).padStart(2, "0");
       return `the service name holds the byte 0x${hex}`;
     }
+  }
+  if (end > MAX_NAME || (!whole && line.length >= MAX_LINE)) {
+    return `the service name is longer than ${MAX_NAME} bytes`;
   }
 }
 

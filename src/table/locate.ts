@@ -31,6 +31,12 @@ const DEEPEST = 16;
 /** A value that is no string, array or table; a date may hold one blank. */
 const BARE_VALUE = /[^\s,\]}#="'[{]+(?: \d[^\s,\]}#="'[{]*)?/y;
 
+/**
+ * A character by its number. The parser reads six of the eight digits of
+ * `\U`, and takes what is no digit or no character.
+ */
+const ESCAPE = /\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}/y;
+
 const END_OF_LINE = /[ \t\r]*(?:#[^\n]*)?(?:\n|$)/y;
 
 export function locateKeys(text: string): Located {
@@ -51,6 +57,7 @@ class Scanner implements Located {
   #text: string;
   #at = 0;
   #line = 1;
+  #misread = false;
 
   constructor(text: string) {
     this.#text = text;
@@ -115,6 +122,7 @@ class Scanner implements Located {
         [key, quoted] = [read ?? text, true];
       } else if (char === ".") {
         path.push(quoted ? key : key.trim());
+        if (path.length > DEEPEST) return this.#tooDeep(path);
         [key, quoted] = ["", false];
       } else if (!quoted) key += char;
     }
@@ -131,7 +139,9 @@ class Scanner implements Located {
     while (this.#at < this.#text.length) {
       const char = this.#text[this.#at]!;
       if (char === "\n" || char === "#" || char === "\r") return;
-      if (char === '"' || char === "'") return this.#quotedValue(char);
+      if (char === '"' || char === "'") {
+        return this.#quotedValue(char, path);
+      }
       if (char === "[" || char === "{") {
         this.#at++;
         this.#inside(char === "[" ? "]" : "}", path);
@@ -169,10 +179,17 @@ class Scanner implements Located {
     }
   }
 
-  #quotedValue(quote: string): void {
+  #quotedValue(quote: string, path: readonly string[]): void {
     const triple = this.#text.startsWith(quote.repeat(3), this.#at);
     this.#at += triple ? 3 : 1;
+    this.#misread = false;
     this.#string(quote, triple ? 3 : 1);
+    if (!this.#misread) return;
+    this.#refuse(
+      path,
+      "has an escape that cannot be read: write the character itself, or \\u " +
+        "and the four digits of one",
+    );
   }
 
   /** Up to and with the closing quotes. */
@@ -186,7 +203,12 @@ class Scanner implements Located {
         return;
       }
       if (count === 1 && this.#text[this.#at] === "\n") return;
-      if (quote === '"' && this.#text[this.#at] === "\\") this.#step();
+      if (quote === '"' && this.#text[this.#at] === "\\") {
+        const isNumber = /u/i.test(this.#text[this.#at + 1] ?? "");
+        ESCAPE.lastIndex = this.#at;
+        if (isNumber && !ESCAPE.test(this.#text)) this.#misread = true;
+        this.#step();
+      }
       this.#step();
     }
   }

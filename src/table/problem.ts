@@ -1,4 +1,5 @@
 import { TcpmuxError } from "../errors.ts";
+import { escaped } from "../log_format.ts";
 import { type KeyPath, type Located, pathKey } from "./locate.ts";
 
 /** One thing that is wrong with a table. */
@@ -23,11 +24,12 @@ export class TableError extends TcpmuxError {
   }
 }
 
-/** `file:line: key: message`, as compilers and editors know it. */
+/** `file:line: key: message`, as compilers and editors know it: one line. */
 export function formatProblem(problem: Problem): string {
   const { file, line, key, message } = problem;
   const place = [file, line].filter((part) => part !== undefined).join(":");
-  return [place, key, message].filter((part) => part !== "").join(": ");
+  const parts = [place, key, message].filter((part) => part !== "");
+  return escaped(parts.join(": "));
 }
 
 /** `a.b."c d"[0]`, as the table would write it. */

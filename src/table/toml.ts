@@ -15,16 +15,30 @@ export type TomlResult =
 
 /** Reads TOML; never throws. */
 export function readToml(text: string): TomlResult {
+  // A byte order mark is legal before TOML, but the parser takes none.
+  const source = text.replace(/^\uFEFF/, "");
   try {
-    // A byte order mark is legal before TOML, but the parser takes none.
-    return { ok: true, value: parse(text.replace(/^\uFEFF/, "")) };
+    return { ok: true, value: parse(source) };
   } catch (error) {
-    return { ok: false, error: located(error) };
+    return { ok: false, error: located(error, source) };
   }
 }
 
-function located(error: unknown): TomlError {
+/** The parser's word for what is a blank elsewhere, but not in TOML. */
+const BLANK = /invalid whitespace at position '(\d+)': `\\u([0-9a-f]+)`/;
+
+function located(error: unknown, source: string): TomlError {
   const message = error instanceof Error ? error.message : String(error);
+  const [, position, code] = BLANK.exec(message) ?? [];
+  if (code !== undefined) {
+    const line = source.slice(0, Number(position)).split("\n").length;
+    const name = `U+${code.toUpperCase().padStart(4, "0")}`;
+    const what = name === "U+000D"
+      ? "a CR without LF"
+      : `the character ${name}`;
+    const why = `not TOML: ${what} stands where only blanks and tabs may`;
+    return { line, message: why, clash: false };
+  }
   const match = /^(?:Parse error on line (\d+), column \d+: )+([^]*)$/.exec(
     message,
   );

@@ -1,0 +1,23 @@
+import type { Target } from "../target.ts";
+import { connecting, listing } from "./client.ts";
+import { HANDSHAKES } from "./handshake.ts";
+import { http } from "./http.ts";
+import { FORMS } from "./policy.ts";
+import { reply } from "./reply.ts";
+import { request } from "./request.ts";
+import { socks } from "./socks.ts";
+import { forwards, locating, table } from "./table.ts";
+
+export const TARGETS: readonly Target[] = [
+  request,
+  reply,
+  connecting,
+  listing,
+  http,
+  socks,
+  ...HANDSHAKES,
+  table,
+  forwards,
+  locating,
+  ...FORMS,
+];
