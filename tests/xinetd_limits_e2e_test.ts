@@ -43,7 +43,7 @@ async function withBoth(
   },
   use: (service: Limited) => Promise<void>,
 ): Promise<void> {
-  const env = zone === undefined ? {} : { TZ: zone };
+  const env: Record<string, string> = zone === undefined ? {} : { TZ: zone };
   await withXinetdService(xinetd, (port) => use(limited("xinetd", port)), env);
   const table = `[services.limited]\nexec = ["cat"]\n${tcpmux.join("\n")}\n`;
   await withServer(table, ({ port }) => use(limited("tcpmux", port)), { env });
