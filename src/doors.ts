@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "./endpoint.ts";
+import { Episode } from "./episode.ts";
 import { codeOf, messageOf, TcpmuxError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { type Door, doorKey } from "./table/door.ts";
@@ -142,24 +143,23 @@ export class Doors {
 
   async #acceptFrom(key: string, listener: Listener): Promise<void> {
     const address = formatEndpoint(listener.endpoint);
-    let failing = false;
+    const failing = new Episode({
+      began: (reason) =>
+        this.#log("error", "cannot accept, will go on trying", {
+          address,
+          reason,
+        }),
+      over: () => this.#log("info", "accepting again", { address }),
+    });
     for (;;) {
       try {
         const conn = await listener.accept();
-        if (conn === null) return;
-        if (failing) this.#log("info", "accepting again", { address });
-        failing = false;
+        if (conn === null) return failing.cancel();
         const open = this.#open.get(key); // a reload may have changed it
         if (open === undefined) conn.abort();
         else this.#accepted(conn, open.door, address);
       } catch (error) {
-        if (!failing) {
-          this.#log("error", "cannot accept, will go on trying", {
-            address,
-            reason: messageOf(error),
-          });
-        }
-        failing = true;
+        failing.happened(messageOf(error));
         await sleep(ACCEPT_PAUSE);
       }
     }

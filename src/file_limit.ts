@@ -6,8 +6,11 @@ import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
 import { permitted } from "./transport/permission.ts";
 
-/** Descriptors for listeners, the log, look-ups, refusals and the runtime. */
-const RESERVE = 192;
+/**
+ * Descriptors for refusals, the log, look-ups, programs that are just being
+ * started and the runtime: half of them where there are few.
+ */
+const RESERVE = { least: 48, most: 192 };
 
 /** Descriptors that a connection to a service takes besides its own socket. */
 const EXTRA: Record<Service["kind"], number> = {
@@ -46,17 +49,25 @@ export function fittedTo(
   const { limits } = table.server;
   const extra = table.services.map((service) => EXTRA[service.kind]);
   const each = 1 + Math.max(0, ...extra);
-  const room = Math.max(2 * each, openFiles - RESERVE);
+  const files = openFiles - table.doors.length;
+  const reserve = within(Math.floor(files / 2), RESERVE.least, RESERVE.most);
+  const room = Math.max(2 * each, files - reserve);
   const wanted = limits.maxHandshakes.full + limits.maxConnections * each;
   if (wanted <= room) return limits;
   const part = Math.max(1, Math.floor(room / HANDSHAKE_PART));
   const maxHandshakes = fitted(limits.maxHandshakes, part);
-  const most = Math.floor((room - maxHandshakes.full) / each);
+  const most = Math.max(1, Math.floor((room - maxHandshakes.full) / each));
   const maxConnections = Math.min(limits.maxConnections, most);
+  const spare = Math.floor((reserve - RESERVE.least) / 2);
+  const maxRefusing = within(spare, 1, limits.maxRefusing);
   log("warn", "limits are lowered to fit the open-file limit", {
     open_files: openFiles,
     max_connections: maxConnections,
     max_handshakes: maxHandshakes.full,
   });
-  return { ...limits, maxConnections, maxHandshakes };
+  return { ...limits, maxConnections, maxHandshakes, maxRefusing };
+}
+
+function within(value: number, least: number, most: number): number {
+  return Math.min(Math.max(value, least), most);
 }

@@ -117,6 +117,7 @@ export class Mux {
   async close(drainTimeout?: number): Promise<void> {
     const limit = drainTimeout ?? this.#current.table.server.drainTimeout;
     this.#doors.close();
+    this.#crowding.end();
     this.#draining = true;
     for (const session of this.#sessions) session.drain();
     const timer = setTimeout(() => this.#stopSessions(), limit);
@@ -170,7 +171,6 @@ export class Mux {
 
   #ended = (session: Session): void => {
     this.#sessions.delete(session);
-    this.#crowding.look();
   };
 
   #stopSessions(): void {

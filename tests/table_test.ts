@@ -30,6 +30,7 @@ const COMMON = {
 const LIMITS = {
   maxConnections: 4096,
   maxHandshakes: { start: 512, percent: 30, full: 1024 },
+  maxRefusing: 64,
   maxConnectionsPerSource: 256,
   ratePerSource: undefined,
   ipv6SourcePrefix: 64,
@@ -109,6 +110,7 @@ describe("a table", () => {
       limits: {
         maxConnections: 7,
         maxHandshakes: { start: 9, percent: 100, full: 9 },
+        maxRefusing: 64,
         maxConnectionsPerSource: 0,
         ratePerSource: { perMillisecond: 0.001, burst: 5 },
         ipv6SourcePrefix: 56,

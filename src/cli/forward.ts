@@ -19,7 +19,8 @@ import {
   serverWord,
 } from "./local_flags.ts";
 import { Signals } from "./signals.ts";
-import { printOut, readTextFile } from "./system.ts";
+import { printOut } from "./system.ts";
+import { readTableFile } from "./table_file.ts";
 
 export const FORWARD_FLAGS = {
   ...LOCAL_FLAGS,
@@ -71,7 +72,7 @@ async function load(flags: Flags): Promise<Loaded> {
       }: with --config all forwards stand in the file`,
     );
   }
-  const table = parseForwards(await readTextFile(file), file, {
+  const table = parseForwards(await readTableFile(file), file, {
     server: upstream,
     settings: (said) => localSettings(flags, said),
   });

@@ -2,7 +2,7 @@ import { parseTable } from "../table/parse.ts";
 import { TableError } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
 import { EMBEDDED_NAME, embeddedTable } from "./embedded.ts";
-import { readTextFile } from "./system.ts";
+import { readTableFile } from "./table_file.ts";
 
 /** A table and the name of the file that it came from. */
 export interface Loaded {
@@ -20,7 +20,7 @@ export async function loadTable(file: string | undefined): Promise<Loaded> {
   const name = file ?? EMBEDDED_NAME;
   const text = file === undefined
     ? await embeddedTable()
-    : await readTextFile(file);
+    : await readTableFile(file);
   const table = parseTable(text, name);
   if (table.services.length === 0) {
     // Most likely a file that was cut short, perhaps while it is being saved.

@@ -1,7 +1,5 @@
 /** All that the command line has to do with the system around it. */
-import { readFile } from "node:fs/promises";
 import process from "node:process";
-import { TcpmuxError } from "../errors.ts";
 import { EXIT } from "./exit.ts";
 
 /** The words behind the program's name. */
@@ -79,25 +77,4 @@ export type Signal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR1" | "SIGUSR2";
 /** Handles a signal for the rest of the program's life. */
 export function onSignal(signal: Signal, handle: () => void): void {
   process.on(signal, handle);
-}
-
-/** @throws {TcpmuxError} code `invalid_table`, saying why it cannot be read */
-export async function readTextFile(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    const { code } = error as { code?: string };
-    const why = code === "ENOENT"
-      ? "no such file"
-      : code === "EISDIR"
-      ? "it is a folder"
-      : code === "EACCES"
-      ? "it may not be read"
-      : error instanceof Error
-      ? error.message
-      : String(error);
-    throw new TcpmuxError("invalid_table", `${file}: cannot be read: ${why}`, {
-      cause: error,
-    });
-  }
 }

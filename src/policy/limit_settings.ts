@@ -6,6 +6,8 @@ import type { Rate } from "./rate.ts";
 export interface ServerLimits {
   readonly maxConnections: number;
   readonly maxHandshakes: EarlyRefusal;
+  /** Refusals that may be on their way at a time, beyond all that. */
+  readonly maxRefusing: number;
   /** 0 for no limit. */
   readonly maxConnectionsPerSource: number;
   readonly ratePerSource: Rate | undefined;

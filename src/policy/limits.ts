@@ -8,9 +8,6 @@ import { type Offence, Penalties } from "./penalties.ts";
 import { Buckets } from "./rate.ts";
 import { sourceOf } from "./source.ts";
 
-/** Refusals that may be on their way at a time, beyond all that is served. */
-const MAX_REFUSING = 64;
-
 const FULL = busy("max_connections is reached");
 const CROWDED = busy("max_handshakes is reached");
 
@@ -69,7 +66,7 @@ export class Limits {
     const fromSource = this.#bySource.add(source);
     const verdict = refusal === undefined
       ? "serve"
-      : this.#refusing < MAX_REFUSING
+      : this.#refusing < limits.maxRefusing
       ? "refuse"
       : "drop";
     if (verdict === "serve") this.#handshakes++;

@@ -45,6 +45,7 @@ function resolveLimits(valid: z.output<typeof serverSchema>): ServerLimits {
     maxConnections: valid.max_connections ?? 4096,
     maxHandshakes: valid.max_handshakes ??
       { start: 512, percent: 30, full: 1024 },
+    maxRefusing: 64,
     maxConnectionsPerSource: valid.max_connections_per_source ?? 256,
     ratePerSource: valid.rate_per_source,
     ipv6SourcePrefix: valid.ipv6_source_prefix ?? 64,

@@ -32,7 +32,7 @@ const CODES: Record<string, ErrorCode> = {
 
 const WORDS: Partial<Record<ErrorCode, string>> = {
   address_in_use: "the address is already in use",
-  address_not_available: "the address is not one of this machine",
+  address_not_available: "no such address here, or no port of it is free",
   permission_denied: "permission denied",
   not_found: "no such file",
   connection_refused: "connection refused",

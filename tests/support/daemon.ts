@@ -48,10 +48,11 @@ export async function withDaemon(
   command: readonly string[],
   port: number,
   use: () => Promise<void>,
-  host?: string,
+  { host, env }: { host?: string; env?: Record<string, string> } = {},
 ): Promise<void> {
   const program = findProgram(command[0]!) ?? command[0]!;
   const child: ChildProcess = spawn(program, command.slice(1), {
+    env: { ...process.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   let said = "";

@@ -85,7 +85,7 @@ export function withInetutils(
       command,
       1,
       () => use({ host, port: 1, address: host }),
-      host,
+      { host },
     );
   });
 }
