@@ -6,6 +6,7 @@
 import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
+import { rlimitsSchema } from "./rlimits.ts";
 import { BUILTINS, type Handler } from "./service.ts";
 import { LOG_LEVELS } from "./table.ts";
 import {
@@ -16,7 +17,9 @@ import {
   endpoint,
   flag,
   list,
+  mode,
   name,
+  niceness,
   readDestination,
   text,
   transformed,
@@ -120,6 +123,10 @@ export const kindSchemas = {
       "Which group it runs as. Default: the user's.",
       "the name of a group",
     ).optional(),
+    nice: niceness.optional(),
+    umask: mode("Which rights it takes from files that it makes.").optional(),
+    rlimits: rlimitsSchema.describe("What it may use of the machine.")
+      .optional(),
     cwd: name("Its working directory.", "a folder").optional(),
     env: environment.describe("Its environment, besides what is always set.")
       .optional(),
