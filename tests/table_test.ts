@@ -183,6 +183,9 @@ describe("a table", () => {
       stdio: "pipe",
       user: "",
       group: "",
+      nice: undefined,
+      umask: undefined,
+      rlimits: {},
       cwd: "",
       env: {},
       passenv: [],
@@ -195,7 +198,10 @@ describe("a table", () => {
     });
     const set = `user = "u"\ngroup = "g"\ncwd = "/"\npassenv = ["X"]
       env = { A_1 = "=" }\nstderr = "client"\nreply = "service"
-      kill_grace = 0`;
+      kill_grace = 0\nnice = -20\numask = "0027"
+      [services.a.rlimits]\nfiles = 9\nprocesses = "unlimited"\ncpu = "2m"
+      memory = "1GiB"\ndata = 0\nstack = "unlimited"\nfile_size = "3B"
+      core = "2KiB"`;
     assertEquals<unknown>(service(`exec = ["cat"]\n${set}`), {
       ...defaults,
       exec: ["cat"],
@@ -204,6 +210,12 @@ describe("a table", () => {
       group: "g",
       cwd: "/",
       env: { A_1: "=" },
+      nice: -20,
+      umask: 0o27,
+      rlimits: {
+        ...{ files: 9, processes: Infinity, cpu: 120, memory: 2 ** 30 },
+        ...{ data: 0, stack: Infinity, file_size: 3, core: 2048 },
+      },
       passenv: ["X"],
       stderr: "client",
       killGrace: 0,

@@ -38,8 +38,15 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   const { signals, load, inForce } = options;
   const first = await load();
   let log = startLog(first.table.server.log);
+  const transport = await pickTransport();
+  const inherited = transport.sealInherited?.() ?? [];
+  if (inherited.length > 0) {
+    log("warn", "programs inherit what the server was started with", {
+      descriptors: inherited.join(" "),
+    });
+  }
   const mux = await Mux.start(first.table, {
-    transport: await pickTransport(),
+    transport,
     log: (level, message, fields) => log(level, message, fields),
     getEnv,
   }, first.file);

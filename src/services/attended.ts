@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../errors.ts";
+import type { LogFields } from "../log.ts";
 import type { ExecService } from "../table/service.ts";
 import type { LogLevel } from "../table/table.ts";
 import type { Process } from "../transport/transport.ts";
 import { endGroup } from "./end_group.ts";
 import type { ServiceContext } from "./opened.ts";
+import { StderrLimit } from "./stderr_limit.ts";
 import { stderrLines } from "./stderr_lines.ts";
 
 /** Milliseconds for the last lines of a program that has ended. */
@@ -41,12 +43,12 @@ export class Attended {
           await toClient(bytes);
         }
       } else if (this.#service.stderr === "log") {
-        await stderrLines(this.#program, (text) => {
-          this.#log("info", "stderr", text);
-        });
+        await this.#logStderr();
       }
     } catch (error) {
-      this.#log("debug", "standard error broke off", messageOf(error));
+      this.#log("debug", "standard error broke off", {
+        text: messageOf(error),
+      });
     }
   }
 
@@ -84,19 +86,33 @@ export class Attended {
     try {
       await endGroup(this.#program, this.#service.killGrace);
     } catch (error) {
-      this.#log("error", "cannot end a program", messageOf(error));
+      this.#log("error", "cannot end a program", { text: messageOf(error) });
     }
     // Usually it has ended too; but a daemon may have kept it.
     await Promise.race([stderr, sleep(STDERR_GRACE)]);
     this.#program.closeStderr();
   }
 
-  #log(level: LogLevel, message: string, text: string): void {
+  async #logStderr(): Promise<void> {
+    const limit = new StderrLimit((lines) => {
+      this.#log("warn", "stderr was too much, lines were dropped", { lines });
+    });
+    try {
+      await stderrLines(this.#program, {
+        wants: () => limit.take(),
+        line: (text) => this.#log("info", "stderr", { text }),
+      });
+    } finally {
+      limit.end();
+    }
+  }
+
+  #log(level: LogLevel, message: string, fields: LogFields): void {
     this.#context.log(level, message, {
       conn: this.#context.id,
       service: this.#service.name,
       pid: this.#program.pid,
-      text,
+      ...fields,
     });
   }
 }

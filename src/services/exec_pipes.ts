@@ -6,6 +6,7 @@ import { Attended } from "./attended.ts";
 import { LeftBehind } from "./left_behind.ts";
 import type { Opened, ServiceContext } from "./opened.ts";
 import { ProgramConn } from "./program_conn.ts";
+import { startedThrough } from "./started.ts";
 
 /** A program on pipes, between which and the client we carry the bytes. */
 export class OnPipes implements Opened {
@@ -28,14 +29,22 @@ export class OnPipes implements Opened {
     this.#attended = new Attended(program, service, context);
   }
 
-  /** @throws {TcpmuxError} where it cannot be started */
+  /**
+   * @param tools the words of the command before the program's own
+   * @throws {TcpmuxError} where it cannot be started
+   */
   static async start(
     service: ExecService,
     context: ServiceContext,
     command: Command,
+    tools: readonly string[],
   ): Promise<OnPipes> {
     const stderr = service.stderr === "null" ? "null" : "pipe";
-    const program = await context.transport.spawn({ ...command, stderr });
+    const { transport, ending } = context;
+    const child = await transport.spawn({ ...command, stderr });
+    const program = tools.length === 0
+      ? child
+      : await startedThrough(tools, command, child, ending);
     return new OnPipes(service, context, program);
   }
 

@@ -16,16 +16,19 @@ export class OnSocket implements Opened {
   #service: ExecService;
   #context: ServiceContext;
   #command: Command;
+  #tools: readonly string[];
 
   constructor(
     service: ExecService,
     context: ServiceContext,
     command: Command,
+    tools: readonly string[],
   ) {
     this.message = service.reply === "server" ? service.message : undefined;
     this.#service = service;
     this.#context = context;
     this.#command = command;
+    this.#tools = tools;
   }
 
   async serve(client: ClientConn): Promise<string> {
@@ -71,6 +74,7 @@ export class OnSocket implements Opened {
       this.#service,
       this.#context,
       this.#command,
+      this.#tools,
     );
     return await piped.serve(client);
   }

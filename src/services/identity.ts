@@ -4,26 +4,31 @@ import { Problems } from "../table/problem.ts";
 import type { ExecService } from "../table/service.ts";
 import type { Table } from "../table/table.ts";
 import type { Transport } from "../transport/transport.ts";
+import { Limiter } from "./limiter.ts";
 import { DEFAULT_PATH, findProgram } from "./program.ts";
+import { runTool } from "./run_tool.ts";
 
 /** Whom a program runs as. */
 export interface Identity {
+  readonly uid: number;
   readonly name: string;
   readonly home: string;
   readonly shell: string;
   /**
-   * What to start the program with, so that it runs as that user and in all
-   * of that user's groups; empty where nothing need change. It is setpriv(1):
-   * no runtime sets supplementary groups.
+   * The tools that the program is started through, each of which becomes the
+   * next; empty where nothing need change. The last of them is setpriv(1), so
+   * that it runs as that user and in all of that user's groups: no runtime
+   * sets supplementary groups.
    */
   readonly prefix: readonly string[];
 }
 
 /**
- * Finds the user and group of every program of a table.
+ * Finds the user and group of every program of a table, and how it gets its
+ * limits.
  *
  * @throws {TableError} naming each user or group that does not exist or that
- * the server may not become
+ * the server may not become, and each limit that it cannot set
  */
 export async function identitiesOf(
   table: Table,
@@ -32,10 +37,13 @@ export async function identitiesOf(
 ): Promise<Map<ExecService, Identity>> {
   const identities = new Map<ExecService, Identity>();
   const problems = new Problems(file, table.located);
+  const limiter = new Limiter(transport, problems);
   for (const service of table.services) {
     if (service.kind !== "exec" || !service.enabled) continue;
     try {
-      identities.set(service, await identityOf(service, transport));
+      const identity = await identityOf(service, transport);
+      const prefix = await limiter.prefix(service, identity);
+      identities.set(service, { ...identity, prefix });
     } catch (error) {
       const key = service.user === "" ? "group" : "user";
       problems.add(["services", service.name, key], messageOf(error));
@@ -90,12 +98,15 @@ async function own(transport: Transport): Promise<Identity> {
     const passwd = await entry("passwd", String(process.getuid!()), transport);
     return { ...userOf(passwd), prefix: [] };
   } catch {
-    return { name: "", home: "/", shell: "", prefix: [] }; // a uid of no user
+    // A uid of no user.
+    const uid = process.getuid?.() ?? -1;
+    return { uid, name: "", home: "/", shell: "", prefix: [] };
   }
 }
 
 function userOf(passwd: readonly string[]): Omit<Identity, "prefix"> {
-  return { name: passwd[0]!, home: passwd[5]!, shell: passwd[6]! };
+  const [name, , uid, , , home, shell] = passwd;
+  return { uid: Number(uid), name: name!, home: home!, shell: shell! };
 }
 
 /** One line of a database of getent(1), which knows LDAP and the like too. */
@@ -104,19 +115,7 @@ async function entry(
   key: string,
   transport: Transport,
 ): Promise<string[]> {
-  const getent = findProgram("getent", DEFAULT_PATH);
-  const child = await transport.spawn({
-    program: getent,
-    args: [database, key],
-    env: {},
-  });
-  const decoder = new TextDecoder();
-  let output = "";
-  for (let bytes; (bytes = await child.stdio.read()) !== null;) {
-    output += decoder.decode(bytes, { stream: true });
-  }
-  child.stdio.close();
-  await child.exited;
+  const { output } = await runTool(["getent", database, key], transport);
   const fields = output.split("\n")[0]!.split(":");
   if (fields.length > 1) return fields;
   throw new TcpmuxError(

@@ -6,6 +6,7 @@
 import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
+import { rlimitsSchema } from "./rlimits.ts";
 import { BUILTINS, type Handler } from "./service.ts";
 import { addresses, hours, rate, timeZone } from "./policy_values.ts";
 import { serverSchema } from "./server_schema.ts";
@@ -15,8 +16,10 @@ import {
   duration,
   flag,
   list,
+  mode,
   most,
   name,
+  niceness,
   readDestination,
   text,
   transformed,
@@ -105,6 +108,10 @@ export const kindSchemas = {
       "Which group it runs as. Default: the user's.",
       "the name of a group",
     ).optional(),
+    nice: niceness.optional(),
+    umask: mode("Which rights it takes from files that it makes.").optional(),
+    rlimits: rlimitsSchema.describe("What it may use of the machine.")
+      .optional(),
     cwd: name("Its working directory.", "a folder").optional(),
     env: environment.describe("Its environment, besides what is always set.")
       .optional(),

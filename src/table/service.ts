@@ -3,6 +3,7 @@ import type { Access } from "../policy/address.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServiceLimits } from "../policy/limit_settings.ts";
 import type { Conn } from "../transport/transport.ts";
+import type { Rlimits } from "./rlimits.ts";
 
 /** One service, every value of it resolved. */
 export type Service =
@@ -63,6 +64,10 @@ export interface ExecService extends ServiceBase {
   /** Empty: as the server runs. */
   readonly user: string;
   readonly group: string;
+  /** Undefined: the server's own, as with the next. */
+  readonly nice: number | undefined;
+  readonly umask: number | undefined;
+  readonly rlimits: Rlimits;
   /** Empty: the server's own. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;

@@ -44,6 +44,19 @@ export function most(purpose: string) {
     .max(1_000_000, { error }).describe(purpose);
 }
 
+/** Of a process: from 19, which gives way to all others, to -20. */
+export const niceness = z.int({ error: "a whole number from -20 to 19" })
+  .min(-20, { error: "a whole number from -20 to 19" })
+  .max(19, { error: "a whole number from -20 to 19" })
+  .describe("How far it gives way to others. Default: the server's.");
+
+/** Rights of files in octal digits, as a number. */
+export function mode(purpose: string) {
+  const error = 'three octal digits in quotes, such as "027"';
+  return z.string({ error }).regex(/^0?[0-7]{3}$/, { error })
+    .transform((digits) => parseInt(digits, 8)).describe(purpose);
+}
+
 export function choice<const T extends readonly string[]>(
   of: T,
   purpose: string,

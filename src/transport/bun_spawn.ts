@@ -10,6 +10,7 @@ import { fromSystem } from "./errno.ts";
 import { JoinedConn } from "./joined_conn.ts";
 import { UNNAMED } from "./net_conn.ts";
 import { SocketPairs } from "./socket_pair.ts";
+import { withUmask } from "./umask.ts";
 import type {
   Command,
   Exit,
@@ -105,22 +106,23 @@ export async function bunSpawnOn(command: SocketCommand): Promise<Process> {
 }
 
 function start(command: Command | SocketCommand, stdio: Stdio): BunProcess {
-  const { program, args, env, cwd } = command;
+  const { program, args, env, cwd, umask } = command;
   let exited: (exit: Exit) => void;
   const exit = new Promise<Exit>((resolve) => exited = resolve);
   try {
-    const child = Bun.spawn({
-      cmd: [program, ...args],
-      env,
-      ...(cwd === undefined ? {} : { cwd }),
-      stdio,
-      detached: true, // a session and so a process group of its own
-      onExit: (child, code) =>
-        exited({
-          code: child.signalCode === null ? code : null,
-          signal: child.signalCode,
-        }),
-    });
+    const child = withUmask(umask, () =>
+      Bun.spawn({
+        cmd: [program, ...args],
+        env,
+        ...(cwd === undefined ? {} : { cwd }),
+        stdio,
+        detached: true, // a session and so a process group of its own
+        onExit: (child, code) =>
+          exited({
+            code: child.signalCode === null ? code : null,
+            signal: child.signalCode,
+          }),
+      }));
     return new BunProcess(child, exit);
   } catch (error) {
     throw fromSystem(error, `cannot start ${program}`, { program });

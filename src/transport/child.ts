@@ -7,6 +7,7 @@ import type { Readable } from "node:stream";
 import { fromSystem } from "./errno.ts";
 import type { Inbox } from "./inbox.ts";
 import { inboxOf, PipeConn } from "./pipe_conn.ts";
+import { withUmask } from "./umask.ts";
 import type {
   Command,
   Exit,
@@ -24,12 +25,16 @@ export async function childSpawn(command: Command): Promise<Program> {
 }
 
 /** `Transport.spawnOn` by `node:child_process`. */
-export async function childSpawnOn(command: SocketCommand): Promise<Process> {
+export async function childSpawnOn(
+  command: SocketCommand,
+  rest: readonly ("ignore" | number)[],
+): Promise<Process> {
   const { socket, stderr } = command;
   const stdio: StdioOptions = [
     socket,
     socket,
     stderr === "socket" ? socket : stderr === "pipe" ? "pipe" : "ignore",
+    ...rest,
   ];
   return new ChildOf(await startChild(command, stdio));
 }
@@ -47,12 +52,12 @@ export function startChild(
       }));
     let child: ChildProcess;
     try {
-      child = spawn(command.program, command.args, {
-        env: command.env,
-        cwd: command.cwd,
-        detached: true, // a session and so a process group of its own
-        stdio,
-      });
+      const { program, args, env, cwd, umask } = command;
+      const detached = true; // a session and so a process group of its own
+      child = withUmask(
+        umask,
+        () => spawn(program, args, { env, cwd, detached, stdio }),
+      );
     } catch (error) {
       return fail(error);
     }

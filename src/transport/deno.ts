@@ -3,6 +3,7 @@ import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { withDeadline } from "./deadline.ts";
 import { denoSpawn } from "./deno_process.ts";
+import { denoSeal } from "./deno_seal.ts";
 import { denoStdio } from "./deno_stdio.ts";
 import { fromSystem } from "./errno.ts";
 import { type DenoAddress, DenoConn, type DenoSocket } from "./deno_conn.ts";
@@ -43,6 +44,7 @@ export const transport: Transport = {
   listen,
   connect,
   spawn: denoSpawn,
+  sealInherited: denoSeal,
   stdio: denoStdio,
 };
 

@@ -1,6 +1,7 @@
 /** Deno's processes: https://docs.deno.com/api/deno/~/Deno.Command */
 import { DenoPipes } from "./deno_pipes.ts";
 import { fromSystem } from "./errno.ts";
+import { withUmask } from "./umask.ts";
 import type { Command, Exit, Program } from "./transport.ts";
 
 /** The members of Deno that processes need, and no more. */
@@ -29,7 +30,7 @@ declare const Deno: DenoProcesses;
 // deno-lint-ignore require-await -- Deno spawns at once; failing must reject
 export async function denoSpawn(command: Command): Promise<Program> {
   try {
-    const child = new Deno.Command(command.program, {
+    const prepared = new Deno.Command(command.program, {
       args: command.args,
       env: command.env,
       clearEnv: true,
@@ -38,7 +39,8 @@ export async function denoSpawn(command: Command): Promise<Program> {
       stdin: "piped",
       stdout: "piped",
       stderr: command.stderr === "pipe" ? "piped" : "null",
-    }).spawn();
+    });
+    const child = withUmask(command.umask, () => prepared.spawn());
     return new NativeProcess(child, command.stderr === "pipe");
   } catch (error) {
     throw fromSystem(error, `cannot start ${command.program}`, {

@@ -14,6 +14,7 @@ import {
 } from "./net_conn.ts";
 import { type Handle, onAccept, socketOf } from "./node_handle.ts";
 import { NodeReads } from "./node_reads.ts";
+import { NodeSeal } from "./node_seal.ts";
 import { nodeSpawn } from "./node_spawn.ts";
 import { nodeStdio } from "./node_stdio.ts";
 import type {
@@ -24,13 +25,16 @@ import type {
   Transport,
 } from "./transport.ts";
 
+const seal = new NodeSeal();
+
 export const transport: Transport = {
   name: "node",
   abilities: { reset: true, programs: true, socketStdio: true, unix: true },
   listen,
   connect,
-  spawn: nodeSpawn,
-  spawnOn: childSpawnOn,
+  spawn: (command) => nodeSpawn(command, seal.rest),
+  spawnOn: (command) => childSpawnOn(command, seal.rest),
+  sealInherited: () => seal.seal(),
   stdio: nodeStdio,
 };
 

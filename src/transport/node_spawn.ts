@@ -1,3 +1,4 @@
+import type { StdioOptions } from "node:child_process";
 import type { Socket } from "node:net";
 import { startChild, withStdio } from "./child.ts";
 import { JoinedConn } from "./joined_conn.ts";
@@ -9,12 +10,18 @@ import type { Command, Program } from "./transport.ts";
 /**
  * `Transport.spawn` for Node. The pipes it gives a program are Unix sockets;
  * as connections of ours they are as fast as any, which its streams are not.
+ *
+ * @param rest what it gets besides standard input, output and error
  */
-export async function nodeSpawn(command: Command): Promise<Program> {
+export async function nodeSpawn(
+  command: Command,
+  rest: readonly ("ignore" | number)[],
+): Promise<Program> {
   const stderr = command.stderr === "pipe" ? "pipe" : "ignore";
   let output: NetConn | undefined;
   let input: NetConn | undefined;
-  const child = await startChild(command, ["pipe", "pipe", stderr], (child) => {
+  const stdio: StdioOptions = ["pipe", "pipe", stderr, ...rest];
+  const child = await startChild(command, stdio, (child) => {
     output = ofPipe(child.stdout as Socket);
     input = ofPipe(child.stdin as Socket);
   });

@@ -13,7 +13,7 @@ declare const Deno: DenoPermissions;
  * throwing where there is none. The other runtimes permit everything.
  */
 export function permitted(
-  name: "env" | "read" | "write" | "run" | "sys",
+  name: "env" | "ffi" | "read" | "write" | "run" | "sys",
   variable?: string,
 ): boolean {
   if (!("Deno" in globalThis)) return true;

@@ -32,6 +32,8 @@ export interface Command {
   readonly env: Readonly<Record<string, string>>;
   /** @default the server's own */
   readonly cwd?: string;
+  /** @default the server's own */
+  readonly umask?: number;
   /** @default "null" */
   readonly stderr?: "pipe" | "null";
 }
@@ -63,6 +65,14 @@ export interface Transport {
    * Missing without the ability `socketStdio`.
    */
   spawnOn?(command: SocketCommand): Promise<Process>;
+  /**
+   * Keeps from programs what this process itself was started with besides its
+   * standard input, output and error. Called before any is started; all else
+   * that we open is kept from them anyway.
+   *
+   * @returns the descriptors that they inherit nevertheless
+   */
+  sealInherited?(): readonly number[];
   /** The standard input and output of this program itself. */
   stdio(): Conn;
 }
