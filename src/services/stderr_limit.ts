@@ -1,10 +1,11 @@
+import { Bucket, type Rate } from "../policy/rate.ts";
 import { after, type Timeout } from "../timeouts.ts";
 
-/** Lines that may come at once: more than a stack trace has. */
-const BURST = 200;
-
-/** Lines a second of one that goes on: 20 KiB at the most, 2 GiB a day. */
-const RATE = 10;
+/**
+ * Lines: more at once than a stack trace has, and then 20 KiB a second at the
+ * most, 2 GiB a day.
+ */
+const RATE: Rate = { perMillisecond: 0.01, burst: 200 };
 
 /** Milliseconds without a dropped line after which it has calmed down. */
 const CALM = 5_000;
@@ -14,8 +15,7 @@ const CALM = 5_000;
  * fills neither the disk nor the time of who reads the log.
  */
 export class StderrLimit {
-  #tokens = BURST;
-  #filled = performance.now();
+  #bucket = new Bucket(RATE, performance.now());
   #dropped = 0;
   #droppedAt = 0;
   #timeout: Timeout | undefined;
@@ -28,14 +28,10 @@ export class StderrLimit {
 
   /** Whether one more line may be logged. */
   take(): boolean {
-    // Most lines of a flood come within one millisecond.
-    if (this.#tokens < 1) this.#refill();
-    if (this.#tokens >= 1) {
-      this.#tokens--;
-      return true;
-    }
+    const now = performance.now();
+    if (this.#bucket.take(RATE, now)) return true;
     this.#dropped++;
-    this.#droppedAt = this.#filled;
+    this.#droppedAt = now;
     this.#timeout ??= after(CALM, this.#look);
     return false;
   }
@@ -44,13 +40,6 @@ export class StderrLimit {
   end(): void {
     this.#timeout?.cancel();
     this.#report();
-  }
-
-  #refill(): void {
-    const now = performance.now();
-    const earned = (now - this.#filled) / 1000 * RATE;
-    this.#tokens = Math.min(BURST, this.#tokens + earned);
-    this.#filled = now;
   }
 
   #look = (): void => {
