@@ -4,6 +4,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { fileLimit, fittedTo } from "./file_limit.ts";
 import { handshakeAt } from "./handshake/meet.ts";
 import type { Log } from "./log.ts";
+import { Passes } from "./passes.ts";
 import { Crowding } from "./policy/crowding.ts";
 import type { ServerLimits } from "./policy/limit_settings.ts";
 import { Limits } from "./policy/limits.ts";
@@ -11,6 +12,7 @@ import { checkRequirements } from "./requirements.ts";
 import { identitiesOf, type Identity } from "./services/identity.ts";
 import { Session } from "./session.ts";
 import type { Door } from "./table/door.ts";
+import { checkLoops } from "./table/loops.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
@@ -48,6 +50,7 @@ export class Mux {
   #accounts: Accounts;
   #limits = new Limits();
   #crowding: Crowding;
+  #passes: Passes;
   #sessions = new Set<Session>();
   #draining = false;
   #current!: Prepared;
@@ -65,6 +68,7 @@ export class Mux {
       () => this.#limits.isRoomy(this.#current.limits),
       options.log,
     );
+    this.#passes = new Passes(() => this.addresses);
     this.#accounts = new Accounts((record) => this.#record(record));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
   }
@@ -140,6 +144,7 @@ export class Mux {
   async #prepare(table: Table, file?: string): Promise<Prepared> {
     const { transport, log } = this.#options;
     checkRequirements(table, transport, file);
+    checkLoops(table, file);
     const identities = await identitiesOf(table, transport, file);
     const files = await fileLimit();
     const limits = files === undefined
@@ -159,6 +164,7 @@ export class Mux {
       handshake: handshakeAt(door),
       account: this.#accounts.open(conn.local, conn.remote),
       slot,
+      passes: this.#passes,
       listener,
       log,
       transport,

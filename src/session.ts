@@ -4,6 +4,7 @@ import type { Endpoint } from "./endpoint.ts";
 import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
 import type { Handshake } from "./handshake/handshake.ts";
 import type { Log } from "./log.ts";
+import type { Passes } from "./passes.ts";
 import { decide, decideOn, type Refusal } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
 import type { Offence } from "./policy/penalties.ts";
@@ -24,6 +25,7 @@ export interface SessionOptions {
   readonly handshake: Handshake;
   readonly account: Account;
   readonly slot: Slot;
+  readonly passes: Passes;
   readonly log: Log;
   readonly transport: Transport;
   readonly getEnv: (name: string) => string | undefined;
@@ -53,6 +55,7 @@ export class Session {
   #options: SessionOptions;
   #ending = new Ending();
   #draining = new Ending();
+  #dialled: (() => void)[] = [];
   #stopped: { outcome: Outcome; reason: string } | undefined;
 
   constructor(conn: Conn, options: SessionOptions) {
@@ -82,7 +85,7 @@ export class Session {
 
   /** The path of one connection, top to bottom. */
   async #run(): Promise<void> {
-    const { table, account, handshake, slot } = this.#options;
+    const { table, account, handshake, slot, passes } = this.#options;
     const client = this.#client;
     try {
       if (slot.verdict === "drop") return this.#drop();
@@ -104,7 +107,8 @@ export class Session {
       const { service } = decision;
       account.service = service;
 
-      const full = slot.admit(service);
+      const full = await passes.refusalOf(client) ??
+        slot.admit(service);
       if (full !== undefined) return await this.#refuse(full);
       const opened = await this.#open(service);
       if (opened.kind === "refuse") return await this.#refuse(opened);
@@ -114,6 +118,7 @@ export class Session {
     } catch (error) {
       this.#fail(error);
     } finally {
+      for (const over of this.#dialled) over();
       slot.release();
       this.#options.ended(this);
     }
@@ -128,6 +133,7 @@ export class Session {
       listener,
       identities,
       account,
+      passes,
     } = this.#options;
     const { local, remote } = this.#client;
     return openService(service, {
@@ -139,6 +145,9 @@ export class Session {
       fromSource: slot.fromSource,
       listener,
       ending: this.#ending,
+      dialling: (to, upstream) => {
+        this.#dialled.push(passes.opening(remote, to, upstream));
+      },
       getEnv,
     }, identities.get(service));
   }

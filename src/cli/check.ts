@@ -1,6 +1,7 @@
 import { codeOf, messageOf } from "../errors.ts";
 import { checkRuntime } from "../requirements.ts";
 import { advise } from "../services/advice.ts";
+import { checkLoops } from "../table/loops.ts";
 import { formatProblem, type Problem, TableError } from "../table/problem.ts";
 import { identitiesOf } from "../services/identity.ts";
 import { getEnv } from "../transport/permission.ts";
@@ -46,6 +47,7 @@ async function check(name: string | undefined): Promise<Findings> {
     warnings = advise(table, file);
     const transport = await pickTransport();
     checkRuntime(table, transport, file);
+    checkLoops(table, file);
     await identitiesOf(table, transport, file);
     return { file, services, errors: [], warnings };
   } catch (error) {

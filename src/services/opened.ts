@@ -3,7 +3,7 @@ import type { Endpoint } from "../endpoint.ts";
 import type { Log } from "../log.ts";
 import type { Refusal } from "../policy/decide.ts";
 import type { Ending } from "../transport/cancel.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Conn, Transport } from "../transport/transport.ts";
 
 /** A service that is ready: its program runs, its upstream has answered. */
 export interface Opened {
@@ -38,6 +38,8 @@ export interface ServiceContext {
   readonly listener: string;
   /** Comes when the session must end at once. */
   readonly ending: Ending;
+  /** Told of each connection to an upstream, once it is under way. */
+  readonly dialling: (to: Endpoint, upstream: Promise<Conn>) => void;
   /** A variable of the server's own environment, where it may be read. */
   readonly getEnv: (name: string) => string | undefined;
 }

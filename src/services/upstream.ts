@@ -36,10 +36,10 @@ export function dialUpstream(
   timeout: number,
   context: ServiceContext,
 ): Promise<Conn> {
-  return dial(context.transport, endpoint, {
-    timeout,
-    signal: context.ending,
-  });
+  const { transport, ending: signal } = context;
+  const dialling = dial(transport, endpoint, { timeout, signal });
+  context.dialling(endpoint, dialling);
+  return dialling;
 }
 
 /** An upstream that has answered, as an opened service. */

@@ -1,0 +1,75 @@
+import { resolve } from "node:path";
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import { Problems } from "./problem.ts";
+import type { Service } from "./service.ts";
+import type { Table } from "./table.ts";
+
+/**
+ * Whether a service leads back to itself, as far as the table tells: each
+ * connection to it would open the next, without end.
+ *
+ * @throws {TableError} naming each such service
+ */
+export function checkLoops(table: Table, file?: string): void {
+  const problems = new Problems(file, table.located);
+  for (const service of table.services) {
+    const names = roundTrip(table, service);
+    if (names === undefined) continue;
+    const isForward = table.doors.some((door) =>
+      door.manner === "fixed" && door.service === service
+    );
+    problems.add(
+      isForward
+        ? ["forward", service.name, "server"]
+        : ["services", service.name, "tcpmux"],
+      `leads back to itself (${names.join(", ")}): this server listens there`,
+    );
+  }
+  problems.throwIfAny();
+}
+
+/** The services on the way from one back to it, where there is such a way. */
+function roundTrip(table: Table, from: Service): string[] | undefined {
+  const names: string[] = [];
+  let next: Service | undefined = from;
+  while (next !== undefined && names.length <= table.services.length) {
+    names.push(next.name);
+    next = behind(table, next);
+    if (next === from) return [...names, from.name];
+  }
+}
+
+/** The service of this same server that one leads to, if it does. */
+function behind(table: Table, service: Service): Service | undefined {
+  if (service.kind !== "tcpmux" || !service.enabled) return undefined;
+  const { upstream, remoteName } = service;
+  const door = table.doors.find(({ endpoint }) =>
+    endpoint !== undefined && leadsTo(upstream, endpoint)
+  );
+  if (door?.manner === "named") return table.find(remoteName);
+  if (door?.manner === "fixed") return door.service;
+}
+
+/** Whether who connects to `upstream` comes in at `door`, by what they say. */
+function leadsTo(upstream: Endpoint, door: Endpoint): boolean {
+  if (upstream.transport === "unix" || door.transport === "unix") {
+    return upstream.transport === "unix" && door.transport === "unix" &&
+      pathOf(upstream.path) === pathOf(door.path);
+  }
+  if (upstream.port !== door.port) return false;
+  return formatEndpoint(upstream) === formatEndpoint(door) ||
+    isAny(door.host) && (isAny(upstream.host) || isLoopback(upstream.host)) ||
+    isLoopback(door.host) && upstream.host === "localhost";
+}
+
+function pathOf(path: string): string {
+  return path.startsWith("\0") ? path : resolve(path);
+}
+
+function isAny(host: string): boolean {
+  return host === "::" || host === "0.0.0.0";
+}
+
+function isLoopback(host: string): boolean {
+  return host === "::1" || host === "localhost" || /^127\./.test(host);
+}
