@@ -101,20 +101,24 @@ class NativeListener implements Listener {
   }
 
   async accept(): Promise<Conn | null> {
-    if (this.#closed) return null;
-    try {
-      const conn = await this.#listener.accept();
-      return this.endpoint.transport === "unix"
-        ? new DenoConn(conn, this.endpoint, UNNAMED)
-        : new DenoConn(
-          conn,
-          fromDeno(conn.localAddr),
-          fromDeno(conn.remoteAddr),
-        );
-    } catch (error) {
-      if (this.#closed) return null;
-      throw fromSystem(error, "cannot accept");
+    while (!this.#closed) {
+      try {
+        const conn = await this.#listener.accept();
+        return this.endpoint.transport === "unix"
+          ? new DenoConn(conn, this.endpoint, UNNAMED)
+          : new DenoConn(
+            conn,
+            fromDeno(conn.localAddr),
+            fromDeno(conn.remoteAddr),
+          );
+      } catch (error) {
+        if (this.#closed) break;
+        const failure = fromSystem(error, "cannot accept");
+        // It was gone before it was accepted, and says nothing of the next.
+        if (failure.code !== "connection_reset") throw failure;
+      }
     }
+    return null;
   }
 
   close(): void {
