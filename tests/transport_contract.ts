@@ -18,6 +18,7 @@ import {
 import { carryContract } from "./carry_contract.ts";
 import { blackhole } from "./support/blackhole.ts";
 import { sendUntilHeldBack } from "./support/held_back.ts";
+import { assail } from "./support/hostile.ts";
 import {
   descriptors,
   descriptorsBackTo,
@@ -296,6 +297,22 @@ export function transportContract(transport: Transport): void {
         });
         client.close();
         server?.close();
+        listener.close();
+      });
+
+      test("connections that are gone at once do not hold up the next", async () => {
+        const listener = await transport.listen(V4);
+        assert(listener.endpoint.transport === "tcp");
+        await assail(listener.endpoint.port, { count: 200 }, "reset");
+        const client = await transport.connect(listener.endpoint);
+        for (let found = false; !found;) {
+          const conn = await listener.accept();
+          found = conn?.remote.transport === "tcp" &&
+            client.local.transport === "tcp" &&
+            conn.remote.port === client.local.port;
+          conn?.close();
+        }
+        client.close();
         listener.close();
       });
 

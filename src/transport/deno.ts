@@ -114,9 +114,9 @@ class NativeListener implements Listener {
             fromDeno(conn.remoteAddr),
           );
       } catch (error) {
-        if (this.#closed) return null;
+        if (this.#closed) break;
         const failure = fromSystem(error, "cannot accept");
-        // One that was gone before it was accepted: the next one may not be.
+        // It was gone before it was accepted, and says nothing of the next.
         if (failure.code !== "connection_reset") throw failure;
       }
     }

@@ -1,4 +1,4 @@
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readFileSync } from "node:fs";
 import process from "node:process";
 
 /** Debian keeps daemons where a user's own PATH does not look. */
@@ -31,6 +31,16 @@ export function needs(...programs: string[]): { skip?: string } {
 /** The options of a test that only root can run. */
 export function needsRoot(): { skip?: string } {
   return process.getuid?.() === 0 ? {} : skip("only root can do this");
+}
+
+/** The options of a test that takes so many open files in one process. */
+export function needsFiles(count: number): { skip?: string } {
+  // Every runtime has raised the soft limit to the hard one.
+  const limits = readFileSync("/proc/self/limits", "utf8");
+  const soft = Number(/^Max open files\s+(\d+)/m.exec(limits)![1]);
+  return soft >= count
+    ? {}
+    : skip(`only ${soft} files may be open, not ${count}`);
 }
 
 /** The options of a test that cannot run here. */

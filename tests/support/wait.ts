@@ -6,7 +6,7 @@ export function sleep(ms: number): Promise<void> {
 
 /** Polls until `probe` gives something true; throws after `timeout` ms. */
 export async function until<T>(
-  what: string,
+  what: string | (() => string),
   probe: () => T | Promise<T>,
   timeout = 20_000,
 ): Promise<NonNullable<T>> {
@@ -14,7 +14,10 @@ export async function until<T>(
   for (;;) {
     const value = await probe();
     if (value) return value;
-    if (Date.now() > end) throw new Error(`waited in vain until ${what}`);
+    if (Date.now() > end) {
+      const wish = typeof what === "string" ? what : what();
+      throw new Error(`waited in vain until ${wish}`);
+    }
     await sleep(20);
   }
 }

@@ -1,0 +1,128 @@
+import { readFileSync } from "node:fs";
+import { assert } from "@std/assert";
+import { exchange } from "./client.ts";
+import { childrenOf } from "./processes.ts";
+import type { RunningServer } from "./server.ts";
+import { descriptors, sleep, until } from "./wait.ts";
+
+/** A service that every table of these tests has, for clients in good faith. */
+export const HEALTHY = `
+[services.healthy]
+text = "well"
+`;
+
+/** Room for all, where it is not the limits that are tried. */
+export const ROOM = `
+max_connections = 2000
+max_connections_per_source = 0
+max_handshakes = 6000
+`;
+
+/** What a server holds when nobody is there. */
+interface Figures {
+  readonly descriptors: number;
+  readonly children: readonly number[];
+}
+
+/**
+ * Attacks a server again and again: no attack may leave anything behind.
+ * Sessions, descriptors and child processes are to be exactly what they were
+ * after the first one, and it serves whoever comes in good faith.
+ *
+ * Memory cannot be exact. A runtime keeps what its heap has once needed,
+ * compiles what has become hot, and collects when it likes. So the first two
+ * attacks are there to make it grow to what such an attack takes, and what it
+ * has then is the measure. After the third it may have a fifth more. Where it
+ * has not got there by waiting, further attacks make its collector run: what
+ * was merely not collected is gone by then, and a leak has only grown.
+ */
+export async function unharmed(
+  server: RunningServer,
+  attack: () => Promise<void>,
+): Promise<void> {
+  await attack();
+  const before = await figures(server);
+  await attack();
+  await backTo(before, server);
+  const enough = residentBytes(server.pid) * 1.2;
+  for (let left = 4;; left--) {
+    await attack();
+    await backTo(before, server);
+    const memory = await restingMemory(server, enough);
+    if (memory <= enough) break;
+    assert(left > 1, `${memory} bytes of memory, not at most ${enough}`);
+  }
+  await healthy(server.port);
+}
+
+/** Waits until it holds what it held. */
+async function backTo(before: Figures, server: RunningServer): Promise<void> {
+  await alone(server);
+  const wanted = JSON.stringify(before);
+  const is = () => JSON.stringify(now(server));
+  await until(
+    () => `it holds ${wanted}, not ${is()}`,
+    () => is() === wanted,
+    30_000,
+  );
+}
+
+/** A client in good faith is served. */
+export async function healthy(port: number): Promise<void> {
+  await until("a client in good faith is served", async () => {
+    // Where there are too many refusals, one is a reset.
+    const answer = await exchange(port, "healthy\r\n").catch(() => "");
+    return answer === "+Go\r\nwell";
+  }, 30_000);
+}
+
+/** Waits until all sessions have ended. */
+async function alone(server: RunningServer): Promise<void> {
+  await until("all sessions have ended", async () => {
+    const states = () =>
+      server.log.filter(({ message }) => message === "state");
+    const asked = states().length;
+    server.signal("SIGUSR2");
+    await until("it tells its state", () => states().length > asked);
+    return states().at(-1)!.sessions === 0;
+  }, 60_000);
+}
+
+/** What it holds once that no longer changes. */
+async function figures(server: RunningServer): Promise<Figures> {
+  await healthy(server.port);
+  await alone(server);
+  let last = now(server);
+  for (let same = 0; same < 10;) {
+    await sleep(30);
+    const next = now(server);
+    same = JSON.stringify(next) === JSON.stringify(last) ? same + 1 : 0;
+    last = next;
+  }
+  return last;
+}
+
+function now({ pid }: RunningServer): Figures {
+  return {
+    descriptors: descriptors(pid),
+    children: childrenOf(pid).map((child) => child.pid),
+  };
+}
+
+/** The least it has within some time, or the first that is `enough`. */
+async function restingMemory(
+  { pid }: RunningServer,
+  enough = 0,
+): Promise<number> {
+  let least = Infinity;
+  for (let i = 0; i < 10 && least > enough; i++) {
+    if (i > 0) await sleep(100);
+    least = Math.min(least, residentBytes(pid));
+  }
+  return least;
+}
+
+function residentBytes(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "latin1");
+  return Number(/VmRSS:\s+(\d+)/.exec(status)![1]) * 1024;
+}
