@@ -3,6 +3,7 @@ import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "./endpoint.ts";
 import { Episode } from "./episode.ts";
 import { codeOf, messageOf, TcpmuxError } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { removeStale } from "./stale_socket.ts";
 import { type Door, doorKey } from "./table/door.ts";
 import type { Conn, Listener, Transport } from "./transport/transport.ts";
 
@@ -100,8 +101,22 @@ export class Doors {
     try {
       return await this.#transport.listen(endpoint);
     } catch (error) {
+      if (codeOf(error) === "address_in_use" && await this.#free(endpoint)) {
+        return await this.#transport.listen(endpoint);
+      }
       throw withCure(error, endpoint);
     }
+  }
+
+  /** @returns whether it is worth another try */
+  async #free(endpoint: Endpoint): Promise<boolean> {
+    if (endpoint.transport !== "unix") return false;
+    if (this.#transport.name === "memory") return false; // it has no files
+    if (!await removeStale(this.#transport, endpoint.path)) return false;
+    this.#log("info", "removed a socket that nobody listened on any more", {
+      address: formatEndpoint(endpoint),
+    });
+    return true;
   }
 
   async #listenByDefault(): Promise<Listener> {
@@ -180,8 +195,7 @@ function cureFor(code: string, endpoint: Endpoint): string {
   const unix = endpoint.transport === "unix";
   if (code === "address_in_use") {
     return unix
-      ? "another program listens there, or one that died has left the file: " +
-        "remove it if nobody listens"
+      ? "another program listens there, or it is a file of another kind"
       : "another program listens there, and ss -ltnp tells which: stop it, " +
         "or listen on another port";
   }

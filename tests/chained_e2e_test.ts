@@ -133,13 +133,14 @@ tcpmux = "unix:{folder}/mux/first"
       { args: [] },
     ));
 
+  // By a path that does not look like the listener's, or it would be refused.
   test("that is itself ends when the server is full", () =>
     withServer(
       `[server]
 listen = ["127.0.0.1:0", "unix:{folder}/mux"]
 max_connections = 20
 [services.loop]
-tcpmux = "unix:{folder}/mux/loop"
+tcpmux = "unix:/proc/self/cwd/mux/loop"
 `,
       async ({ port }) => {
         const answer = await exchange(port, "loop\r\n");

@@ -1,4 +1,5 @@
 /** Deno's sockets and processes: https://docs.deno.com/api/deno/network */
+import { unlinkSync } from "node:fs";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { withDeadline } from "./deadline.ts";
@@ -126,7 +127,18 @@ class NativeListener implements Listener {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
+    if (this.endpoint.transport === "unix") removeSocket(this.endpoint.path);
     this.#listener.close();
+  }
+}
+
+/** Deno does so once the last accept has ended, which may be never. */
+function removeSocket(path: string): void {
+  if (path.startsWith("\0")) return;
+  try {
+    unlinkSync(path);
+  } catch {
+    // It is gone already.
   }
 }
 
