@@ -1,5 +1,6 @@
-import type { Cancel } from "./transport/cancel.ts";
 import { isDisconnect, TcpmuxError } from "./errors.ts";
+import { after, type Timeout } from "./timeouts.ts";
+import type { Cancel } from "./transport/cancel.ts";
 import type { Carriage, Conn, Meter } from "./transport/transport.ts";
 
 /**
@@ -33,6 +34,12 @@ interface Settle {
   reject(error: unknown): void;
 }
 
+/**
+ * Milliseconds within which a peer must take some of what is left of a client
+ * that is gone.
+ */
+const TAKE_TIME = 2_000;
+
 /** Both directions, and what has become of them so far. */
 class Relay {
   #client: Conn;
@@ -43,6 +50,7 @@ class Relay {
   #down: Direction;
   #peerIsGone = false;
   #over = false;
+  #taking: Timeout | undefined;
 
   constructor(client: Conn, peer: Conn, ending: Cancel, settle: Settle) {
     this.#client = client;
@@ -71,7 +79,7 @@ class Relay {
     if (this.#over || down === undefined) return;
     if (down.how === "sink broken") {
       // What the client sent before it went is still the peer's.
-      if (up === undefined) return;
+      if (up === undefined) return this.#await(down.error);
       this.#finish();
       this.#client.abort();
       this.#peer.close();
@@ -83,6 +91,16 @@ class Relay {
     }
     this.#finish();
     this.#settle.resolve();
+  }
+
+  /** Gives the peer up where it takes nothing of what the client has left. */
+  #await(error: unknown): void {
+    const { count } = this.#up;
+    this.#taking ??= after(TAKE_TIME, () => {
+      this.#taking = undefined;
+      if (this.#up.count === count) this.fail(error);
+      else this.look();
+    });
   }
 
   fail(error: unknown): void {
@@ -99,6 +117,7 @@ class Relay {
 
   #finish(): void {
     this.#over = true;
+    this.#taking?.cancel();
     this.#ending.removeEventListener("abort", this.#end);
   }
 }
@@ -117,6 +136,8 @@ const ENDED: End = { how: "ended" };
 class Direction implements Carriage {
   source: Meter | undefined;
   end: End | undefined;
+  /** How often something has been taken. */
+  count = 0;
   #relay: Relay;
   #from: Conn;
   #to: Conn;
@@ -146,6 +167,7 @@ class Direction implements Carriage {
       if (bytes === null) return this.ended();
       try {
         await this.#to.write(bytes);
+        this.count++;
       } catch (error) {
         return this.sinkBroken(error);
       }
@@ -153,6 +175,7 @@ class Direction implements Carriage {
   }
 
   moved(count: number): void {
+    this.count++;
     this.source?.received(count);
     this.#sink?.sent(count);
   }
