@@ -84,11 +84,28 @@ export function decideOn(
 
 /** Why this client may not use a service now, for the log. */
 function barred(
-  { server }: Table,
-  { name, enabled, access, hours }: Guarded,
+  table: Table,
+  service: Guarded,
   { remote, now }: Asking,
 ): string | undefined {
-  if (!enabled) return `the service ${name} is not enabled`;
+  // Whoever is refused has waited for one look at the clock, if there is any
+  // in the table: the time tells nobody what there is.
+  const isOpen = service.hours?.include(now) ?? true;
+  const why = keptOut(table, service, remote);
+  if (why === undefined) {
+    return isOpen
+      ? undefined
+      : `the service ${service.name} is closed at this hour`;
+  }
+  if (service.hours === undefined) table.someHours?.include(now);
+  return why;
+}
+
+function keptOut(
+  { server }: Table,
+  { name, enabled, access }: Guarded,
+  remote: Endpoint,
+): string | undefined {
   // On a Unix socket it is the file's permissions that say who may.
   if (remote.transport === "tcp") {
     const { host } = remote;
@@ -97,9 +114,7 @@ function barred(
     const own = access.keepsOut(host);
     if (own !== undefined) return `${host} is kept out by ${own} of ${name}`;
   }
-  if (hours?.include(now) === false) {
-    return `the service ${name} is closed at this hour`;
-  }
+  return enabled ? undefined : `the service ${name} is not enabled`;
 }
 
 type Guarded = Pick<Service, "name" | "enabled" | "access" | "hours">;

@@ -1,5 +1,6 @@
 import type { Endpoint } from "../endpoint.ts";
 import type { Access } from "../policy/address.ts";
+import type { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
 import type { Door } from "./door.ts";
 import type { Located } from "./locate.ts";
@@ -41,6 +42,8 @@ export class Table {
   readonly doors: readonly Door[];
   /** Where its keys stand in its file, for who finds fault with it later. */
   readonly located: Located | undefined;
+  /** Of one of the services; undefined where none has any. */
+  readonly someHours: Hours | undefined;
   #byName = new Map<string, Service>();
 
   /** @param doors by default those of `listen`, where clients name a service */
@@ -52,6 +55,7 @@ export class Table {
   ) {
     this.server = server;
     this.services = services;
+    this.someHours = services.find(({ hours }) => hours !== undefined)?.hours;
     this.doors = doors;
     this.located = located;
     for (const service of services) {
