@@ -141,9 +141,8 @@ export async function request(
 
 /** The text of a server's address, with the port of RFC 1078 by default. */
 export function parseServer(server: string): Endpoint {
-  return isIP(server) === 6
-    ? { transport: "tcp", host: server, port: TCPMUX_PORT }
-    : parseEndpoint(server, TCPMUX_PORT);
+  const written = isIP(server) === 6 ? `[${server}]` : server;
+  return parseEndpoint(written, TCPMUX_PORT);
 }
 
 /** Connects to a server and says nothing yet. */

@@ -53,7 +53,10 @@ export function readEndpoint(
   }
   const host = match[1] ?? match[2] ?? "";
   if (host === "") return "the host is missing";
-  if (match[1] !== undefined && !/^[0-9a-fA-F:.]*(%\S+)?$/.test(host)) {
+  if (
+    match[1] !== undefined &&
+    !/^[0-9a-fA-F.]*:[0-9a-fA-F:.]*(%\S+)?$/.test(host)
+  ) {
     return "brackets hold an IPv6 address";
   }
   if (!/^[\x21-\x7e]+$/.test(host) || host.length > 253) {

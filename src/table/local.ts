@@ -16,8 +16,6 @@ export const SERVER_FORMS =
 
 /** A TCPMUX server's address, or what is wrong with the text. */
 export function readServer(text: string): Endpoint | string {
-  if (isIP(text) === 6) {
-    return { transport: "tcp", host: text, port: TCPMUX_PORT };
-  }
-  return readEndpoint(text, TCPMUX_PORT);
+  const written = isIP(text) === 6 ? `[${text}]` : text;
+  return readEndpoint(written, TCPMUX_PORT);
 }
