@@ -356,6 +356,29 @@ describe("a program behind tools", { skip: tools.skip }, () => {
       ),
   );
 
+  // Found there, it would run as root.
+  test(
+    "does not have its libraries loaded by them",
+    needsRoot(),
+    () =>
+      withServer(
+        `[services.env]\nexec = ["env", "-0"]\nuser = "nobody"\n` +
+          `env = { LD_PRELOAD = "/no/such/library.so", LD_DEBUG = "libs" }\n`,
+        async (server) => {
+          const text = await answer(server.port, "env");
+          assertEquals(variables(text)["LD_PRELOAD"], "/no/such/library.so");
+          await server.record("env");
+          const said = server.log.filter(({ message }) => message === "stderr")
+            .map(({ text }) => String(text));
+          const complaints = said.filter((line) =>
+            /^ERROR: ld.so: .*no.such.library/.test(line)
+          );
+          assertEquals(complaints.length, 1);
+          assert(!said.some((line) => line.includes("setpriv")));
+        },
+      ),
+  );
+
   test("that ends at once has started, whatever its status", () =>
     withServer(
       [0, 1, 125, 126, 127].map((code) =>

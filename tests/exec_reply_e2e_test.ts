@@ -65,6 +65,12 @@ describe("a program's standard error", () => {
       );
       assert(logged >= 100 && logged < 10_000, `${logged} lines`);
       assertEquals(logged + dropped, Math.ceil(300_000 / 9));
+      const count = server.log.filter(({ text }) => text === "12345678").length;
+      const { lines } = await server.logged(
+        "stderr was too much, lines were dropped",
+      );
+      // What head(1) cut off is a line too.
+      assertEquals(count + Number(lines), Math.ceil(300_000 / 9));
     }));
 
   test("is cut where a line is too long", () =>
