@@ -1,5 +1,5 @@
 import { describe, test } from "node:test";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { ask, exchange } from "./support/client.ts";
 import { shell } from "./support/exec.ts";
 import { withServer } from "./support/server.ts";
@@ -57,14 +57,6 @@ describe("a program's standard error", () => {
     withServer(table, async (server) => {
       assertEquals(await exchange(server.port, "noisy\r\n"), "+Go\r\ndone\n");
       await server.record("noisy");
-      const lines = server.log.filter(({ message }) => /^stderr/.test(message));
-      const logged = lines.filter(({ text }) => text === "12345678").length;
-      const dropped = lines.reduce(
-        (sum, line) => sum + Number(line.lines ?? 0),
-        0,
-      );
-      assert(logged >= 100 && logged < 10_000, `${logged} lines`);
-      assertEquals(logged + dropped, Math.ceil(300_000 / 9));
       const count = server.log.filter(({ text }) => text === "12345678").length;
       const { lines } = await server.logged(
         "stderr was too much, lines were dropped",
