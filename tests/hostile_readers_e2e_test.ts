@@ -1,0 +1,58 @@
+/** Clients that ask for much and read nothing of it. */
+import { describe, test } from "node:test";
+import { whileTheyWait, withHostileUpstream } from "./support/hostile.ts";
+import { programHandsOver, withServer } from "./support/server.ts";
+import { HEALTHY, healthy, ROOM, unharmed } from "./support/unharmed.ts";
+
+/** Services that send without end, or what they get. */
+function unharmedBy(...services: string[]): Promise<void> {
+  const names = services.map((_, i) => `s${i}`);
+  const tables = services.map((keys, i) => `[services.s${i}]\n${keys}\n`);
+  const table = `[server]\n${ROOM}\n${HEALTHY}\n${tables.join("")}`;
+  return withServer(table, (server) =>
+    unharmed(server, async () => {
+      await Promise.all(names.map((name) => {
+        // Those that send are stuck at once, those that answer when they are
+        // sent enough. None of their bytes may lie with the server.
+        const steps = [
+          "small",
+          `send:${name}\\r\\n`,
+          "flood:0.2:5000000",
+          "wait",
+        ];
+        return whileTheyWait(
+          server.port,
+          { count: 20 },
+          [...steps, "reset"],
+          () => healthy(server.port),
+        );
+      }));
+    }));
+}
+
+describe("clients that never read leave nothing behind", () => {
+  test("of what is built in", () =>
+    unharmedBy(`builtin = "chargen"`, `builtin = "echo"`));
+
+  test("of a text", () => unharmedBy(`text = "${"text".repeat(1_000_000)}"`));
+
+  test("of an upstream that sends without end", () =>
+    withHostileUpstream(["send:+ab\\r\\n", "flood:90"], (port) =>
+      unharmedBy(
+        `connect = "127.0.0.1:${port}"`,
+        `tcpmux = "127.0.0.1:${port}/any"`,
+      )));
+
+  test("of a program on pipes", () =>
+    unharmedBy(`exec = ["cat"]`, `exec = ["cat", "/dev/zero"]`));
+
+  test(
+    "of a program on the socket",
+    { skip: !programHandsOver() },
+    () =>
+      unharmedBy(
+        `exec = ["cat"]\nstdio = "socket"`,
+        `exec = ["cat", "/dev/zero"]\nstdio = "socket"`,
+      ),
+  );
+});
