@@ -2,8 +2,7 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { assail } from "./support/hostile.ts";
-import { withServer } from "./support/server.ts";
-import { HEALTHY, ROOM, unharmed } from "./support/unharmed.ts";
+import { HEALTHY, ROOM, unharmed, withVictim } from "./support/unharmed.ts";
 
 const LATE = "-Timed out waiting for a service name\r\n";
 const MALFORMED = "-Malformed service name\r\n";
@@ -21,7 +20,7 @@ ${ROOM}
 [services.echo]
 builtin = "echo"
 ${HEALTHY}`;
-  return withServer(table, (server) =>
+  return withVictim(table, (server) =>
     unharmed(server, async () => {
       await attack(server.port);
     }));

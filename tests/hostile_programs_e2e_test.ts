@@ -2,8 +2,14 @@
 import { describe, test } from "node:test";
 import { shell } from "./support/exec.ts";
 import { assail } from "./support/hostile.ts";
-import { programHandsOver, withServer } from "./support/server.ts";
-import { HEALTHY, healthy, ROOM, unharmed } from "./support/unharmed.ts";
+import { programHandsOver } from "./support/server.ts";
+import {
+  HEALTHY,
+  healthy,
+  ROOM,
+  unharmed,
+  withVictim,
+} from "./support/unharmed.ts";
 
 /** What the program does, and what its clients do. */
 const CASES: [string, string, string[]][] = [
@@ -28,7 +34,7 @@ const CASES: [string, string, string[]][] = [
 function unharmedByAll(keys = ""): Promise<void> {
   const programs = CASES.map(([, script], i) => shell(`p${i}`, script, keys));
   const table = `[server]\n${ROOM}\n${HEALTHY}\n${programs.join("")}`;
-  return withServer(table, (server) =>
+  return withVictim(table, (server) =>
     unharmed(server, async () => {
       await Promise.all(CASES.map(([, , steps], i) => {
         const all = [`send:p${i}\\r\\n`, "line", ...steps];

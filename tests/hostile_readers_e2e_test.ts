@@ -1,15 +1,21 @@
 /** Clients that ask for much and read nothing of it. */
 import { describe, test } from "node:test";
 import { whileTheyWait, withHostileUpstream } from "./support/hostile.ts";
-import { programHandsOver, withServer } from "./support/server.ts";
-import { HEALTHY, healthy, ROOM, unharmed } from "./support/unharmed.ts";
+import { programHandsOver } from "./support/server.ts";
+import {
+  HEALTHY,
+  healthy,
+  ROOM,
+  unharmed,
+  withVictim,
+} from "./support/unharmed.ts";
 
 /** Services that send without end, or what they get. */
 function unharmedBy(...services: string[]): Promise<void> {
   const names = services.map((_, i) => `s${i}`);
   const tables = services.map((keys, i) => `[services.s${i}]\n${keys}\n`);
   const table = `[server]\n${ROOM}\n${HEALTHY}\n${tables.join("")}`;
-  return withServer(table, (server) =>
+  return withVictim(table, (server) =>
     unharmed(server, async () => {
       await Promise.all(names.map((name) => {
         // Those that send are stuck at once, those that answer when they are

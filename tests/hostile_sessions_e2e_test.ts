@@ -2,8 +2,8 @@
 import { describe, test } from "node:test";
 import { shell } from "./support/exec.ts";
 import { assail, withHostileUpstream } from "./support/hostile.ts";
-import { programHandsOver, withServer } from "./support/server.ts";
-import { HEALTHY, ROOM, unharmed } from "./support/unharmed.ts";
+import { programHandsOver } from "./support/server.ts";
+import { HEALTHY, ROOM, unharmed, withVictim } from "./support/unharmed.ts";
 
 /** `give` sends without end, `take` never answers, `both` does both. */
 const NAMES = ["give", "take", "both"] as const;
@@ -55,7 +55,7 @@ async function breakOff(port: number): Promise<void> {
 }
 
 function unharmedWith(services: string): Promise<void> {
-  return withServer(
+  return withVictim(
     `[server]\n${ROOM}\n${services}\n${HEALTHY}`,
     (server) => unharmed(server, () => breakOff(server.port)),
   );
@@ -90,11 +90,11 @@ describe("breaking off in every state leaves nothing behind", () => {
     ));
 
   test("with a service of another server, which has nothing left either", () =>
-    withServer(`[server]\n${ROOM}\n${BUILTINS}\n${HEALTHY}`, (behind) => {
+    withVictim(`[server]\n${ROOM}\n${BUILTINS}\n${HEALTHY}`, (behind) => {
       const chained = NAMES.map((name) =>
         `[services.${name}]\ntcpmux = "127.0.0.1:${behind.port}/${name}"\n`
       ).join("");
-      return withServer(
+      return withVictim(
         `[server]\n${ROOM}\n${chained}\n${HEALTHY}`,
         (front) =>
           unharmed(behind, () => unharmed(front, () => breakOff(front.port))),

@@ -2,8 +2,13 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { assail, type Crowd, whileTheyWait } from "./support/hostile.ts";
-import { withServer } from "./support/server.ts";
-import { HEALTHY, healthy, ROOM, unharmed } from "./support/unharmed.ts";
+import {
+  HEALTHY,
+  healthy,
+  ROOM,
+  unharmed,
+  withVictim,
+} from "./support/unharmed.ts";
 import { needsFiles } from "./support/needs.ts";
 
 /** For the swarm; clients in good faith come from 127.0.0.1. */
@@ -21,7 +26,7 @@ function unharmedBy(
   keys: string,
   attack: (port: number) => Promise<unknown>,
 ): Promise<void> {
-  return withServer(
+  return withVictim(
     `[server]\n${keys}\n${HEALTHY}`,
     (server) =>
       unharmed(server, async () => {

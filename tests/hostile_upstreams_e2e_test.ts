@@ -3,8 +3,13 @@ import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { blackhole } from "./support/blackhole.ts";
 import { assail, withHostileUpstream } from "./support/hostile.ts";
-import { withServer } from "./support/server.ts";
-import { HEALTHY, healthy, ROOM, unharmed } from "./support/unharmed.ts";
+import {
+  HEALTHY,
+  healthy,
+  ROOM,
+  unharmed,
+  withVictim,
+} from "./support/unharmed.ts";
 
 const UNAVAILABLE = "-Service temporarily unavailable\r\n";
 
@@ -27,7 +32,7 @@ function unharmedBy(
   port: number,
   hears: (text: string) => boolean,
 ): Promise<void> {
-  return withServer(table(port), (server) =>
+  return withVictim(table(port), (server) =>
     unharmed(server, async () => {
       await Promise.all(["up", "mux"].map(async (name) => {
         const steps = [`send:${name}\\r\\n`, "all"];
@@ -78,7 +83,7 @@ describe("an upstream", () => {
     withHostileUpstream(
       ["small", "send:+ab\\r\\n", "pause:90"],
       (port) =>
-        withServer(
+        withVictim(
           table(port),
           (server) =>
             unharmed(server, async () => {

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { assert } from "@std/assert";
 import { exchange } from "./client.ts";
 import { childrenOf } from "./processes.ts";
-import type { RunningServer } from "./server.ts";
+import { type RunningServer, withServer } from "./server.ts";
 import { descriptors, sleep, until } from "./wait.ts";
 
 /** A service that every table of these tests has, for clients in good faith. */
@@ -17,6 +17,23 @@ max_connections = 2000
 max_connections_per_source = 0
 max_handshakes = 6000
 `;
+
+/**
+ * Heaps of V8 that are small, so that they have their size soon: left alone,
+ * one that is in no need grows for seven swarms of 5,000, and then stays.
+ */
+const HEAP = ["--max-semi-space-size=8", "--max-old-space-size=200"];
+
+/** As `withServer`, for a server that is to be attacked. */
+export function withVictim(
+  ...[table, use]: Parameters<typeof withServer>
+): Promise<void> {
+  const env = {
+    NODE_OPTIONS: HEAP.join(" "),
+    DENO_V8_FLAGS: HEAP.join(","),
+  };
+  return withServer(table, use, { env });
+}
 
 /** What a server holds when nobody is there. */
 interface Figures {
