@@ -38,7 +38,7 @@ interface Settle {
  * Milliseconds within which a peer must take some of what is left of a client
  * that is gone.
  */
-const TAKE_TIME = 2_000;
+const TAKE_TIME = 5_000;
 
 /** Both directions, and what has become of them so far. */
 class Relay {

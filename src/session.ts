@@ -16,6 +16,7 @@ import type { Table } from "./table/table.ts";
 import { Ending } from "./transport/cancel.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
 import { TimeLimits } from "./time_limits.ts";
+import { after } from "./timeouts.ts";
 import { helpText } from "./wire.ts";
 
 /** What one connection is served with. A reload does not change it. */
@@ -186,7 +187,16 @@ export class Session {
 
   async #help(names: readonly string[]): Promise<void> {
     this.#client.beginService();
-    await this.#client.write(helpText(names));
+    // It is still a handshake: who does not read it must not keep its slot.
+    const limit = this.#options.table.server.handshakeTimeout;
+    const timeout = limit === 0 ? undefined : after(limit, () => {
+      this.stop("timeout", "HELP was not read within handshake_timeout");
+    });
+    try {
+      await this.#client.write(helpText(names));
+    } finally {
+      timeout?.cancel();
+    }
     await this.#client.finish();
     this.#close("help", "");
   }

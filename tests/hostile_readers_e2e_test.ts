@@ -42,6 +42,32 @@ describe("clients that never read leave nothing behind", () => {
 
   test("of a text", () => unharmedBy(`text = "${"text".repeat(1_000_000)}"`));
 
+  test("of HELP, who do not keep a slot either", () => {
+    const name = (i: number) => `${i}`.padEnd(250, "x");
+    const many = Array.from(
+      { length: 12_000 },
+      (_, i) => `[services.${name(i)}]\ntext = ""\n`,
+    );
+    const table = `[server]\nhandshake_timeout = "500ms"\n${HEALTHY}` +
+      many.join("");
+    return withVictim(table, async (server) => {
+      await whileTheyWait(
+        server.port,
+        { count: 5 },
+        ["small", "send:HELP\\r\\n", "wait", "reset"],
+        async () => {
+          await server.logged(
+            "connection",
+            ({ outcome, reason }) =>
+              outcome === "timeout" &&
+              reason === "HELP was not read within handshake_timeout",
+          );
+          await healthy(server.port);
+        },
+      );
+    });
+  });
+
   test("of an upstream that sends without end", () =>
     withHostileUpstream(["send:+ab\\r\\n", "flood:90"], (port) =>
       unharmedBy(
