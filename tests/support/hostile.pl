@@ -155,7 +155,10 @@ if ($role eq "connect") {
       # A port is chosen when it connects, so there are enough of them.
       setsockopt($s, 0, 24, pack("i", 1));    # IP_BIND_ADDRESS_NO_PORT
       bind($s, sockaddr_in(0, inet_aton($from[$number % @from]))) or die;
-      connect($s, sockaddr_in($port, INADDR_LOOPBACK)) or die "connect: $!";
+      # One that is dropped at once may be reset before this has returned.
+      connect($s, sockaddr_in($port, INADDR_LOOPBACK))
+        or $!{ECONNRESET}
+        or die "connect: $!";
       push @conns, { socket => $s, number => $number++, got => "", held => "" };
       # Nobody's backlog is endless: a SYN that is lost costs a second.
       sleep 0.01 if $number % 100 == 0;
