@@ -1,6 +1,7 @@
 // How fast bytes go through a client in a pipe, beside nc.
 import { spawn } from "node:child_process";
 import { relayCommand } from "./peers/limit.mjs";
+import { forgetConnections } from "./metrics.mjs";
 import { FORMS } from "./peers/tcpmux.mjs";
 import { findProgram, start, untilListening } from "./processes.mjs";
 import { ROOT } from "../scripts/runtimes.mjs";
@@ -35,6 +36,7 @@ export async function measureClient(id, mode, world) {
   const relay = start(command);
   try {
     await untilListening(address, relay);
+    forgetConnections();
     const began = performance.now();
     const count = await run(pipelineOf(id, mode, address));
     // The reply line comes out of nc.

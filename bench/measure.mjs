@@ -1,5 +1,6 @@
 // One measurement: the load generator against one server.
 import { built } from "./build.mjs";
+import { forgetConnections } from "./metrics.mjs";
 import { start } from "./processes.mjs";
 import { COUNTER } from "./worlds.mjs";
 
@@ -8,6 +9,7 @@ import { COUNTER } from "./worlds.mjs";
  * `before` stands before its command.
  */
 export async function load(mode, target, flags, { seconds }, before = []) {
+  forgetConnections();
   const time = ["--seconds", seconds, "--warmup", seconds / 4];
   const words = [mode, ...target, ...flags, ...time, "--counter", COUNTER];
   const program = start([...before, built("load"), ...words.map(String)], {

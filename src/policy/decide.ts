@@ -91,7 +91,7 @@ function barred(
   // Whoever is refused has waited for one look at the clock, if there is any
   // in the table: the time tells nobody what there is.
   const isOpen = service.hours?.include(now) ?? true;
-  const why = keptOut(table, service, remote);
+  const why = keptOutOfAll(table, remote) ?? keptOutOf(service, remote);
   if (why === undefined) {
     return isOpen
       ? undefined
@@ -101,20 +101,27 @@ function barred(
   return why;
 }
 
-function keptOut(
+// On a Unix socket it is the file's permissions that say who may.
+
+function keptOutOfAll(
   { server }: Table,
+  remote: Endpoint,
+): string | undefined {
+  if (remote.transport === "unix") return undefined;
+  const { host } = remote;
+  const list = server.access.keepsOut(host);
+  return list && `${host} is kept out by server.${list}`;
+}
+
+function keptOutOf(
   { name, enabled, access }: Guarded,
   remote: Endpoint,
 ): string | undefined {
-  // On a Unix socket it is the file's permissions that say who may.
-  if (remote.transport === "tcp") {
-    const { host } = remote;
-    const list = server.access.keepsOut(host);
-    if (list !== undefined) return `${host} is kept out by server.${list}`;
-    const own = access.keepsOut(host);
-    if (own !== undefined) return `${host} is kept out by ${own} of ${name}`;
-  }
-  return enabled ? undefined : `the service ${name} is not enabled`;
+  if (!enabled) return `the service ${name} is not enabled`;
+  if (remote.transport === "unix") return undefined;
+  const { host } = remote;
+  const list = access.keepsOut(host);
+  return list && `${host} is kept out by ${list} of ${name}`;
 }
 
 type Guarded = Pick<Service, "name" | "enabled" | "access" | "hours">;
@@ -126,10 +133,12 @@ const NO_SERVICE: Guarded = {
   hours: undefined,
 };
 
-function listedNames(table: Table, asking: Asking): string[] {
+function listedNames(table: Table, { remote, now }: Asking): string[] {
+  if (keptOutOfAll(table, remote) !== undefined) return [];
   return table.services
     .filter((service) =>
-      service.listed && barred(table, service, asking) === undefined
+      service.listed && keptOutOf(service, remote) === undefined &&
+      service.hours?.include(now) !== false
     )
     .map((service) => service.name);
 }
