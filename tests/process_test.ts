@@ -3,7 +3,6 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TcpmuxError } from "../src/errors.ts";
 import { pickTransport } from "../src/transport/pick.ts";
-import { childSpawn } from "../src/transport/child.ts";
 import type { Program, Transport } from "../src/transport/transport.ts";
 import {
   bytes,
@@ -18,8 +17,6 @@ import { rejectsWith } from "./transport_contract.ts";
 const transport = await pickTransport();
 
 programContract(transport.name, transport.spawn);
-// Where Bun finds no socketpair(2), it goes by this.
-if (transport.name === "bun") programContract("bun by streams", childSpawn);
 
 function programContract(kind: string, spawn: Transport["spawn"]): void {
   function sh(script: string): Promise<Program> {

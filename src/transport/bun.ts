@@ -9,7 +9,8 @@ import {
 } from "./bun_conn.ts";
 import { BunConnector } from "./bun_connect.ts";
 import { bunStdio } from "./bun_stdio.ts";
-import { bunSpawn, bunSpawnOn } from "./bun_spawn.ts";
+import { bunSpawnOn } from "./bun_spawn.ts";
+import { childSpawn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { isOneAddress, localEnd, tcpEnd, UNNAMED } from "./net_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
@@ -36,7 +37,7 @@ export const transport: Transport = {
   abilities: { reset: true, programs: true, socketStdio: true, unix: true },
   listen,
   connect: (endpoint, options) => connector.connect(endpoint, options),
-  spawn: bunSpawn,
+  spawn: childSpawn,
   spawnOn: bunSpawnOn,
   stdio: bunStdio,
 };

@@ -1,32 +1,10 @@
-import { closeSync } from "node:fs";
-import {
-  BunConn,
-  type BunHandlers,
-  type BunSocket,
-  HANDLERS,
-} from "./bun_conn.ts";
-import { childSpawn, signalGroup } from "./child.ts";
+import { signalGroup } from "./child.ts";
 import { fromSystem } from "./errno.ts";
-import { JoinedConn } from "./joined_conn.ts";
-import { UNNAMED } from "./net_conn.ts";
-import { SocketPairs } from "./socket_pair.ts";
 import { withUmask } from "./umask.ts";
-import type {
-  Command,
-  Exit,
-  Process,
-  Program,
-  SocketCommand,
-} from "./transport.ts";
+import type { Command, Exit, Process, SocketCommand } from "./transport.ts";
 
 /** The members of Bun that starting a program needs, and no more. */
 interface BunSpawn {
-  connect(options: {
-    fd: number;
-    allowHalfOpen: true;
-    data: undefined;
-    socket: BunHandlers;
-  }): Promise<BunSocket>;
   spawn(options: {
     cmd: string[];
     env: Readonly<Record<string, string>>;
@@ -47,49 +25,6 @@ interface BunChild {
 }
 type Stdio = [number, number, number | "pipe" | "ignore"];
 declare const Bun: BunSpawn;
-
-const pairs = new SocketPairs();
-
-/**
- * `Transport.spawn` with Unix sockets as pipes: as connections of Bun's own
- * they are as fast as any, which the streams that Bun makes are not.
- */
-export async function bunSpawn(command: Command): Promise<Program> {
-  const made = pairs.makeTwo();
-  if (made === undefined) return await childSpawn(command);
-  const [[ourInput, input], [ourOutput, output]] = made;
-  const stdio = new JoinedConn(
-    await connOf(ourOutput),
-    await connOf(ourInput),
-  );
-  try {
-    const stderr = command.stderr === "pipe" ? "pipe" : "ignore";
-    const child = start(command, [input, output, stderr]);
-    return Object.assign(child, { stdio });
-  } catch (error) {
-    stdio.abort();
-    throw error;
-  } finally {
-    closeSync(input);
-    closeSync(output);
-  }
-}
-
-async function connOf(fd: number): Promise<BunConn> {
-  const socket = await Bun.connect({
-    fd,
-    allowHalfOpen: true,
-    data: undefined,
-    socket: ADOPTED,
-  });
-  return socket.data as BunConn;
-}
-
-/** A descriptor of ours that has become a socket. */
-const ADOPTED: BunHandlers = {
-  ...HANDLERS,
-  open: (socket) => socket.data = new BunConn(socket, UNNAMED, UNNAMED),
-};
 
 /**
  * `Transport.spawnOn` by Bun's own way, which starts half as many programs
