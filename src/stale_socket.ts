@@ -1,4 +1,12 @@
-import { link, lstat, readFile, rename, unlink } from "node:fs/promises";
+import {
+  link,
+  lstat,
+  mkdir,
+  readFile,
+  rename,
+  rmdir,
+  unlink,
+} from "node:fs/promises";
 import { basename } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -7,6 +15,9 @@ import type { Transport } from "./transport/transport.ts";
 
 /** Milliseconds for one that has just bound the file to listen on it. */
 const GRACE = 50;
+
+/** Milliseconds after which nobody is taking the file over any more. */
+const LOCK_TIME = 10_000;
 
 /** Milliseconds to wait for an answer; who gives none may be alive. */
 const ANSWER = 1000;
@@ -23,6 +34,34 @@ export async function removeStale(
   path: string,
 ): Promise<boolean> {
   if (path.startsWith("\0")) return false;
+  const lock = `${path}.lock`;
+  try {
+    await mkdir(lock); // who comes second gives up
+  } catch {
+    await removeOld(lock);
+    return false;
+  }
+  try {
+    return await removeAlone(transport, path);
+  } finally {
+    await rmdir(lock).catch(() => {});
+  }
+}
+
+/** Whoever made it has died meanwhile: the next one gets it. */
+async function removeOld(lock: string): Promise<void> {
+  try {
+    const { mtimeMs } = await lstat(lock);
+    if (Date.now() - mtimeMs > LOCK_TIME) await rmdir(lock);
+  } catch {
+    // It is gone, or not ours to remove.
+  }
+}
+
+async function removeAlone(
+  transport: Transport,
+  path: string,
+): Promise<boolean> {
   const aside = `${path}.${process.pid}`;
   try {
     if (!(await lstat(path)).isSocket()) return false;
@@ -57,13 +96,16 @@ async function isAlive(
   }
 }
 
-/** Whether a socket listens on a path of that name, where Linux tells. */
+/** Whether a socket listens on that path, or a relative one, where Linux tells. */
 async function isListed(path: string): Promise<boolean> {
   const name = basename(path);
   const lines = await readFile("/proc/net/unix", "latin1").catch(() => "");
   // Num RefCount Protocol Flags Type St Inode Path; 00010000 is a listener.
   return lines.split("\n").some((line) => {
     const [, , , flags, , , , ...words] = line.split(" ").filter(Boolean);
-    return flags === "00010000" && basename(words.join(" ")) === name;
+    const listed = words.join(" ");
+    const isIt = listed === path ||
+      !listed.startsWith("/") && basename(listed) === name;
+    return flags === "00010000" && isIt;
   });
 }
