@@ -11,6 +11,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import * as runtimes from "../scripts/runtimes.mjs";
+import { failuresIn } from "./failures.mjs";
 
 const { bun, deno, install, node, ROOT, systemNode } = runtimes;
 install();
@@ -73,11 +74,19 @@ const AT_A_TIME = Math.min(2, availableParallelism());
 let failedRuns = 0;
 const totals = { passed: 0, failed: 0, skipped: 0 };
 const summary = [];
+/** Said once more at the end, where one looks first. */
+const failures = [];
 const waiting = [...runs];
 await Promise.all(Array.from({ length: AT_A_TIME }, async () => {
   for (let next; (next = waiting.shift()) !== undefined;) await runOne(next);
 }));
+for (const { title, text } of failures) {
+  console.log(`\n=== failed: ${title}\n${text}`);
+}
 console.log(`\n${summary.join("\n")}`);
+for (const { title, names } of failures) {
+  for (const name of names) console.log(`FAIL ${title}: ${name}`);
+}
 const failed = Math.max(totals.failed, failedRuns);
 console.log(
   `${totals.passed} passed, ${failed} failed, ${totals.skipped} skipped`,
@@ -93,7 +102,10 @@ async function runOne({ title, command, program }) {
   const seconds = Math.round((Date.now() - start) / 1000);
   // A run without a single test that passed is a failure too.
   const ok = status === 0 && counts.passed > 0 && counts.failed === 0;
-  if (!ok) failedRuns++;
+  if (!ok) {
+    failedRuns++;
+    failures.push({ title, ...failuresIn(output) });
+  }
   for (const key of Object.keys(totals)) totals[key] += counts[key];
   summary.push(
     `${ok ? "ok  " : "FAIL"} ${title}: ${counts.passed} passed, ` +

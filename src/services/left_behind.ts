@@ -26,7 +26,6 @@ export class LeftBehind {
     this.#stdio = stdio;
     program.exited.then(() => {
       this.#ownOutput = stdio.outputBytes + MAX_OWN_OUTPUT;
-      this.#before = stdio.outputBytes;
       if (!this.#over) this.#timeout = after(grace, this.#look);
     });
   }

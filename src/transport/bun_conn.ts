@@ -8,7 +8,7 @@ import { KeepAlive } from "./keep_alive.ts";
 import { localEnd } from "./net_conn.ts";
 import { StdioConn } from "./stdio_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
-import type { Carriage, Conn, Detached, ProgramStdio } from "./transport.ts";
+import type { Carriage, Conn, Detached } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
 /** The members of Bun's sockets that a connection needs, and no more. */
@@ -59,7 +59,7 @@ export const HANDLERS: BunHandlers = {
 const WRITTEN: Promise<void> = Promise.resolve();
 
 /** A connection over a socket of Bun's own. */
-export class BunConn extends StreamConn implements Outlet, ProgramStdio {
+export class BunConn extends StreamConn implements Outlet {
   readonly remote: Endpoint;
   #local: Endpoint | undefined;
   #socket: BunSocket;
@@ -119,10 +119,6 @@ export class BunConn extends StreamConn implements Outlet, ProgramStdio {
 
   read(): Promise<Uint8Array | null> {
     return this.#inbox.read();
-  }
-
-  endRead(): boolean {
-    return this.#inbox.endIfAwaited();
   }
 
   write(bytes: Uint8Array): Promise<void> {
