@@ -57,7 +57,8 @@ describe("a program's standard error", () => {
     withServer(table, async (server) => {
       assertEquals(await exchange(server.port, "noisy\r\n"), "+Go\r\ndone\n");
       await server.record("noisy");
-      const count = server.log.filter(({ text }) => text === "12345678").length;
+      const count = server.log.filter(({ message }) => message === "stderr")
+        .length;
       const { lines } = await server.logged(
         "stderr was too much, lines were dropped",
       );
