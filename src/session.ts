@@ -17,7 +17,6 @@ import { Ending } from "./transport/cancel.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
 import { TimeLimits } from "./time_limits.ts";
 import { after } from "./timeouts.ts";
-import { helpText } from "./wire.ts";
 
 /** What one connection is served with. A reload does not change it. */
 export interface SessionOptions {
@@ -103,7 +102,7 @@ export class Session {
       const decision = heard.kind === "serve"
         ? decideOn(table, heard.service, asking)
         : decide(table, heard.name, asking);
-      if (decision.kind === "help") return await this.#help(decision.names);
+      if (decision.kind === "help") return await this.#help(decision.text);
       if (decision.kind === "refuse") return await this.#refuse(decision);
       const { service } = decision;
       account.service = service;
@@ -185,7 +184,7 @@ export class Session {
     this.#close(why.outcome, why.reason);
   }
 
-  async #help(names: readonly string[]): Promise<void> {
+  async #help(text: Uint8Array): Promise<void> {
     this.#client.beginService();
     // It is still a handshake: who does not read it must not keep its slot.
     const limit = this.#options.table.server.handshakeTimeout;
@@ -193,7 +192,7 @@ export class Session {
       this.stop("timeout", "HELP was not read within handshake_timeout");
     });
     try {
-      await this.#client.write(helpText(names));
+      await this.#client.write(text);
     } finally {
       timeout?.cancel();
     }

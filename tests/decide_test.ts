@@ -11,6 +11,7 @@ import {
 } from "../src/policy/decide.ts";
 import { parseTable } from "../src/table/parse.ts";
 import { textLine } from "../src/log_format.ts";
+import { bytes, text } from "./support/bytes.ts";
 
 const TABLE = parseTable(
   `
@@ -48,7 +49,7 @@ describe("decide", () => {
     test(`answers ${name} with what is listed, in table order`, () => {
       assertEquals(decide(TABLE, name, ASKING), {
         kind: "help",
-        names: ["Zebra", "apple"],
+        text: bytes("Zebra\r\napple\r\n"),
       });
     });
   }
@@ -115,7 +116,7 @@ listed = false
   const help = (asking: Asking) => {
     const decision = decide(table, "HELP", asking);
     assert(decision.kind === "help");
-    return decision.names;
+    return text(decision.text).split("\r\n").slice(0, -1);
   };
   const from = (host: string, now = NOON): Asking => ({
     remote: { transport: "tcp", host, port: 9 },

@@ -57,11 +57,11 @@ interface Rank {
 export class Access {
   #ranks: Record<"ipv4" | "ipv6", Rank[]> = { ipv4: [], ipv6: [] };
   #byDefault: "allow" | undefined;
-  /** HELP asks for every service: most have no lists. */
-  #isOpen: boolean;
+  /** Whether everybody may come in. */
+  readonly isOpen: boolean;
 
   constructor(allow: readonly Prefix[], deny: readonly Prefix[]) {
-    this.#isOpen = allow.length + deny.length === 0;
+    this.isOpen = allow.length + deny.length === 0;
     this.#byDefault = allow.length > 0 ? "allow" : undefined;
     for (const prefix of allow) this.#add("allow", prefix);
     for (const prefix of deny) this.#add("deny", prefix);
@@ -86,7 +86,7 @@ export class Access {
    * `allow` because it is not; undefined where it may come in
    */
   keepsOut(host: string): "allow" | "deny" | undefined {
-    if (this.#isOpen) return undefined;
+    if (this.isOpen) return undefined;
     const family = isIP(host) === 4 ? "ipv4" : "ipv6";
     const address = family === "ipv6" ? host.replace(/%.*/, "") : host;
     for (const { allow, deny } of this.#ranks[family]) {

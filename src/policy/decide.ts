@@ -5,6 +5,7 @@ import type { Service } from "../table/service.ts";
 import type { Table } from "../table/table.ts";
 import { HELP } from "../wire.ts";
 import { NOBODY } from "./address.ts";
+import { type Guarded, keptOutOf } from "./kept_out.ts";
 
 /** A refusal is a value: what the log says and what the client is told. */
 export interface Refusal {
@@ -20,7 +21,7 @@ export interface Refusal {
 
 export type Decision =
   | Refusal
-  | { readonly kind: "help"; readonly names: readonly string[] }
+  | { readonly kind: "help"; readonly text: Uint8Array }
   | { readonly kind: "serve"; readonly service: Service };
 
 export function refusal(
@@ -52,7 +53,7 @@ export interface Asking {
 export function decide(table: Table, name: string, asking: Asking): Decision {
   if (name.toUpperCase() === HELP) {
     return table.server.help
-      ? { kind: "help", names: listedNames(table, asking) }
+      ? { kind: "help", text: listed(table, asking) }
       : refusal("denied", "HELP is switched off", NOT_AVAILABLE);
   }
   const service = table.find(name);
@@ -101,8 +102,6 @@ function barred(
   return why;
 }
 
-// On a Unix socket it is the file's permissions that say who may.
-
 function keptOutOfAll(
   { server }: Table,
   remote: Endpoint,
@@ -113,19 +112,6 @@ function keptOutOfAll(
   return list && `${host} is kept out by server.${list}`;
 }
 
-function keptOutOf(
-  { name, enabled, access }: Guarded,
-  remote: Endpoint,
-): string | undefined {
-  if (!enabled) return `the service ${name} is not enabled`;
-  if (remote.transport === "unix") return undefined;
-  const { host } = remote;
-  const list = access.keepsOut(host);
-  return list && `${host} is kept out by ${list} of ${name}`;
-}
-
-type Guarded = Pick<Service, "name" | "enabled" | "access" | "hours">;
-
 const NO_SERVICE: Guarded = {
   name: "",
   enabled: true,
@@ -133,15 +119,13 @@ const NO_SERVICE: Guarded = {
   hours: undefined,
 };
 
-function listedNames(table: Table, { remote, now }: Asking): string[] {
-  if (keptOutOfAll(table, remote) !== undefined) return [];
-  return table.services
-    .filter((service) =>
-      service.listed && keptOutOf(service, remote) === undefined &&
-      service.hours?.include(now) !== false
-    )
-    .map((service) => service.name);
+function listed(table: Table, { remote, now }: Asking): Uint8Array {
+  return keptOutOfAll(table, remote) === undefined
+    ? table.listing.textFor(remote, now)
+    : NOTHING;
 }
+
+const NOTHING = new Uint8Array();
 
 /** The refusals that are not of one service. */
 export const REFUSALS = {

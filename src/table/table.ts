@@ -2,6 +2,7 @@ import type { Endpoint } from "../endpoint.ts";
 import type { Access } from "../policy/address.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
+import { Listing } from "../policy/listing.ts";
 import type { Door } from "./door.ts";
 import type { Located } from "./locate.ts";
 import type { Service } from "./service.ts";
@@ -44,6 +45,7 @@ export class Table {
   readonly located: Located | undefined;
   /** Of one of the services; undefined where none has any. */
   readonly someHours: Hours | undefined;
+  readonly listing: Listing;
   #byName = new Map<string, Service>();
 
   /** @param doors by default those of `listen`, where clients name a service */
@@ -56,6 +58,7 @@ export class Table {
     this.server = server;
     this.services = services;
     this.someHours = services.find(({ hours }) => hours !== undefined)?.hours;
+    this.listing = new Listing(services);
     this.doors = doors;
     this.located = located;
     for (const service of services) {

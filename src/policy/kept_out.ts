@@ -1,0 +1,20 @@
+import type { Endpoint } from "../endpoint.ts";
+import type { Service } from "../table/service.ts";
+
+/** What of a service says who may use it. */
+export type Guarded = Pick<Service, "name" | "enabled" | "access" | "hours">;
+
+/**
+ * Why a client may not use a service at any hour, for the log. On a Unix
+ * socket it is the file's permissions that say who may.
+ */
+export function keptOutOf(
+  { name, enabled, access }: Guarded,
+  remote: Endpoint,
+): string | undefined {
+  if (!enabled) return `the service ${name} is not enabled`;
+  if (remote.transport === "unix") return undefined;
+  const { host } = remote;
+  const list = access.keepsOut(host);
+  return list && `${host} is kept out by ${list} of ${name}`;
+}
