@@ -11,7 +11,7 @@ const SLOW_RELAYS = [...RELAYS, "socat", "proxyd"];
 const OURS = ["c", "bun", "deno", "node"];
 // Neither inetd tells more than a few names to HELP, and inetutils inetd may
 // sleep for a second between clients: it is measured where programs run.
-const INETDS = [...OURS, "bun-binary", "xinetd", "inetd"];
+const INETDS = [...OURS, ...PLAIN, "bun-binary", "xinetd", "inetd"];
 
 const perSecond = { unit: "/s", better: "more" };
 
@@ -36,7 +36,7 @@ const handshake = [
   handshakes(
     "handshake-text",
     "a fixed answer",
-    OURS,
+    [...OURS, ...PLAIN],
     "text",
     ["--body", 2],
     { short: true },
@@ -52,14 +52,14 @@ const handshake = [
   handshakes(
     "refused",
     "an unknown name is refused",
-    [...OURS, "xinetd"],
+    [...OURS, ...PLAIN, "xinetd"],
     "no-such-service",
     ["--expect", "minus"],
   ),
   handshakes(
     "help",
     "HELP, 1,000 services",
-    OURS,
+    [...OURS, ...PLAIN],
     "HELP",
     ["--expect", "list", "--lines", 1000],
     { world: "help" },
@@ -68,7 +68,7 @@ const handshake = [
     handshakes(
       `names-${count}`,
       `look-up among ${count.toLocaleString("en")}`,
-      OURS,
+      [...OURS, ...PLAIN],
       `n${Math.floor(count / 2)}`,
       ["--body", 2],
       { world: `names${count}` },
@@ -150,9 +150,12 @@ function programs(prefix, over, peers, more) {
 const executed = [
   ...programs("exec", "pipes", INETDS, {}),
   // Deno cannot hand a socket to a program; the inetds always do.
-  ...programs("exec-socket", "the socket", ["c", "bun", "node", "xinetd"], {
-    world: "handed",
-  }),
+  ...programs(
+    "exec-socket",
+    "the socket",
+    ["c", "bun", "node", "plain-bun", "plain-node", "xinetd"],
+    { world: "handed" },
+  ),
 ];
 
 const IDLE = ["c", "bun", "deno", "node", ...PLAIN, "haproxy", "nginx"];

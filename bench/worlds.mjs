@@ -29,7 +29,7 @@ export async function startBackends() {
   return { addresses, pid: program.pid };
 }
 
-/** All worlds by name: { services, maxConnections }. */
+/** All worlds by name: { services, maxConnections, handsSocket }. */
 export function worldsOf(backends, maxConnections) {
   const relays = Object.fromEntries(
     BACKENDS.map((name) => [name, { connect: backends[name] }]),
@@ -53,6 +53,7 @@ export function worldsOf(backends, maxConnections) {
     // do in any case.
     handed: {
       maxConnections: 1000,
+      handsSocket: true,
       services: programs({ stdio: "socket", stderr: "client" }),
     },
     // Without programs, which would each take descriptors from the limit.

@@ -1,4 +1,4 @@
-// The least that a relay can do on each runtime: what the runtime allows.
+// The least that a server can do on each runtime: what the runtime allows.
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { bun, deno, node } from "../../scripts/runtimes.mjs";
@@ -18,7 +18,8 @@ function plain(id, title, command, version) {
     missing: () => existsSync(command[0]) ? undefined : "it is not installed",
     async start(world) {
       const { address, table } = await relayArguments(world);
-      const program = start([...command, address, table]);
+      const stdio = world.handsSocket ? "socket" : "pipe";
+      const program = start([...command, address, table, stdio]);
       await untilListening(address, program);
       return {
         pids: [program.pid],

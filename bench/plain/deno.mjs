@@ -1,4 +1,4 @@
-// The least that a relay can do with Deno's own sockets: no time-outs, no
+// The least that a server can do with Deno's own sockets: no time-outs, no
 // limits, no log, no second thought. What tcpmux adds is measured against it.
 import { listen, PLUS, wanted } from "./table.mjs";
 
@@ -7,17 +7,29 @@ const BUFFER = 64 * 1024;
 async function pump(from, to) {
   const buffer = new Uint8Array(BUFFER);
   for (let count; (count = await from.read(buffer)) !== null;) {
-    for (let at = 0; at < count;) {
-      at += await to.write(buffer.subarray(at, count));
-    }
+    await write(to, buffer.subarray(0, count));
   }
   await to.closeWrite();
+}
+
+async function write(to, bytes) {
+  for (let at = 0; at < bytes.length;) at += await to.write(bytes.subarray(at));
 }
 
 async function serve(client) {
   client.setNoDelay(true);
   const line = new Uint8Array(256);
-  const { host, port } = wanted(line.subarray(0, await client.read(line)));
+  const { text, upstream, exec } = wanted(
+    line.subarray(0, await client.read(line)),
+  );
+  if (text !== undefined) {
+    await write(client, text);
+    client.close();
+  } else if (upstream !== undefined) await relay(client, upstream);
+  else await pipe(client, exec);
+}
+
+async function relay(client, { host, port }) {
   const peer = await Deno.connect({ hostname: host, port });
   peer.setNoDelay(true);
   await client.write(PLUS);
@@ -26,7 +38,21 @@ async function serve(client) {
   peer.close();
 }
 
+async function pipe(client, [program, ...args]) {
+  const stdio = { stdin: "piped", stdout: "piped", stderr: "null" };
+  const child = new Deno.Command(program, { args, ...stdio }).spawn();
+  await client.write(PLUS);
+  client.readable.pipeTo(child.stdin).catch(() => {});
+  await child.stdout.pipeTo(client.writable);
+}
+
 const { host: hostname, port } = listen;
 for await (const client of Deno.listen({ hostname, port })) {
-  serve(client).catch(() => client.close());
+  serve(client).catch(() => {
+    try {
+      client.close();
+    } catch {
+      // It was closed already.
+    }
+  });
 }
