@@ -30,10 +30,10 @@ function textValue(text: string): string {
   return /^[\x21\x23-\x7e]+$/.test(text) ? text : escaped(JSON.stringify(text));
 }
 
-/** What a terminal might obey or reorder, as the escapes that JSON has. */
+/** What a terminal obeys, reorders or does not show, as JSON's escapes. */
 export function escaped(text: string): string {
   return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu,
     (char) => char.split("").map(escape).join(""),
   );
 }

@@ -63,7 +63,7 @@ const DANGEROUS = new RegExp(
   [
     "[\\x00-\\x09\\x0b-\\x1f\\x7f-\\x9f]",
     "[\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069\\ufeff]",
-    "[\\u{e0000}-\\u{e007f}]",
+    "[\\u{e0000}-\\u{e0fff}\\u3164]",
     "\\p{Surrogate}",
   ].join("|"),
   "u",
@@ -82,7 +82,9 @@ const value = fc.oneof(
       "\u061c",
       "\ufeff",
       "x",
+      "\u{e0000}",
       "\u{e0041}",
+      "\u3164",
     ],
   )).map((pieces) => pieces.join("")),
 );
