@@ -25,6 +25,7 @@ interface OpenDoor {
 export class Doors {
   /** By what makes them the same door. */
   #open = new Map<string, OpenDoor>();
+  #endpoints: readonly Endpoint[] = [];
   #closed = false;
   #transport: Transport;
   #log: Log;
@@ -41,8 +42,8 @@ export class Doors {
   }
 
   /** Where the server listens, with the real ports. */
-  get endpoints(): Endpoint[] {
-    return [...this.#open.values()].map(({ listener }) => listener.endpoint);
+  get endpoints(): readonly Endpoint[] {
+    return this.#endpoints;
   }
 
   /**
@@ -72,6 +73,9 @@ export class Doors {
     }
     const old = this.#open;
     this.#open = next;
+    this.#endpoints = [...next.values()].map(({ listener }) =>
+      listener.endpoint
+    );
     commit();
     for (const [key, { listener }] of old) {
       if (next.has(key)) continue;
@@ -94,6 +98,7 @@ export class Doors {
     this.#closed = true;
     for (const { listener } of this.#open.values()) listener.close();
     this.#open.clear();
+    this.#endpoints = [];
   }
 
   async #listen({ endpoint }: Door): Promise<Listener> {

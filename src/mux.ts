@@ -1,4 +1,5 @@
 import { Accounts, type ConnectionRecord } from "./account.ts";
+import { Chain } from "./chain.ts";
 import { Doors } from "./doors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { fileLimit, fittedTo } from "./file_limit.ts";
@@ -51,7 +52,7 @@ export class Mux {
   #limits = new Limits();
   #crowding: Crowding;
   #passes: Passes;
-  #sessions = new Set<Session>();
+  #sessions = new Chain<Session>();
   #draining = false;
   #current!: Prepared;
   #resolveClosed!: () => void;
@@ -123,10 +124,10 @@ export class Mux {
     this.#doors.close();
     this.#crowding.end();
     this.#draining = true;
-    for (const session of this.#sessions) session.drain();
+    for (const session of this.#sessions.all()) session.drain();
     const timer = setTimeout(() => this.#stopSessions(), limit);
     while (this.#sessions.size > 0) {
-      await Promise.all([...this.#sessions].map(({ done }) => done));
+      await Promise.all(this.#sessions.all().map(({ done }) => done));
     }
     clearTimeout(timer);
     this.#resolveClosed();
@@ -176,11 +177,11 @@ export class Mux {
   }
 
   #ended = (session: Session): void => {
-    this.#sessions.delete(session);
+    this.#sessions.remove(session);
   };
 
   #stopSessions(): void {
-    for (const session of this.#sessions) {
+    for (const session of this.#sessions.all()) {
       session.stop("aborted", "the server has stopped");
     }
   }

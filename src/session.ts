@@ -1,4 +1,5 @@
 import type { Account, Outcome } from "./account.ts";
+import { Link } from "./chain.ts";
 import { ClientConn } from "./client_conn.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
@@ -17,6 +18,7 @@ import { Ending } from "./transport/cancel.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
 import { TimeLimits } from "./time_limits.ts";
 import { after } from "./timeouts.ts";
+import { joined } from "./wire.ts";
 
 /** What one connection is served with. A reload does not change it. */
 export interface SessionOptions {
@@ -36,6 +38,8 @@ export interface SessionOptions {
   readonly ended: (session: Session) => void;
 }
 
+const NOTHING = new Uint8Array();
+
 /** What is not there and what is forbidden are one to a stranger. */
 const OFFENCES: Partial<Record<Outcome, Offence>> = {
   unknown: "unknown",
@@ -48,7 +52,7 @@ const OFFENCES: Partial<Record<Outcome, Offence>> = {
  * One connection, from its acceptance to its record. The connection is closed
  * when it is done.
  */
-export class Session {
+export class Session extends Link {
   /** Once started. It is never rejected. */
   done: Promise<void> | undefined;
   #client: ClientConn;
@@ -59,6 +63,7 @@ export class Session {
   #stopped: { outcome: Outcome; reason: string } | undefined;
 
   constructor(conn: Conn, options: SessionOptions) {
+    super();
     this.#client = new ClientConn(conn);
     this.#options = options;
   }
@@ -154,9 +159,25 @@ export class Session {
 
   async #serve(opened: Opened, service: Service): Promise<string> {
     const client = this.#client;
-    if (opened.message !== undefined) {
+    const watch = new TimeLimits(service, client, (reason) => {
+      this.stop("timeout", reason);
+    });
+    try {
+      await this.#greet(opened);
+      return await opened.serve(client);
+    } finally {
+      watch.stop();
+    }
+  }
+
+  /** Sends the reply line, and with it what the service says at once. */
+  async #greet(opened: Opened): Promise<void> {
+    const client = this.#client;
+    const { message, first = NOTHING } = opened;
+    if (message !== undefined) {
       try {
-        const bytes = this.#options.handshake.accepted(opened.message);
+        const reply = this.#options.handshake.accepted(message);
+        const bytes = joined(reply, first);
         if (bytes.length > 0) await client.write(bytes);
       } catch (error) {
         await opened.discard();
@@ -164,14 +185,7 @@ export class Session {
       }
     }
     client.beginService();
-    const watch = new TimeLimits(service, client, (reason) => {
-      this.stop("timeout", reason);
-    });
-    try {
-      return await opened.serve(client);
-    } finally {
-      watch.stop();
-    }
+    if (first.length > 0) client.sent(first.length);
   }
 
   async #refuse(why: Refusal): Promise<void> {

@@ -1,38 +1,50 @@
 import type { Service } from "./table/service.ts";
 import { after, type Timeout } from "./timeouts.ts";
 
+/** What tells when something last moved, by `performance.now()`. */
+interface Activity {
+  readonly lastActivity: number;
+}
+
 /** Ends a session that lasts too long, or in which nothing moves. */
 export class TimeLimits {
+  #idleTimeout: number;
+  #activity: Activity;
+  #end: (reason: string) => void;
   #idle: Timeout | undefined;
   #whole: Timeout | undefined;
 
   /** @param end called with the reason, at most once */
   constructor(
     { idleTimeout, maxDuration }: Service,
-    activity: { readonly lastActivity: number },
+    activity: Activity,
     end: (reason: string) => void,
   ) {
-    const over = (reason: string) => {
-      this.stop();
-      end(reason);
-    };
+    this.#idleTimeout = idleTimeout;
+    this.#activity = activity;
+    this.#end = end;
     if (maxDuration > 0) {
-      this.#whole = after(maxDuration, () => over("max_duration is over"));
+      this.#whole = after(maxDuration, () => this.#over("max_duration"));
     }
-    if (idleTimeout === 0) return;
-    // In steps, so that connections share their timers.
-    const step = idleTimeout / 16;
-    const check = () => {
-      const left = idleTimeout -
-        (performance.now() - activity.lastActivity);
-      if (left <= 0) over("idle_timeout is over");
-      else this.#idle = after(Math.ceil(left / step) * step, check);
-    };
-    this.#idle = after(idleTimeout, check);
+    if (idleTimeout > 0) this.#idle = after(idleTimeout, this.#look);
   }
 
   stop(): void {
     this.#idle?.cancel();
     this.#whole?.cancel();
+  }
+
+  #look = (): void => {
+    const idleTime = performance.now() - this.#activity.lastActivity;
+    const left = this.#idleTimeout - idleTime;
+    if (left <= 0) return this.#over("idle_timeout");
+    // In steps, so that connections share their timers.
+    const step = this.#idleTimeout / 16;
+    this.#idle = after(Math.ceil(left / step) * step, this.#look);
+  };
+
+  #over(key: string): void {
+    this.stop();
+    this.#end(`${key} is over`);
   }
 }

@@ -1,16 +1,18 @@
 import { setTimeout } from "node:timers";
+import { Chain, Link } from "./chain.ts";
 
 /** A wait that may be called off. */
 export interface Timeout {
   cancel(): void;
 }
 
-class Entry implements Timeout {
+class Entry extends Link implements Timeout {
   readonly due: number;
   readonly expire: () => void;
   readonly #lane: Lane;
 
   constructor(due: number, expire: () => void, lane: Lane) {
+    super();
     this.due = due;
     this.expire = expire;
     this.#lane = lane;
@@ -28,7 +30,7 @@ class Entry implements Timeout {
 class Lane {
   readonly #length: number;
   /** In the order of their ends. */
-  readonly #entries = new Set<Entry>();
+  readonly #entries = new Chain<Entry>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(length: number) {
@@ -44,7 +46,7 @@ class Lane {
   }
 
   remove(entry: Entry): void {
-    if (!this.#entries.delete(entry) || this.#entries.size > 0) return;
+    if (!this.#entries.remove(entry) || this.#entries.size > 0) return;
     this.#timer?.unref(); // kept: that costs less than one for each wait
   }
 
@@ -57,12 +59,12 @@ class Lane {
     this.#timer = undefined;
     const now = performance.now();
     const due: Entry[] = [];
-    for (const entry of this.#entries) {
+    for (let entry; (entry = this.#entries.first) !== undefined;) {
       if (entry.due > now) {
         this.#arm(entry.due - now);
         break;
       }
-      this.#entries.delete(entry);
+      this.#entries.remove(entry);
       due.push(entry);
     }
     if (this.#timer === undefined) lanes.delete(this.#length);

@@ -80,7 +80,9 @@ function endOfText(line: Uint8Array, end: number): number {
   return end > 0 && line[end - 1] === CR ? end - 1 : end;
 }
 
-function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+/** One after the other, for one write. */
+export function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
+  if (b.length === 0) return a;
   const both = new Uint8Array(a.length + b.length);
   both.set(a);
   both.set(b, a.length);

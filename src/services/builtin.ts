@@ -4,23 +4,24 @@ import { isDisconnect } from "../errors.ts";
 import type { BuiltinName, BuiltinService } from "../table/service.ts";
 import type { Opening } from "./opened.ts";
 
-type Serve = (client: ClientConn, service: BuiltinService) => Promise<void>;
+/** A service that says one thing and is done. */
+type Say = (service: BuiltinService) => Uint8Array;
 
-const BUILTINS: Record<BuiltinName, Serve> = {
-  echo,
-  discard,
-  chargen,
-  daytime,
-  time,
-  qotd,
-};
+/** One that goes on. */
+type Serve = (client: ClientConn) => Promise<void>;
+
+const SAYING: Partial<Record<BuiltinName, Say>> = { daytime, time, qotd };
+const SERVING: Partial<Record<BuiltinName, Serve>> = { echo, discard, chargen };
 
 export function openBuiltin(service: BuiltinService): Opening {
+  const { builtin, message } = service;
+  const first = SAYING[builtin]?.(service);
   return Promise.resolve({
     kind: "opened",
-    message: service.message,
+    message,
+    ...(first === undefined ? {} : { first }),
     serve: async (client) => {
-      await BUILTINS[service.builtin](client, service);
+      await SERVING[builtin]?.(client);
       return "";
     },
     discard() {},
@@ -39,6 +40,8 @@ async function discard(client: ClientConn): Promise<void> {
   while (await client.read() !== null);
 }
 
+const encoder = new TextEncoder();
+
 const LINE_LENGTH = 72;
 const FIRST_CHAR = 0x20;
 const CHARS = 95;
@@ -52,7 +55,7 @@ const CHARGEN_BLOCK = (() => {
     }
     lines += "\r\n";
   }
-  return new TextEncoder().encode(lines);
+  return encoder.encode(lines);
 })();
 
 /** RFC 864: until the client closes, which is how it is meant to end. */
@@ -74,26 +77,24 @@ const MONTHS =
     "November December").split(" ");
 
 /** RFC 867, in the first of the forms that it shows. */
-async function daytime(client: ClientConn): Promise<void> {
+function daytime(): Uint8Array {
   const now = new Date();
   const day = DAYS[now.getUTCDay()];
   const month = MONTHS[now.getUTCMonth()];
   const date = `${month} ${now.getUTCDate()}, ${now.getUTCFullYear()}`;
   const clock = now.toISOString().slice(11, 19);
-  await client.write(
-    new TextEncoder().encode(`${day}, ${date} ${clock}-UTC\r\n`),
-  );
+  return encoder.encode(`${day}, ${date} ${clock}-UTC\r\n`);
 }
 
 /** Seconds from 1900, where RFC 868 begins, to 1970. */
 const EPOCH_1900 = 2_208_988_800;
 
 /** RFC 868: 32 bits, which begin again at 0 in February 2036. */
-async function time(client: ClientConn): Promise<void> {
+function time(): Uint8Array {
   const seconds = Math.floor(Date.now() / 1000) + EPOCH_1900;
   const bytes = new Uint8Array(4);
   new DataView(bytes.buffer).setUint32(0, seconds % 2 ** 32);
-  await client.write(bytes);
+  return bytes;
 }
 
 /** Old sayings, for a qotd that was given none. */
@@ -108,11 +109,8 @@ const SAYINGS = [
 ];
 
 /** RFC 865. */
-async function qotd(
-  client: ClientConn,
-  service: BuiltinService,
-): Promise<void> {
-  const quotes = service.quotes.length > 0 ? service.quotes : SAYINGS;
+function qotd({ quotes: own }: BuiltinService): Uint8Array {
+  const quotes = own.length > 0 ? own : SAYINGS;
   const quote = quotes[Math.floor(Math.random() * quotes.length)]!;
-  await client.write(new TextEncoder().encode(`${quote.trimEnd()}\r\n`));
+  return encoder.encode(`${quote.trimEnd()}\r\n`);
 }

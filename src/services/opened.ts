@@ -10,6 +10,8 @@ export interface Opened {
   readonly kind: "opened";
   /** Behind the `+`; undefined where the service replies by itself. */
   readonly message: string | undefined;
+  /** What the service says first, if that is known: it goes with the reply. */
+  readonly first?: Uint8Array;
   /**
    * Serves to the end. Whoever calls finishes the client's connection.
    *

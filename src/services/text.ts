@@ -6,10 +6,8 @@ export function openText(service: TextService): Opening {
   return Promise.resolve({
     kind: "opened",
     message: service.message,
-    serve: async (client) => {
-      await client.write(new TextEncoder().encode(service.text));
-      return "";
-    },
+    first: new TextEncoder().encode(service.text),
+    serve: () => Promise.resolve(""),
     discard() {},
   });
 }
