@@ -46,10 +46,14 @@ export class Passes {
   /**
    * Takes note of a connection to an upstream, for a client's sake.
    *
-   * @returns to be called when the client's session is over
+   * @returns to be called when the client's session is over, if anything is
    */
-  opening(client: Endpoint, to: Endpoint, dialling: Promise<Conn>): () => void {
-    if (!this.#isOwn(to)) return () => {};
+  opening(
+    client: Endpoint,
+    to: Endpoint,
+    dialling: Promise<Conn>,
+  ): (() => void) | undefined {
+    if (!this.#isOwn(to)) return undefined;
     let near: string | undefined;
     const known = dialling.then(({ local }) => {
       near = formatEndpoint(local);

@@ -59,7 +59,7 @@ export class Session extends Link {
   #options: SessionOptions;
   #ending = new Ending();
   #draining = new Ending();
-  #dialled: (() => void)[] = [];
+  #dialled: (() => void)[] | undefined;
   #stopped: { outcome: Outcome; reason: string } | undefined;
 
   constructor(conn: Conn, options: SessionOptions) {
@@ -123,7 +123,7 @@ export class Session extends Link {
     } catch (error) {
       this.#fail(error);
     } finally {
-      for (const over of this.#dialled) over();
+      for (const over of this.#dialled ?? []) over();
       slot.release();
       this.#options.ended(this);
     }
@@ -151,7 +151,8 @@ export class Session extends Link {
       listener,
       ending: this.#ending,
       dialling: (to, upstream) => {
-        this.#dialled.push(passes.opening(remote, to, upstream));
+        const over = passes.opening(remote, to, upstream);
+        if (over !== undefined) (this.#dialled ??= []).push(over);
       },
       getEnv,
     }, identities.get(service));
@@ -159,9 +160,7 @@ export class Session extends Link {
 
   async #serve(opened: Opened, service: Service): Promise<string> {
     const client = this.#client;
-    const watch = new TimeLimits(service, client, (reason) => {
-      this.stop("timeout", reason);
-    });
+    const watch = new TimeLimits(service, client, this);
     try {
       await this.#greet(opened);
       return await opened.serve(client);

@@ -6,23 +6,27 @@ interface Activity {
   readonly lastActivity: number;
 }
 
+/** What is ended, with the reason. */
+interface Limited {
+  stop(outcome: "timeout", reason: string): void;
+}
+
 /** Ends a session that lasts too long, or in which nothing moves. */
 export class TimeLimits {
   #idleTimeout: number;
   #activity: Activity;
-  #end: (reason: string) => void;
+  #limited: Limited;
   #idle: Timeout | undefined;
   #whole: Timeout | undefined;
 
-  /** @param end called with the reason, at most once */
   constructor(
     { idleTimeout, maxDuration }: Service,
     activity: Activity,
-    end: (reason: string) => void,
+    limited: Limited,
   ) {
     this.#idleTimeout = idleTimeout;
     this.#activity = activity;
-    this.#end = end;
+    this.#limited = limited;
     if (maxDuration > 0) {
       this.#whole = after(maxDuration, () => this.#over("max_duration"));
     }
@@ -45,6 +49,6 @@ export class TimeLimits {
 
   #over(key: string): void {
     this.stop();
-    this.#end(`${key} is over`);
+    this.#limited.stop("timeout", `${key} is over`);
   }
 }

@@ -4,11 +4,14 @@ import type { Handshake } from "./handshake.ts";
 import { NamedHandshake } from "./named.ts";
 import { ProxyHandshake } from "./proxy.ts";
 
+/** It keeps nothing of a client, so that one does for all. */
+const NAMED = new NamedHandshake();
+
 /** The handshake for one client that has come through this door. */
 export function handshakeAt(door: Door): Handshake {
   switch (door.manner) {
     case "named":
-      return new NamedHandshake();
+      return NAMED;
     case "fixed":
       return new FixedHandshake(door.service);
     case "proxy":
