@@ -115,6 +115,7 @@ const throughput = Object.entries(SERVICE_OF).flatMap(([mode, service]) =>
         ...megabytes,
         group: "Bytes through a relay",
         short: connections === 4,
+        ...mode === "both" ? { world: "duplex" } : {},
       },
     )
   )
@@ -148,7 +149,7 @@ function programs(prefix, over, peers, more) {
 }
 
 const executed = [
-  ...programs("exec", "pipes", INETDS, {}),
+  ...programs("exec", "pipes", INETDS, { world: "programs" }),
   // Deno cannot hand a socket to a program; the inetds always do.
   ...programs(
     "exec-socket",
