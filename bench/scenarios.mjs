@@ -2,16 +2,12 @@
 import { unpacedOf } from "./unpaced.mjs";
 
 const PLAIN = ["plain-bun", "plain-deno", "plain-node"];
-const RELAYS = [
-  ...["direct", "c", "bun", "deno", "node"],
-  ...PLAIN,
-  ...["haproxy", "nginx"],
-];
+const MUXES = ["c", "bun", "deno", "node", ...PLAIN];
+const RELAYS = ["direct", ...MUXES, "haproxy", "nginx"];
 const SLOW_RELAYS = [...RELAYS, "socat", "proxyd"];
-const OURS = ["c", "bun", "deno", "node"];
 // Neither inetd tells more than a few names to HELP, and inetutils inetd may
 // sleep for a second between clients: it is measured where programs run.
-const INETDS = [...OURS, ...PLAIN, "bun-binary", "xinetd", "inetd"];
+const INETDS = [...MUXES, "bun-binary", "xinetd", "inetd"];
 
 const perSecond = { unit: "/s", better: "more" };
 
@@ -36,7 +32,7 @@ const handshake = [
   handshakes(
     "handshake-text",
     "a fixed answer",
-    [...OURS, ...PLAIN],
+    MUXES,
     "text",
     ["--body", 2],
     { short: true },
@@ -52,14 +48,14 @@ const handshake = [
   handshakes(
     "refused",
     "an unknown name is refused",
-    [...OURS, ...PLAIN, "xinetd"],
+    [...MUXES, "xinetd"],
     "no-such-service",
     ["--expect", "minus"],
   ),
   handshakes(
     "help",
     "HELP, 1,000 services",
-    [...OURS, ...PLAIN],
+    MUXES,
     "HELP",
     ["--expect", "list", "--lines", 1000],
     { world: "help" },
@@ -68,7 +64,7 @@ const handshake = [
     handshakes(
       `names-${count}`,
       `look-up among ${count.toLocaleString("en")}`,
-      [...OURS, ...PLAIN],
+      MUXES,
       `n${Math.floor(count / 2)}`,
       ["--body", 2],
       { world: `names${count}` },
@@ -159,7 +155,7 @@ const executed = [
   ),
 ];
 
-const IDLE = ["c", "bun", "deno", "node", ...PLAIN, "haproxy", "nginx"];
+const IDLE = [...MUXES, "haproxy", "nginx"];
 
 /** Figures that one run gives together: see idle.mjs, startup.mjs, reload.mjs. */
 const idle = [

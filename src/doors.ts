@@ -25,6 +25,7 @@ interface OpenDoor {
 export class Doors {
   /** By what makes them the same door. */
   #open = new Map<string, OpenDoor>();
+  /** Of these; each connection to an upstream asks for them. */
   #endpoints: readonly Endpoint[] = [];
   #closed = false;
   #transport: Transport;

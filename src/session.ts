@@ -3,7 +3,7 @@ import { Link } from "./chain.ts";
 import { ClientConn } from "./client_conn.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
-import type { Handshake } from "./handshake/handshake.ts";
+import { type Handshake, NOTHING } from "./handshake/handshake.ts";
 import type { Log } from "./log.ts";
 import type { Passes } from "./passes.ts";
 import { decide, decideOn, type Refusal } from "./policy/decide.ts";
@@ -37,8 +37,6 @@ export interface SessionOptions {
   /** Called when it is all over. */
   readonly ended: (session: Session) => void;
 }
-
-const NOTHING = new Uint8Array();
 
 /** What is not there and what is forbidden are one to a stranger. */
 const OFFENCES: Partial<Record<Outcome, Offence>> = {

@@ -3,7 +3,7 @@ import type { Endpoint } from "../endpoint.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Service } from "../table/service.ts";
 import type { Table } from "../table/table.ts";
-import { HELP } from "../wire.ts";
+import { HELP, helpText } from "../wire.ts";
 import { NOBODY } from "./address.ts";
 import { type Guarded, keptOutOf } from "./kept_out.ts";
 
@@ -122,10 +122,8 @@ const NO_SERVICE: Guarded = {
 function listed(table: Table, { remote, now }: Asking): Uint8Array {
   return keptOutOfAll(table, remote) === undefined
     ? table.listing.textFor(remote, now)
-    : NOTHING;
+    : helpText([]);
 }
-
-const NOTHING = new Uint8Array();
 
 /** The refusals that are not of one service. */
 export const REFUSALS = {

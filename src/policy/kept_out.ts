@@ -12,9 +12,10 @@ export function keptOutOf(
   { name, enabled, access }: Guarded,
   remote: Endpoint,
 ): string | undefined {
-  if (!enabled) return `the service ${name} is not enabled`;
-  if (remote.transport === "unix") return undefined;
-  const { host } = remote;
-  const list = access.keepsOut(host);
-  return list && `${host} is kept out by ${list} of ${name}`;
+  if (remote.transport === "tcp") {
+    const { host } = remote;
+    const list = access.keepsOut(host);
+    if (list !== undefined) return `${host} is kept out by ${list} of ${name}`;
+  }
+  return enabled ? undefined : `the service ${name} is not enabled`;
 }

@@ -4,24 +4,28 @@ import { isDisconnect } from "../errors.ts";
 import type { BuiltinName, BuiltinService } from "../table/service.ts";
 import type { Opening } from "./opened.ts";
 
-/** A service that says one thing and is done. */
-type Say = (service: BuiltinService) => Uint8Array;
+/** What says one thing and is done, or what goes on. */
+type Builtin =
+  | { readonly say: (service: BuiltinService) => Uint8Array }
+  | { readonly serve: (client: ClientConn) => Promise<void> };
 
-/** One that goes on. */
-type Serve = (client: ClientConn) => Promise<void>;
-
-const SAYING: Partial<Record<BuiltinName, Say>> = { daytime, time, qotd };
-const SERVING: Partial<Record<BuiltinName, Serve>> = { echo, discard, chargen };
+const BUILTINS: Record<BuiltinName, Builtin> = {
+  echo: { serve: echo },
+  discard: { serve: discard },
+  chargen: { serve: chargen },
+  daytime: { say: daytime },
+  time: { say: time },
+  qotd: { say: qotd },
+};
 
 export function openBuiltin(service: BuiltinService): Opening {
-  const { builtin, message } = service;
-  const first = SAYING[builtin]?.(service);
+  const builtin = BUILTINS[service.builtin];
   return Promise.resolve({
     kind: "opened",
-    message,
-    ...(first === undefined ? {} : { first }),
+    message: service.message,
+    first: "say" in builtin ? builtin.say(service) : undefined,
     serve: async (client) => {
-      await SERVING[builtin]?.(client);
+      if ("serve" in builtin) await builtin.serve(client);
       return "";
     },
     discard() {},

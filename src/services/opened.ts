@@ -11,7 +11,7 @@ export interface Opened {
   /** Behind the `+`; undefined where the service replies by itself. */
   readonly message: string | undefined;
   /** What the service says first, if that is known: it goes with the reply. */
-  readonly first?: Uint8Array;
+  readonly first?: Uint8Array | undefined;
   /**
    * Serves to the end. Whoever calls finishes the client's connection.
    *

@@ -1,7 +1,7 @@
 import { signalGroup } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { withUmask } from "./umask.ts";
-import type { Command, Exit, Process, SocketCommand } from "./transport.ts";
+import type { Exit, Process, SocketCommand } from "./transport.ts";
 
 /** The members of Bun that starting a program needs, and no more. */
 interface BunSpawn {
@@ -32,16 +32,12 @@ declare const Bun: BunSpawn;
  */
 // deno-lint-ignore require-await -- Bun starts it at once; failing must reject
 export async function bunSpawnOn(command: SocketCommand): Promise<Process> {
-  const { socket, stderr } = command;
-  return start(command, [
+  const { program, args, env, cwd, umask, socket, stderr } = command;
+  const stdio: Stdio = [
     socket,
     socket,
     stderr === "socket" ? socket : stderr === "pipe" ? "pipe" : "ignore",
-  ]);
-}
-
-function start(command: Command | SocketCommand, stdio: Stdio): BunProcess {
-  const { program, args, env, cwd, umask } = command;
+  ];
   let exited: (exit: Exit) => void;
   const exit = new Promise<Exit>((resolve) => exited = resolve);
   try {
