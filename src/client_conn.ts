@@ -1,5 +1,7 @@
 import { PushbackConn } from "./pushback_conn.ts";
-import { after } from "./timeouts.ts";
+import { Both, linger } from "./linger.ts";
+import { DONE } from "./transport/done.ts";
+import type { Reader } from "./transport/reader.ts";
 import type {
   Carriage,
   Conn,
@@ -16,42 +18,65 @@ const LINGER_BYTES = 256 * 1024;
  * The client's side of a session. It gives back first what was read beyond
  * the service line, counts bytes, and knows when the last one moved.
  */
-export class ClientConn extends PushbackConn implements Meter {
+export class ClientConn extends PushbackConn implements Meter, Reader {
   /** Bytes of the service: neither the request line nor the reply. */
   bytesIn = 0;
   bytesOut = 0;
   /** When a byte last moved, by `performance.now()`. */
   lastActivity = performance.now();
-  /** What is under way of the client's sending, so that `finish` waits too. */
-  #reading: Promise<Uint8Array | null> | undefined;
+  /** Who reads just now. */
+  #reader: Reader | undefined;
   #isCarrying = false;
   #whenCarried: (() => void) | undefined;
   #ended = false;
   #endingWrite: Promise<void> | undefined;
   #closed = false;
 
-  /** What was read and written until now was the handshake. */
-  beginService(): void {
+  /**
+   * What was read and written until now was the handshake.
+   *
+   * @param said bytes of the service that went with it
+   */
+  beginService(said = 0): void {
     this.bytesIn = 0;
-    this.bytesOut = 0;
+    this.bytesOut = said;
     this.lastActivity = performance.now();
   }
 
   override read(): Promise<Uint8Array | null> {
-    const reading = super.read();
-    this.#reading ??= reading;
-    const over = () => {
-      if (this.#reading === reading) this.#reading = undefined;
-    };
-    return reading.then((bytes) => {
-      over();
-      if (bytes === null) this.#ended = true;
-      else this.received(bytes.length);
-      return bytes;
-    }, (error) => {
-      over();
-      throw error;
+    return new Promise((resolve, reject) => {
+      this.readTo({ took: resolve, failed: reject });
     });
+  }
+
+  override readTo(reader: Reader): void {
+    if (this.#reader !== undefined) {
+      return reader.failed(new TypeError("a read is already under way"));
+    }
+    this.#reader = reader;
+    super.readTo(this);
+  }
+
+  /** For who reads just now. */
+  took(bytes: Uint8Array | null): void {
+    if (bytes === null) this.#ended = true;
+    else this.received(bytes.length);
+    this.#takeReader()?.took(bytes);
+  }
+
+  failed(error: unknown): void {
+    this.#takeReader()?.failed(error);
+  }
+
+  #takeReader(): Reader | undefined {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    return reader;
+  }
+
+  /** As `write`, but of the handshake: it is not counted. */
+  say(bytes: Uint8Array): Promise<void> {
+    return bytes.length === 0 ? DONE : super.write(bytes);
   }
 
   override write(bytes: Uint8Array): Promise<void> {
@@ -113,11 +138,20 @@ export class ClientConn extends PushbackConn implements Meter {
    * unread input would reset the connection and take it away again, so the
    * input is read for a moment: bounded in time and in bytes.
    */
-  async finish(): Promise<void> {
-    if (this.#closed) return;
+  finish(): Promise<void> {
+    if (this.#closed) return DONE;
+    if (!this.#ended) return this.#finishSlowly();
+    this.close();
+    return DONE;
+  }
+
+  async #finishSlowly(): Promise<void> {
     try {
       await this.closeWrite();
-      if (!this.#ended) await this.#linger();
+      if (this.#isCarrying) {
+        await new Promise<void>((carried) => this.#whenCarried = carried);
+      }
+      if (!this.#ended) await linger(this, LINGER_TIME, LINGER_BYTES);
     } catch {
       // The client is gone: there is nobody left to tell.
     } finally {
@@ -125,27 +159,10 @@ export class ClientConn extends PushbackConn implements Meter {
     }
   }
 
-  #linger(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const timeout = after(LINGER_TIME, resolve);
-      this.#readOut().then(() => {
-        timeout.cancel();
-        resolve();
-      }, (error) => {
-        timeout.cancel();
-        reject(error);
-      });
-    });
-  }
-
-  async #readOut(): Promise<void> {
-    if (this.#isCarrying) {
-      await new Promise<void>((carried) => this.#whenCarried = carried);
-    }
-    for (let left = LINGER_BYTES; !this.#ended && left > 0;) {
-      const bytes = await (this.#reading ?? super.read());
-      if (bytes === null) return;
-      left -= bytes.length;
-    }
+  /** Reads what nobody counts, along with whoever is reading already. */
+  readOut(reader: Reader): void {
+    const other = this.#reader;
+    if (other === undefined) super.readTo(reader);
+    else this.#reader = new Both(other, reader);
   }
 }

@@ -32,6 +32,14 @@ export function dial(
   if (endpoint.transport === "unix" || isIP(endpoint.host) !== 0) {
     return transport.connect(endpoint, options);
   }
+  return dialByName(transport, endpoint, options);
+}
+
+function dialByName(
+  transport: Transport,
+  endpoint: TcpEndpoint,
+  options: DialOptions,
+): Promise<Conn> {
   const what = `cannot connect to ${formatEndpoint(endpoint)}`;
   return withDeadline(what, options, async (signal) => {
     const looking = resolve(endpoint.host, what, options.family);

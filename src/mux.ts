@@ -3,7 +3,6 @@ import { Chain } from "./chain.ts";
 import { Doors } from "./doors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { fileLimit, fittedTo } from "./file_limit.ts";
-import { handshakeAt } from "./handshake/meet.ts";
 import type { Log } from "./log.ts";
 import { Passes } from "./passes.ts";
 import { Crowding } from "./policy/crowding.ts";
@@ -11,7 +10,7 @@ import type { ServerLimits } from "./policy/limit_settings.ts";
 import { Limits } from "./policy/limits.ts";
 import { checkRequirements } from "./requirements.ts";
 import { identitiesOf, type Identity } from "./services/identity.ts";
-import { Session } from "./session.ts";
+import { type Reception, Session } from "./session.ts";
 import type { Door } from "./table/door.ts";
 import { checkLoops } from "./table/loops.ts";
 import type { Service } from "./table/service.ts";
@@ -32,6 +31,8 @@ interface Prepared {
   readonly table: Table;
   readonly identities: Map<Service, Identity>;
   readonly limits: ServerLimits;
+  /** What those are served with who come through a door. */
+  readonly receptions: Map<Door, Reception>;
 }
 
 /** What a server is doing right now. */
@@ -151,29 +152,40 @@ export class Mux {
     const limits = files === undefined
       ? table.server.limits
       : fittedTo(table, files, log);
-    return { table, identities, limits };
+    return { table, identities, limits, receptions: new Map() };
   }
 
   #accept(conn: Conn, door: Door, listener: string): void {
-    const { table, identities, limits } = this.#current;
-    const { log, transport, getEnv } = this.#options;
-    const slot = this.#limits.arrive(conn.remote, limits);
+    const slot = this.#limits.arrive(conn.remote, this.#current.limits);
     this.#crowding.look(slot.refusal);
-    const session = new Session(conn, {
+    const session = new Session(
+      conn,
+      this.#receptionAt(door, listener),
+      this.#accounts.open(conn.local, conn.remote),
+      slot,
+    );
+    this.#sessions.add(session);
+    session.start();
+  }
+
+  #receptionAt(door: Door, listener: string): Reception {
+    const { table, identities, receptions } = this.#current;
+    const known = receptions.get(door);
+    if (known !== undefined) return known;
+    const { log, transport, getEnv } = this.#options;
+    const reception = {
       table,
       identities,
-      handshake: handshakeAt(door),
-      account: this.#accounts.open(conn.local, conn.remote),
-      slot,
-      passes: this.#passes,
+      door,
       listener,
+      passes: this.#passes,
       log,
       transport,
       getEnv,
       ended: this.#ended,
-    });
-    this.#sessions.add(session);
-    session.start();
+    };
+    receptions.set(door, reception);
+    return reception;
   }
 
   #ended = (session: Session): void => {

@@ -36,11 +36,17 @@ export class Passes {
   ): Refusal | undefined | Promise<Refusal | undefined> {
     // The far end may have been accepted before the near one was connected.
     if (this.#opening.size > 0 && isFromHere(client)) {
-      const known = Promise.all(this.#opening);
-      return Promise.race([known, sleep(MOST_WAIT, null, { ref: false })])
-        .then(() => this.#loopOf(client));
+      return this.#laterRefusalOf(client);
     }
     return this.#openers.size > 0 ? this.#loopOf(client) : undefined;
+  }
+
+  async #laterRefusalOf(
+    client: Pick<Conn, "remote">,
+  ): Promise<Refusal | undefined> {
+    const known = Promise.all(this.#opening);
+    await Promise.race([known, sleep(MOST_WAIT, null, { ref: false })]);
+    return this.#loopOf(client);
   }
 
   /**
@@ -53,7 +59,10 @@ export class Passes {
     to: Endpoint,
     dialling: Promise<Conn>,
   ): (() => void) | undefined {
-    if (!this.#isOwn(to)) return undefined;
+    return this.#isOwn(to) ? this.#openingOwn(client, dialling) : undefined;
+  }
+
+  #openingOwn(client: Endpoint, dialling: Promise<Conn>): () => void {
     let near: string | undefined;
     const known = dialling.then(({ local }) => {
       near = formatEndpoint(local);
@@ -78,10 +87,11 @@ export class Passes {
 
   /** Whether it may lead here: by its port, for a host has many names. */
   #isOwn(to: Endpoint): boolean {
-    return to.transport === "tcp" &&
-      this.#addresses().some((own) =>
-        own.transport === "tcp" && own.port === to.port
-      );
+    if (to.transport !== "tcp") return false;
+    for (const own of this.#addresses()) {
+      if (own.transport === "tcp" && own.port === to.port) return true;
+    }
+    return false;
   }
 }
 

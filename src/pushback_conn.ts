@@ -1,4 +1,5 @@
 import type { Endpoint } from "./endpoint.ts";
+import { type Reader, tell } from "./transport/reader.ts";
 import { StreamConn } from "./transport/stream_conn.ts";
 import type {
   Carriage,
@@ -37,19 +38,30 @@ export class PushbackConn extends StreamConn {
   }
 
   read(): Promise<Uint8Array | null> {
+    return this.#readNext();
+  }
+
+  readTo(reader: Reader): void {
+    if (this.#hasEarly || this.#conn.readTo === undefined) {
+      tell(this.#readNext(), reader);
+    } else this.#conn.readTo(reader);
+  }
+
+  #readNext(): Promise<Uint8Array | null> {
     const unwanted = this.#unwanted;
-    if (unwanted === undefined) return this.#readNext();
+    if (unwanted === undefined) return this.#readOwn();
     this.#unwanted = undefined;
     return this.#readWithout(unwanted);
   }
 
   async #readWithout(unwanted: number): Promise<Uint8Array | null> {
-    const bytes = await this.#readNext();
+    const bytes = await this.#readOwn();
     if (bytes?.[0] !== unwanted) return bytes;
-    return bytes.length > 1 ? bytes.subarray(1) : await this.#readNext();
+    return bytes.length > 1 ? bytes.subarray(1) : await this.#readOwn();
   }
 
-  #readNext(): Promise<Uint8Array | null> {
+  /** First what was read too much, then the rest. */
+  #readOwn(): Promise<Uint8Array | null> {
     const leftover = this.#leftover;
     if (leftover === undefined) return this.#conn.read();
     this.#leftover = undefined;

@@ -1,6 +1,7 @@
 import { isDisconnect, TcpmuxError } from "./errors.ts";
 import { after, type Timeout } from "./timeouts.ts";
 import type { Cancel } from "./transport/cancel.ts";
+import { DONE } from "./transport/done.ts";
 import type { Carriage, Conn, Meter } from "./transport/transport.ts";
 
 /**
@@ -10,8 +11,8 @@ import type { Carriage, Conn, Meter } from "./transport/transport.ts";
  * read and dropped, so that it is not stuck, until that other direction has
  * come to its own end: what was sent before is still delivered.
  *
- * A reset of either side is passed on to the other. Neither is closed
- * otherwise: that is the caller's.
+ * A reset of either side is passed on to the other. The peer is let go when it
+ * is over; the client is the caller's to close.
  *
  * @param ending ends it at once: both sides are let go
  * @param peerGone resolves when the peer will take nothing more, so that
@@ -25,13 +26,8 @@ export function relay(
   peerGone?: Promise<void>,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    new Relay(client, peer, ending, { resolve, reject }).start(peerGone);
+    new Relay(client, peer, ending, resolve, reject).start(peerGone);
   });
-}
-
-interface Settle {
-  resolve(): void;
-  reject(error: unknown): void;
 }
 
 /**
@@ -45,31 +41,42 @@ class Relay {
   #client: Conn;
   #peer: Conn;
   #ending: Cancel;
-  #settle: Settle;
+  #resolve: () => void;
+  #reject: (error: unknown) => void;
   #up: Direction;
   #down: Direction;
   #peerIsGone = false;
   #over = false;
   #taking: Timeout | undefined;
 
-  constructor(client: Conn, peer: Conn, ending: Cancel, settle: Settle) {
+  constructor(
+    client: Conn,
+    peer: Conn,
+    ending: Cancel,
+    resolve: () => void,
+    reject: (error: unknown) => void,
+  ) {
     this.#client = client;
     this.#peer = peer;
     this.#ending = ending;
-    this.#settle = settle;
+    this.#resolve = resolve;
+    this.#reject = reject;
     this.#up = new Direction(this, client, peer);
     this.#down = new Direction(this, peer, client);
   }
 
   start(peerGone: Promise<void> | undefined): void {
-    if (this.#ending.aborted) return this.#end();
-    this.#ending.addEventListener("abort", this.#end, { once: true });
+    if (this.#ending.aborted) return this.handleEvent();
+    this.#ending.addEventListener("abort", this, { once: true });
     this.#up.start();
     this.#down.start();
-    peerGone?.then(() => {
-      this.#peerIsGone = true;
-      this.look();
-    });
+    if (peerGone !== undefined) this.#follow(peerGone);
+  }
+
+  async #follow(peerGone: Promise<void>): Promise<void> {
+    await peerGone;
+    this.#peerIsGone = true;
+    this.look();
   }
 
   /** Whether that was all. */
@@ -83,20 +90,22 @@ class Relay {
       this.#finish();
       this.#client.abort();
       this.#peer.close();
-      return this.#settle.reject(down.error);
+      return this.#reject(down.error);
     }
     if (up === undefined && !this.#peerIsGone) return;
     if (up?.how === "sink broken" && !isDisconnect(up.error)) {
       return this.fail(up.error);
     }
     this.#finish();
-    this.#settle.resolve();
+    this.#peer.close();
+    this.#resolve();
   }
 
   /** Gives the peer up where it takes nothing of what the client has left. */
   #await(error: unknown): void {
+    if (this.#taking !== undefined) return;
     const { count } = this.#up;
-    this.#taking ??= after(TAKE_TIME, () => {
+    this.#taking = after(TAKE_TIME, () => {
       this.#taking = undefined;
       if (this.#up.count === count) this.fail(error);
       else this.look();
@@ -108,17 +117,18 @@ class Relay {
     this.#finish();
     this.#client.abort();
     this.#peer.abort();
-    this.#settle.reject(error);
+    this.#reject(error);
   }
 
-  #end = (): void => {
+  /** The word to end. */
+  handleEvent(): void {
     this.fail(new TcpmuxError("closed", "ended by the server"));
-  };
+  }
 
   #finish(): void {
     this.#over = true;
     this.#taking?.cancel();
-    this.#ending.removeEventListener("abort", this.#end);
+    this.#ending.removeEventListener("abort", this);
   }
 }
 
@@ -150,7 +160,7 @@ class Direction implements Carriage {
   }
 
   start(): void {
-    if (!this.#carry()) this.#step().catch((error) => this.failed(error));
+    if (!this.#carry()) this.#step();
   }
 
   /** @returns whether the runtime does it from here on */
@@ -163,7 +173,12 @@ class Direction implements Carriage {
 
   async #step(): Promise<void> {
     do {
-      const bytes = await this.#from.read();
+      let bytes: Uint8Array | null;
+      try {
+        bytes = await this.#from.read();
+      } catch (error) {
+        return this.failed(error);
+      }
       if (bytes === null) return this.ended();
       try {
         await this.#to.write(bytes);
@@ -183,10 +198,18 @@ class Direction implements Carriage {
   /** The end of one direction is a half-close. */
   ended(): void {
     this.source?.carried(true);
-    this.#to.closeWrite().then(
-      () => this.#finish(ENDED),
-      (error) => this.#finish({ how: "sink broken", error }),
-    );
+    const ending = this.#to.closeWrite();
+    if (ending === DONE) this.#finish(ENDED);
+    else this.#await(ending);
+  }
+
+  async #await(ending: Promise<void>): Promise<void> {
+    try {
+      await ending;
+    } catch (error) {
+      return this.#finish({ how: "sink broken", error });
+    }
+    this.#finish(ENDED);
   }
 
   sinkBroken(error: unknown): void {

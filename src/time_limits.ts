@@ -19,18 +19,12 @@ export class TimeLimits {
   #idle: Timeout | undefined;
   #whole: Timeout | undefined;
 
-  constructor(
-    { idleTimeout, maxDuration }: Service,
-    activity: Activity,
-    limited: Limited,
-  ) {
-    this.#idleTimeout = idleTimeout;
+  constructor(service: Service, activity: Activity, limited: Limited) {
+    this.#idleTimeout = service.idleTimeout;
     this.#activity = activity;
     this.#limited = limited;
-    if (maxDuration > 0) {
-      this.#whole = after(maxDuration, () => this.#over("max_duration"));
-    }
-    if (idleTimeout > 0) this.#idle = after(idleTimeout, this.#look);
+    if (service.maxDuration > 0) this.#limit(service.maxDuration);
+    if (service.idleTimeout > 0) this.#idle = after(service.idleTimeout, this);
   }
 
   stop(): void {
@@ -38,14 +32,19 @@ export class TimeLimits {
     this.#whole?.cancel();
   }
 
-  #look = (): void => {
+  #limit(maxDuration: number): void {
+    this.#whole = after(maxDuration, () => this.#over("max_duration"));
+  }
+
+  /** Looks whether it has really been idle for so long. */
+  expired(): void {
     const idleTime = performance.now() - this.#activity.lastActivity;
     const left = this.#idleTimeout - idleTime;
     if (left <= 0) return this.#over("idle_timeout");
     // In steps, so that connections share their timers.
     const step = this.#idleTimeout / 16;
-    this.#idle = after(Math.ceil(left / step) * step, this.#look);
-  };
+    this.#idle = after(Math.ceil(left / step) * step, this);
+  }
 
   #over(key: string): void {
     this.stop();

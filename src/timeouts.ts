@@ -6,15 +6,18 @@ export interface Timeout {
   cancel(): void;
 }
 
+/** What is told when its time is over: itself, or a function of it. */
+export type Waiting = { expired(): void } | (() => void);
+
 class Entry extends Link implements Timeout {
   readonly due: number;
-  readonly expire: () => void;
+  readonly waiting: Waiting;
   readonly #lane: Lane;
 
-  constructor(due: number, expire: () => void, lane: Lane) {
+  constructor(due: number, waiting: Waiting, lane: Lane) {
     super();
     this.due = due;
-    this.expire = expire;
+    this.waiting = waiting;
     this.#lane = lane;
   }
 
@@ -37,8 +40,8 @@ class Lane {
     this.#length = length;
   }
 
-  add(expire: () => void): Timeout {
-    const entry = new Entry(performance.now() + this.#length, expire, this);
+  add(waiting: Waiting): Timeout {
+    const entry = new Entry(performance.now() + this.#length, waiting, this);
     this.#entries.add(entry);
     if (this.#timer === undefined) this.#arm(this.#length);
     else if (this.#entries.size === 1) this.#timer.ref();
@@ -68,7 +71,10 @@ class Lane {
       due.push(entry);
     }
     if (this.#timer === undefined) lanes.delete(this.#length);
-    for (const { expire } of due) expire();
+    for (const { waiting } of due) {
+      if (typeof waiting === "function") waiting();
+      else waiting.expired();
+    }
   }
 }
 
@@ -78,14 +84,15 @@ const LONGEST = 2 ** 31 - 1;
 const lanes = new Map<number, Lane>();
 
 /**
- * Calls `expire` after so many milliseconds, as `setTimeout` does. Made for
- * waits of which there are thousands and of which most are called off.
+ * Tells `waiting` after so many milliseconds, as `setTimeout` does. Made for
+ * waits of which there are thousands and of which most are called off; what
+ * waits itself needs no function for it.
  */
-export function after(milliseconds: number, expire: () => void): Timeout {
+export function after(milliseconds: number, waiting: Waiting): Timeout {
   let lane = lanes.get(milliseconds);
   if (lane === undefined) {
     lane = new Lane(milliseconds);
     lanes.set(milliseconds, lane);
   }
-  return lane.add(expire);
+  return lane.add(waiting);
 }

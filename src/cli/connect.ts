@@ -52,7 +52,6 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
     // Once the server has ended there is nothing left to wait for.
     const over = flags.on("send-all") ? undefined : Promise.resolve();
     await relay(stdio, peer, stdio.outputGone, over);
-    peer.close();
     return EXIT.done;
   } catch (error) {
     if (stdio.outputError !== undefined) {

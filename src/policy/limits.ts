@@ -113,24 +113,23 @@ export class Limits {
     const now = this.#clock();
     const both = bothOf(name, source);
     const isUnix = remote.transport === "unix";
-    const why = (key: string) => busy(`${key} of ${name}`);
     if (this.#serving >= maxConnections) return FULL;
     const { maxConnections: most, maxConnectionsPerSource: mostOfOne } = limits;
     if (most > 0 && this.#byService.of(name) >= most) {
-      return why("max_connections");
+      return busyWith(name, "max_connections");
     }
     if (mostOfOne > 0 && !isUnix && this.#byBoth.of(both) >= mostOfOne) {
-      return why("max_connections_per_source");
+      return busyWith(name, "max_connections_per_source");
     }
     const { rate, ratePause, ratePerSource } = limits;
     if (
       ratePerSource !== undefined && !isUnix &&
       !this.#sourceRates.take(both, ratePerSource, now)
-    ) return why("rate_per_source");
+    ) return busyWith(name, "rate_per_source");
     if (
       rate !== undefined &&
       !this.#serviceRates.take(name, rate, now, ratePause)
-    ) return why("rate");
+    ) return busyWith(name, "rate");
     this.#handshakes--;
     this.#serving++;
     this.#byService.add(name);
@@ -165,6 +164,10 @@ export class Limits {
     this.#byService.remove(service);
     this.#byBoth.remove(bothOf(service, source));
   }
+}
+
+function busyWith(service: string, key: string): Refusal {
+  return busy(`${key} of ${service}`);
 }
 
 /** No name of a service holds a blank. */

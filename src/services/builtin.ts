@@ -24,10 +24,7 @@ export function openBuiltin(service: BuiltinService): Opening {
     kind: "opened",
     message: service.message,
     first: "say" in builtin ? builtin.say(service) : undefined,
-    serve: async (client) => {
-      if ("serve" in builtin) await builtin.serve(client);
-      return "";
-    },
+    serve: "serve" in builtin ? builtin.serve : () => Promise.resolve(),
     discard() {},
   });
 }

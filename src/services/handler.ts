@@ -15,7 +15,6 @@ export function openHandler(
         service: service.name,
         signal: context.ending.signal,
       });
-      return "";
     },
     discard() {},
   });

@@ -15,10 +15,10 @@ export interface Opened {
   /**
    * Serves to the end. Whoever calls finishes the client's connection.
    *
-   * @returns what is worth a note in the log; empty for nothing
+   * @returns what is worth a note in the log, if anything is
    * @throws {TcpmuxError} when a side broke off
    */
-  serve(client: ClientConn): Promise<string>;
+  serve(client: ClientConn): Promise<string | void>;
   /** Lets go of it, in place of `serve`. */
   discard(): Promise<void> | void;
 }

@@ -7,7 +7,7 @@ export function openText(service: TextService): Opening {
     kind: "opened",
     message: service.message,
     first: new TextEncoder().encode(service.text),
-    serve: () => Promise.resolve(""),
+    serve: () => Promise.resolve(),
     discard() {},
   });
 }

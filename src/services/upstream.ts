@@ -55,10 +55,8 @@ export class Relayed implements Opened {
     this.#ending = ending;
   }
 
-  async serve(client: ClientConn): Promise<string> {
-    await relay(client, this.#upstream, this.#ending);
-    this.#upstream.close();
-    return "";
+  serve(client: ClientConn): Promise<void> {
+    return relay(client, this.#upstream, this.#ending);
   }
 
   discard(): void {

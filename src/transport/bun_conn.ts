@@ -2,10 +2,12 @@ import type { Endpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { BunCarrier, type Outlet } from "./bun_carrier.ts";
 import { BunOutputCarrier } from "./bun_output_carrier.ts";
+import { DONE } from "./done.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox } from "./inbox.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { localEnd } from "./net_conn.ts";
+import type { Reader } from "./reader.ts";
 import { StdioConn } from "./stdio_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Carriage, Conn, Detached } from "./transport.ts";
@@ -55,16 +57,14 @@ export const HANDLERS: BunHandlers = {
   error: ({ data: conn }, error) => (conn as BunConn | undefined)?.gone(error),
 };
 
-/** Bytes that were written at once: one promise for all of them. */
-const WRITTEN: Promise<void> = Promise.resolve();
-
 /** A connection over a socket of Bun's own. */
 export class BunConn extends StreamConn implements Outlet {
   readonly remote: Endpoint;
   #local: Endpoint | undefined;
   #socket: BunSocket;
   #inbox: Inbox;
-  #writes = new WriteQueue();
+  /** Made when a write has to wait for the first time. */
+  #writes: WriteQueue | undefined;
   #awaitDrain: { drained(): void } | undefined;
   /** Whether nothing can be written any more, and why if not by us. */
   #gone = false;
@@ -121,23 +121,34 @@ export class BunConn extends StreamConn implements Outlet {
     return this.#inbox.read();
   }
 
+  readTo(reader: Reader): void {
+    this.#inbox.readTo(reader);
+  }
+
   write(bytes: Uint8Array): Promise<void> {
-    if (!this.#writes.idle) {
-      return this.#writes.run(() => this.#writeAll(bytes));
-    }
+    if (this.#hasWrites) return this.#writeLater(bytes);
     let count: number;
     try {
       count = this.offer(bytes);
     } catch (error) {
       return Promise.reject(error);
     }
-    if (count === bytes.length) return WRITTEN;
-    const rest = bytes.subarray(count);
-    return this.#writes.run(() => this.#writeAll(rest, true));
+    if (count === bytes.length) return DONE;
+    return this.#writeLater(bytes.subarray(count), true);
+  }
+
+  #writeLater(bytes: Uint8Array, isFull = false): Promise<void> {
+    this.#writes ??= new WriteQueue();
+    return this.#writes.run(() => this.#writeAll(bytes, isFull));
+  }
+
+  /** Whether writes wait for their turn. */
+  get #hasWrites(): boolean {
+    return this.#writes !== undefined && !this.#writes.idle;
   }
 
   /** Bun takes what the kernel takes; the rest is ours to offer again. */
-  async #writeAll(bytes: Uint8Array, isFull = false): Promise<void> {
+  async #writeAll(bytes: Uint8Array, isFull: boolean): Promise<void> {
     let rest = bytes;
     while (rest.length > 0) {
       if (isFull) {
@@ -173,7 +184,7 @@ export class BunConn extends StreamConn implements Outlet {
   detach(): Detached | undefined {
     const socket = this.#socket;
     if (
-      this.#gone || this.#shutDown || !this.#writes.idle ||
+      this.#gone || this.#shutDown || this.#hasWrites ||
       !this.#inbox.isIdle || !(socket.fd >= 0)
     ) return undefined;
     socket.pause();
@@ -190,11 +201,14 @@ export class BunConn extends StreamConn implements Outlet {
   }
 
   closeWrite(): Promise<void> {
-    if (!this.#writes.idle) {
-      return this.#writes.settled().then(() => this.#shutdown());
-    }
+    if (this.#hasWrites) return this.#shutdownLater();
     this.#shutdown();
-    return WRITTEN;
+    return DONE;
+  }
+
+  async #shutdownLater(): Promise<void> {
+    await this.#writes?.settled();
+    this.#shutdown();
   }
 
   #shutdown(): void {
@@ -205,8 +219,13 @@ export class BunConn extends StreamConn implements Outlet {
 
   close(): void {
     this.#inbox.close();
-    if (this.#writes.idle) this.#letGo();
-    else this.#writes.settled().then(() => this.#letGo());
+    if (this.#hasWrites) this.#letGoLater();
+    else this.#letGo();
+  }
+
+  async #letGoLater(): Promise<void> {
+    await this.#writes?.settled();
+    this.#letGo();
   }
 
   abort(): void {

@@ -17,8 +17,11 @@ interface BunConnect {
   connect(
     options:
       & ({ hostname: string; port: number } | { unix: string })
-      & { allowHalfOpen: true; data: Attempt; socket: BunHandlers },
-  ): Promise<unknown>;
+      & { allowHalfOpen: boolean; data: Attempt; socket: ConnectHandlers },
+  ): unknown;
+}
+interface ConnectHandlers extends BunHandlers {
+  connectError(socket: BunSocket): void;
 }
 declare const Bun: BunConnect;
 
@@ -41,10 +44,7 @@ export class BunConnector {
   connect(endpoint: Endpoint, options: ConnectOptions = {}): Promise<Conn> {
     const address = formatEndpoint(endpoint);
     return this.#answering.has(address) && this.#pending < MAX_PENDING
-      ? new Promise((resolve, reject) => {
-        const settle = { resolve, reject };
-        new Attempt(this, endpoint, address, options, settle).start();
-      })
+      ? new Attempt(this, endpoint, address, options).start()
       : this.byNode(endpoint, address, options);
   }
 
@@ -73,18 +73,14 @@ export class BunConnector {
   }
 }
 
-interface Settle {
-  resolve(conn: Conn | Promise<Conn>): void;
-  reject(error: TcpmuxError): void;
-}
-
 /** One attempt of Bun's own. */
 class Attempt {
   #connector: BunConnector;
   #endpoint: Endpoint;
   #address: string;
   #options: ConnectOptions;
-  #settle: Settle;
+  #resolve!: (conn: Conn | Promise<Conn>) => void;
+  #reject!: (error: TcpmuxError) => void;
   #timeout: Timeout | undefined;
   #over = false;
 
@@ -93,39 +89,39 @@ class Attempt {
     endpoint: Endpoint,
     address: string,
     options: ConnectOptions,
-    settle: Settle,
   ) {
     this.#connector = connector;
     this.#endpoint = endpoint;
     this.#address = address;
     this.#options = options;
-    this.#settle = settle;
   }
 
-  start(): void {
-    const { signal, timeout = 0 } = this.#options;
-    if (signal?.aborted) return this.#cancel();
-    signal?.addEventListener("abort", this.#cancel, { once: true });
-    if (timeout > 0) {
-      this.#timeout = after(timeout, () => {
-        this.#giveUp(timedOut(this.#what, timeout));
-      });
-    }
-    this.#connector.began();
-    this.#connect().catch(this.#failed);
-  }
-
-  // deno-lint-ignore require-await -- what Bun throws must reject too
-  async #connect(): Promise<unknown> {
-    const endpoint = this.#endpoint;
-    return Bun.connect({
-      ...(endpoint.transport === "unix"
-        ? { unix: endpoint.path }
-        : { hostname: endpoint.host, port: endpoint.port }),
-      allowHalfOpen: true,
-      data: this,
-      socket: CONNECTING,
+  start(): Promise<Conn> {
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+      this.#begin();
     });
+  }
+
+  #begin(): void {
+    const { signal, timeout = 0 } = this.#options;
+    if (signal?.aborted) return this.handleEvent();
+    signal?.addEventListener("abort", this, { once: true });
+    if (timeout > 0) this.#timeout = after(timeout, this);
+    this.#connector.began();
+    this.#connect();
+  }
+
+  /** Its promise is not needed: the handlers are told, whatever happens. */
+  #connect(): void {
+    const endpoint = this.#endpoint;
+    const options = { allowHalfOpen: true, data: this, socket: CONNECTING };
+    Bun.connect(
+      endpoint.transport === "unix"
+        ? { unix: endpoint.path, ...options }
+        : { hostname: endpoint.host, port: endpoint.port, ...options },
+    );
   }
 
   connected(socket: BunSocket): void {
@@ -134,27 +130,32 @@ class Attempt {
     if (!this.#finish()) return socket.terminate();
     const conn = new BunConn(socket, undefined, this.#endpoint);
     socket.data = conn;
-    this.#settle.resolve(conn);
+    this.#resolve(conn);
   }
 
-  /** Bun calls every failure a refusal: another way has to find out why. */
-  #failed = (): void => {
+  /** Bun calls most failures refusals: another way has to find out why. */
+  failed(): void {
     this.#connector.ended();
     this.#connector.failed(this.#address);
     if (!this.#finish()) return;
     const retry = this.#connector;
-    this.#settle.resolve(
+    this.#resolve(
       retry.byNode(this.#endpoint, this.#address, this.#options),
     );
-  };
+  }
 
-  #cancel = (): void => {
+  /** The word to stop. */
+  handleEvent(): void {
     this.#giveUp(cancelled(this.#what, this.#options.signal));
-  };
+  }
+
+  expired(): void {
+    this.#giveUp(timedOut(this.#what, this.#options.timeout!));
+  }
 
   #giveUp(error: TcpmuxError): void {
     this.#connector.failed(this.#address);
-    if (this.#finish()) this.#settle.reject(error);
+    if (this.#finish()) this.#reject(error);
   }
 
   /** @returns whether it was still under way */
@@ -162,7 +163,7 @@ class Attempt {
     if (this.#over) return false;
     this.#over = true;
     this.#timeout?.cancel();
-    this.#options.signal?.removeEventListener("abort", this.#cancel);
+    this.#options.signal?.removeEventListener("abort", this);
     return true;
   }
 
@@ -171,9 +172,10 @@ class Attempt {
   }
 }
 
-const CONNECTING: BunHandlers = {
+const CONNECTING: ConnectHandlers = {
   ...HANDLERS,
   open: (socket) => (socket.data as Attempt).connected(socket),
+  connectError: (socket) => (socket.data as Attempt).failed(),
 };
 
 /** What Bun keeps inside a socket of `node:net`; not documented. */

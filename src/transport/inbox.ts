@@ -1,4 +1,5 @@
 import { closedHere } from "./errno.ts";
+import { type Reader, tell } from "./reader.ts";
 
 /** What an {@linkcode Inbox} holds back when it is full. */
 export interface Source {
@@ -17,11 +18,6 @@ export interface Receiver {
   fail(error: Error): void;
 }
 
-interface Waiter {
-  resolve(bytes: Uint8Array | null): void;
-  reject(error: Error): void;
-}
-
 /**
  * Turns a source that pushes into one that is pulled from, or that pours into
  * a receiver that may call a halt. It pauses the source when bytes lie
@@ -36,7 +32,7 @@ export class Inbox {
   #ended = false;
   #closed = false;
   #error: Error | undefined;
-  #waiter: Waiter | undefined;
+  #reader: Reader | undefined;
   #receiver: Receiver | undefined;
   /** Whether the receiver has called a halt. */
   #held = false;
@@ -58,8 +54,8 @@ export class Inbox {
       if (!this.#receiver.data(bytes)) this.#hold();
       return;
     }
-    const waiter = this.#takeWaiter();
-    if (waiter !== undefined) return waiter.resolve(bytes);
+    const reader = this.#takeReader();
+    if (reader !== undefined) return reader.took(bytes);
     (this.#chunks ??= []).push(bytes);
     this.#queued += bytes.length;
     if (this.#queued >= this.#limit) this.#pause();
@@ -69,7 +65,7 @@ export class Inbox {
   end(): void {
     if (this.#ended || this.#closed) return;
     this.#ended = true;
-    this.#takeWaiter()?.resolve(null);
+    this.#takeReader()?.took(null);
     if (!this.#held) this.#takeReceiver()?.end();
   }
 
@@ -79,7 +75,7 @@ export class Inbox {
    * @returns whether it is over
    */
   endIfAwaited(): boolean {
-    const isAwaited = this.#waiter !== undefined || this.isPouring;
+    const isAwaited = this.#reader !== undefined || this.isPouring;
     if (isAwaited && this.#queued === 0) this.end();
     return this.over;
   }
@@ -88,7 +84,7 @@ export class Inbox {
   fail(error: Error): void {
     if (this.over) return;
     this.#error = error;
-    this.#takeWaiter()?.reject(error);
+    this.#takeReader()?.failed(error);
     if (!this.#held) this.#takeReceiver()?.fail(error);
   }
 
@@ -105,7 +101,7 @@ export class Inbox {
   /** Whether it is in order, nothing lies unread and nobody reads. */
   get isIdle(): boolean {
     return !this.#closed && this.#error === undefined && this.#queued === 0 &&
-      this.#waiter === undefined && this.#receiver === undefined;
+      this.#reader === undefined && this.#receiver === undefined;
   }
 
   /** Nobody reads any more: what lies here is dropped. */
@@ -115,9 +111,9 @@ export class Inbox {
     this.#chunks = undefined;
     this.#queued = 0;
     this.#held = false;
-    if (this.#waiter === undefined && this.#receiver === undefined) return;
+    if (this.#reader === undefined && this.#receiver === undefined) return;
     const error = this.#error ??= closedHere();
-    this.#takeWaiter()?.reject(error);
+    this.#takeReader()?.failed(error);
     this.#takeReceiver()?.fail(error);
   }
 
@@ -131,18 +127,28 @@ export class Inbox {
     if (this.#closed) return Promise.reject(this.#error ?? closedHere());
     if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve(null);
-    if (this.#waiter !== undefined || this.#receiver !== undefined) {
+    if (this.#reader !== undefined || this.#receiver !== undefined) {
       return Promise.reject(new TypeError("a read is already under way"));
     }
     this.#resume();
     return new Promise((resolve, reject) => {
-      this.#waiter = { resolve, reject };
+      this.#reader = { took: resolve, failed: reject };
     });
+  }
+
+  /** As `read`, but tells `reader`. */
+  readTo(reader: Reader): void {
+    const isBusy = this.#reader !== undefined || this.#receiver !== undefined;
+    if (isBusy || this.over || this.#queued > 0) {
+      return tell(this.read(), reader);
+    }
+    this.#reader = reader;
+    this.#resume();
   }
 
   /** Hands over all that lies here and all that comes, to the very end. */
   pourInto(receiver: Receiver): void {
-    if (this.#waiter !== undefined || this.#receiver !== undefined) {
+    if (this.#reader !== undefined || this.#receiver !== undefined) {
       throw new TypeError("a read is already under way");
     }
     this.#receiver = receiver;
@@ -178,10 +184,10 @@ export class Inbox {
     this.#pause();
   }
 
-  #takeWaiter(): Waiter | undefined {
-    const waiter = this.#waiter;
-    this.#waiter = undefined;
-    return waiter;
+  #takeReader(): Reader | undefined {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    return reader;
   }
 
   #takeReceiver(): Receiver | undefined {

@@ -21,7 +21,11 @@ export class KeepAlive {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    this.#due = after(BEGIN, () => this.now());
+    this.#due = after(BEGIN, this);
+  }
+
+  expired(): void {
+    this.now();
   }
 
   /** Switches it on, if it is not on yet. */

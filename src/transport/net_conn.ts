@@ -8,6 +8,7 @@ import { type OutletConn, pour } from "./net_carrier.ts";
 import { detachSocket } from "./node_detach.ts";
 import type { NodeReads } from "./node_reads.ts";
 import { QuietSocket } from "./quiet_socket.ts";
+import type { Reader } from "./reader.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type {
   Carriage,
@@ -63,6 +64,10 @@ export class NetConn extends StreamConn implements OutletConn, ProgramStdio {
 
   read(): Promise<Uint8Array | null> {
     return this.#inbox.read();
+  }
+
+  readTo(reader: Reader): void {
+    this.#inbox.readTo(reader);
   }
 
   endRead(): boolean {

@@ -1,5 +1,6 @@
 import type { Endpoint } from "../endpoint.ts";
 import type { Cancel } from "./cancel.ts";
+import type { Reader } from "./reader.ts";
 
 /** What a {@linkcode Transport} is asked for when it listens. */
 export interface ListenOptions {
@@ -112,6 +113,8 @@ export interface Conn {
    * Rejects with `connection_reset` or `closed`.
    */
   read(): Promise<Uint8Array | null>;
+  /** As `read`, but tells `reader`, which takes no promise where it waits. */
+  readTo?(reader: Reader): void;
   /**
    * Resolves when the system has taken all the bytes: awaiting it is what
    * holds a fast sender back. The bytes must not change until then.
