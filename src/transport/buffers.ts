@@ -10,10 +10,17 @@ const LARGE_BUFFER = 256 * 1024;
 const MAX_LARGE = 128;
 /** Of those that nobody uses just now. */
 const MAX_SPARE = 16;
+const MAX_SPARE_SMALL = 1024;
 
 export class Buffers {
   #largeOnes = 0;
   #spare: Uint8Array[] = [];
+  #spareSmall: Uint8Array[] = [];
+
+  /** What a connection begins with. */
+  small(): Uint8Array {
+    return this.#spareSmall.pop() ?? new Uint8Array(SMALL_BUFFER);
+  }
 
   /** After `count` bytes were read into `buffer`: what the next read needs. */
   fitting(buffer: Uint8Array, count: number): Uint8Array {
@@ -21,11 +28,12 @@ export class Buffers {
     const isMuch = count >= buffer.length / 4;
     if (buffer.length === SMALL_BUFFER || isMuch) return buffer;
     this.putBack(buffer);
-    return new Uint8Array(SMALL_BUFFER);
+    return this.small();
   }
 
   #larger(buffer: Uint8Array): Uint8Array {
     if (buffer.length === LARGE_BUFFER) return buffer;
+    if (buffer.length === SMALL_BUFFER) this.putBack(buffer);
     if (this.#largeOnes < MAX_LARGE) {
       this.#largeOnes++;
       return this.#spare.pop() ?? new Uint8Array(LARGE_BUFFER);
@@ -37,9 +45,14 @@ export class Buffers {
 
   /** Nobody reads into it or writes from it any more. */
   putBack(buffer: Uint8Array): void {
-    if (buffer.length !== LARGE_BUFFER) return;
-    this.#largeOnes--;
-    if (this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
+    if (buffer.length === SMALL_BUFFER) {
+      if (this.#spareSmall.length < MAX_SPARE_SMALL) {
+        this.#spareSmall.push(buffer);
+      }
+    } else if (buffer.length === LARGE_BUFFER) {
+      this.#largeOnes--;
+      if (this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
+    }
   }
 
   /** The system may still write from it: it is not used again. */

@@ -1,14 +1,13 @@
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
-import type { TcpmuxError } from "../errors.ts";
-import { after, type Timeout } from "../timeouts.ts";
+import { Attempt } from "./attempt.ts";
 import {
   BunConn,
   type BunHandlers,
   type BunSocket,
   HANDLERS,
 } from "./bun_conn.ts";
-import { cancelled, timedOut } from "./deadline.ts";
-import { NetConn, netConnect } from "./net_conn.ts";
+import { NetConn } from "./net_conn.ts";
+import { netConnect } from "./net_connect.ts";
 import type { QuietSocket } from "./quiet_socket.ts";
 import type { Conn, ConnectOptions } from "./transport.ts";
 
@@ -17,7 +16,7 @@ interface BunConnect {
   connect(
     options:
       & ({ hostname: string; port: number } | { unix: string })
-      & { allowHalfOpen: boolean; data: Attempt; socket: ConnectHandlers },
+      & { allowHalfOpen: boolean; data: BunAttempt; socket: ConnectHandlers },
   ): unknown;
 }
 interface ConnectHandlers extends BunHandlers {
@@ -44,7 +43,7 @@ export class BunConnector {
   connect(endpoint: Endpoint, options: ConnectOptions = {}): Promise<Conn> {
     const address = formatEndpoint(endpoint);
     return this.#answering.has(address) && this.#pending < MAX_PENDING
-      ? new Attempt(this, endpoint, address, options).start()
+      ? new BunAttempt(this, endpoint, address, options).start()
       : this.byNode(endpoint, address, options);
   }
 
@@ -74,15 +73,9 @@ export class BunConnector {
 }
 
 /** One attempt of Bun's own. */
-class Attempt {
+class BunAttempt extends Attempt {
   #connector: BunConnector;
-  #endpoint: Endpoint;
   #address: string;
-  #options: ConnectOptions;
-  #resolve!: (conn: Conn | Promise<Conn>) => void;
-  #reject!: (error: TcpmuxError) => void;
-  #timeout: Timeout | undefined;
-  #over = false;
 
   constructor(
     connector: BunConnector,
@@ -90,32 +83,15 @@ class Attempt {
     address: string,
     options: ConnectOptions,
   ) {
+    super(endpoint, options);
     this.#connector = connector;
-    this.#endpoint = endpoint;
     this.#address = address;
-    this.#options = options;
-  }
-
-  start(): Promise<Conn> {
-    return new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-      this.#begin();
-    });
-  }
-
-  #begin(): void {
-    const { signal, timeout = 0 } = this.#options;
-    if (signal?.aborted) return this.handleEvent();
-    signal?.addEventListener("abort", this, { once: true });
-    if (timeout > 0) this.#timeout = after(timeout, this);
-    this.#connector.began();
-    this.#connect();
   }
 
   /** Its promise is not needed: the handlers are told, whatever happens. */
-  #connect(): void {
-    const endpoint = this.#endpoint;
+  protected override begin(): void {
+    this.#connector.began();
+    const { endpoint } = this;
     const options = { allowHalfOpen: true, data: this, socket: CONNECTING };
     Bun.connect(
       endpoint.transport === "unix"
@@ -127,55 +103,31 @@ class Attempt {
   connected(socket: BunSocket): void {
     this.#connector.ended();
     socket.data = undefined;
-    if (!this.#finish()) return socket.terminate();
-    const conn = new BunConn(socket, undefined, this.#endpoint);
+    if (this.isOver) return socket.terminate();
+    const conn = new BunConn(socket, undefined, this.endpoint);
     socket.data = conn;
-    this.#resolve(conn);
+    this.succeed(conn);
   }
 
   /** Bun calls most failures refusals: another way has to find out why. */
   failed(): void {
     this.#connector.ended();
     this.#connector.failed(this.#address);
-    if (!this.#finish()) return;
+    if (this.isOver) return;
     const retry = this.#connector;
-    this.#resolve(
-      retry.byNode(this.#endpoint, this.#address, this.#options),
-    );
+    this.succeed(retry.byNode(this.endpoint, this.#address, this.options));
   }
 
-  /** The word to stop. */
-  handleEvent(): void {
-    this.#giveUp(cancelled(this.#what, this.#options.signal));
-  }
-
-  expired(): void {
-    this.#giveUp(timedOut(this.#what, this.#options.timeout!));
-  }
-
-  #giveUp(error: TcpmuxError): void {
+  /** It holds its descriptor until the kernel has given up as well. */
+  protected override givenUp(): void {
     this.#connector.failed(this.#address);
-    if (this.#finish()) this.#reject(error);
-  }
-
-  /** @returns whether it was still under way */
-  #finish(): boolean {
-    if (this.#over) return false;
-    this.#over = true;
-    this.#timeout?.cancel();
-    this.#options.signal?.removeEventListener("abort", this);
-    return true;
-  }
-
-  get #what(): string {
-    return `cannot connect to ${this.#address}`;
   }
 }
 
 const CONNECTING: ConnectHandlers = {
   ...HANDLERS,
-  open: (socket) => (socket.data as Attempt).connected(socket),
-  connectError: (socket) => (socket.data as Attempt).failed(),
+  open: (socket) => (socket.data as BunAttempt).connected(socket),
+  connectError: (socket) => (socket.data as BunAttempt).failed(),
 };
 
 /** What Bun keeps inside a socket of `node:net`; not documented. */

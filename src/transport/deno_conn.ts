@@ -80,7 +80,7 @@ export class DenoConn extends StreamConn {
 
   /** One buffer is read into and written from, as large as the traffic asks. */
   async #carry(sink: Conn, carriage: Carriage): Promise<void> {
-    let buffer: Uint8Array = new Uint8Array(SMALL_BUFFER);
+    let buffer = buffers.small();
     for (;;) {
       let count: number | null;
       try {

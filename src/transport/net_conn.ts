@@ -1,25 +1,19 @@
-import type { OnReadOpts, Socket } from "node:net";
-import { type Endpoint, formatEndpoint, unmapped } from "../endpoint.ts";
-import { withDeadline } from "./deadline.ts";
+import type { Socket } from "node:net";
+import { type Endpoint, unmapped } from "../endpoint.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Source } from "./inbox.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { type OutletConn, pour } from "./net_carrier.ts";
 import { detachSocket } from "./node_detach.ts";
 import type { NodeReads } from "./node_reads.ts";
-import { QuietSocket } from "./quiet_socket.ts";
+import { QuietSocket, type SocketListener } from "./quiet_socket.ts";
 import type { Reader } from "./reader.ts";
 import { StreamConn } from "./stream_conn.ts";
-import type {
-  Carriage,
-  Conn,
-  ConnectOptions,
-  Detached,
-  ProgramStdio,
-} from "./transport.ts";
+import type { Carriage, Conn, Detached, ProgramStdio } from "./transport.ts";
 
 /** A connection over a socket of `node:net`. */
-export class NetConn extends StreamConn implements OutletConn, ProgramStdio {
+export class NetConn extends StreamConn
+  implements OutletConn, ProgramStdio, SocketListener {
   readonly remote: Endpoint;
   #local: Endpoint | undefined;
   #socket: QuietSocket;
@@ -45,17 +39,27 @@ export class NetConn extends StreamConn implements OutletConn, ProgramStdio {
     // what was not read before is lost.
     this.#inbox = new Inbox(reads ?? sourceOf(socket));
     if (reads !== undefined) reads.pourInto(socket, this.#inbox);
-    else socket.on("data", (bytes: Uint8Array) => this.#inbox.push(bytes));
-    socket.on("end", () => this.#inbox.end());
-    socket.on("error", (error) => {
-      this.#inbox.fail(fromSystem(error, "cannot read"));
-    });
+    else socket.flow();
+    socket.tell(this);
     if (remote.transport === "tcp") this.#keepAlive = new KeepAlive(socket);
-    socket.on("close", () => {
-      this.#keepAlive?.cancel();
-      if (!this.#inbox.over) this.#inbox.fail(closedHere());
-    });
     socket.resume();
+  }
+
+  arrived(bytes: Uint8Array): void {
+    this.#inbox.push(bytes);
+  }
+
+  ended(): void {
+    this.#inbox.end();
+  }
+
+  broke(error: Error): void {
+    this.#inbox.fail(fromSystem(error, "cannot read"));
+  }
+
+  closed(): void {
+    this.#keepAlive?.cancel();
+    if (!this.#inbox.over) this.#inbox.fail(closedHere());
   }
 
   get local(): Endpoint {
@@ -183,60 +187,3 @@ export function tcpEnd(address: string, port: number): Endpoint {
 
 /** The nameless end of a Unix socket. */
 export const UNNAMED: Endpoint = { transport: "unix", path: "" };
-
-/** Missing in the types of the constructor, which takes them. */
-const NO_DELAY = {
-  noDelay: true,
-};
-
-/** Makes a connection of a socket that has just been connected. */
-type Wrap = (
-  socket: QuietSocket,
-  local: Endpoint | undefined,
-  remote: Endpoint,
-) => Conn;
-
-/** `Transport.connect` by `node:net`. */
-export function netConnect(
-  endpoint: Endpoint,
-  options: ConnectOptions = {},
-  wrap: Wrap = (socket, local, remote) => new NetConn(socket, local, remote),
-  onread?: OnReadOpts,
-): Promise<Conn> {
-  const what = `cannot connect to ${formatEndpoint(endpoint)}`;
-  return withDeadline(
-    what,
-    options,
-    (signal) =>
-      new Promise((resolve, reject) => {
-        const socket = new QuietSocket({
-          allowHalfOpen: true,
-          ...NO_DELAY,
-          ...(onread === undefined ? {} : { onread }),
-        });
-        socket.connect(
-          endpoint.transport === "unix"
-            ? { path: endpoint.path }
-            : { host: endpoint.host, port: endpoint.port },
-        );
-        const cancel = () => {
-          socket.destroy();
-          reject(signal.reason);
-        };
-        const fail = (error: Error) => {
-          signal.removeEventListener("abort", cancel);
-          reject(
-            fromSystem(error, what, { address: formatEndpoint(endpoint) }),
-          );
-        };
-        signal.addEventListener("abort", cancel);
-        socket.on("error", fail); // stays: a late error must not be unhandled
-        socket.once("connect", () => {
-          signal.removeEventListener("abort", cancel);
-          socket.off("error", fail);
-          const local = endpoint.transport === "unix" ? UNNAMED : undefined;
-          resolve(wrap(socket, local, endpoint));
-        });
-      }),
-  );
-}

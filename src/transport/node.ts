@@ -8,10 +8,10 @@ import {
   isOneAddress,
   localEnd,
   NetConn,
-  netConnect,
   remoteEnd,
   UNNAMED,
 } from "./net_conn.ts";
+import { netConnect } from "./net_connect.ts";
 import { type Handle, onAccept, socketOf } from "./node_handle.ts";
 import { NodeReads } from "./node_reads.ts";
 import { NodeSeal } from "./node_seal.ts";

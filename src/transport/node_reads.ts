@@ -1,5 +1,5 @@
 import type { OnReadOpts, Socket } from "node:net";
-import { buffers, SMALL_BUFFER } from "./buffers.ts";
+import { buffers } from "./buffers.ts";
 import type { Inbox, Source } from "./inbox.ts";
 
 /**
@@ -9,7 +9,7 @@ import type { Inbox, Source } from "./inbox.ts";
 export class NodeReads implements Source {
   #socket: Socket | undefined;
   #inbox: Inbox | undefined;
-  #buffer: Uint8Array = new Uint8Array(SMALL_BUFFER);
+  #buffer: Uint8Array = buffers.small();
   /** What was read last, while it is still being written from. */
   #lent: Uint8Array | undefined;
   #paused = false;
@@ -49,7 +49,7 @@ export class NodeReads implements Source {
       if (this.#count > 0) {
         this.#buffer = buffers.fitting(this.#buffer, this.#count);
       }
-    } else this.#buffer = new Uint8Array(SMALL_BUFFER);
+    } else this.#buffer = buffers.small();
     return this.#buffer;
   }
 
