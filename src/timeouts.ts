@@ -3,7 +3,8 @@ import { Chain, Link } from "./chain.ts";
 
 /** A wait that may be called off. */
 export interface Timeout {
-  cancel(): void;
+  /** @returns whether it was still waiting */
+  cancel(): boolean;
 }
 
 /** What is told when its time is over: itself, or a function of it. */
@@ -21,8 +22,8 @@ class Entry extends Link implements Timeout {
     this.#lane = lane;
   }
 
-  cancel(): void {
-    this.#lane.remove(this);
+  cancel(): boolean {
+    return this.#lane.remove(this);
   }
 }
 
@@ -48,9 +49,11 @@ class Lane {
     return entry;
   }
 
-  remove(entry: Entry): void {
-    if (!this.#entries.remove(entry) || this.#entries.size > 0) return;
-    this.#timer?.unref(); // kept: that costs less than one for each wait
+  remove(entry: Entry): boolean {
+    if (!this.#entries.remove(entry)) return false;
+    // Kept: that costs less than one for each wait.
+    if (this.#entries.size === 0) this.#timer?.unref();
+    return true;
   }
 
   #arm(milliseconds: number): void {

@@ -1,11 +1,12 @@
 import type { Endpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
+import type { Timeout } from "../timeouts.ts";
 import { BunCarrier, type Outlet } from "./bun_carrier.ts";
 import { BunOutputCarrier } from "./bun_output_carrier.ts";
 import { DONE } from "./done.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox } from "./inbox.ts";
-import { KeepAlive } from "./keep_alive.ts";
+import { keepAlive, worthKeepingAlive } from "./keep_alive.ts";
 import { localEnd } from "./net_conn.ts";
 import type { Reader } from "./reader.ts";
 import { StdioConn } from "./stdio_conn.ts";
@@ -70,7 +71,8 @@ export class BunConn extends StreamConn implements Outlet {
   #gone = false;
   #error: TcpmuxError | undefined;
   #shutDown = false;
-  #keepAlive: KeepAlive | undefined;
+  /** Until it has lived for a moment. */
+  #young: Timeout | undefined;
 
   /** @param local found out when it is asked for, if it is not known */
   constructor(
@@ -84,7 +86,13 @@ export class BunConn extends StreamConn implements Outlet {
     this.remote = remote;
     this.#inbox = new Inbox(socket);
     if (remote.transport === "unix") return;
-    this.#keepAlive = new KeepAlive(socket);
+    this.#young = worthKeepingAlive(this);
+  }
+
+  /** It has lived for a moment. */
+  expired(): void {
+    this.#young = undefined;
+    keepAlive(this.#socket);
   }
 
   get local(): Endpoint {
@@ -108,7 +116,7 @@ export class BunConn extends StreamConn implements Outlet {
   /** Bun's last word; it stands for the peer's end once we have shut down. */
   gone(error: Error | undefined): void {
     this.#gone = true;
-    this.#keepAlive?.cancel();
+    this.#young?.cancel();
     if (error !== undefined) {
       this.#error ??= fromSystem(error, "the connection broke");
       this.#inbox.fail(this.#error);
@@ -189,7 +197,7 @@ export class BunConn extends StreamConn implements Outlet {
     ) return undefined;
     socket.pause();
     this.#inbox.close();
-    this.#keepAlive?.now(); // it is that or never
+    if (this.#young?.cancel()) keepAlive(socket); // it is that or never
     return {
       fd: socket.fd,
       release: () => {

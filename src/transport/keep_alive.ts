@@ -1,4 +1,4 @@
-import { after, type Timeout } from "../timeouts.ts";
+import { after, type Timeout, type Waiting } from "../timeouts.ts";
 
 /** Milliseconds of silence before TCP asks whether the peer still lives. */
 const DELAY = 60_000;
@@ -6,38 +6,20 @@ const DELAY = 60_000;
 /** Milliseconds of a connection's life before that is switched on. */
 const BEGIN = 5_000;
 
-/** The one member of a socket that is needed, on Bun and on Node. */
+/** The one member of a socket that is needed, on any runtime. */
 interface Socket {
-  setKeepAlive(on: boolean, delay: number): unknown;
+  setKeepAlive?(on: boolean, delay: number): unknown;
 }
 
 /**
- * Switches on TCP keep-alive once a connection has lived for a moment: that
- * takes four calls of the system, and most connections are gone by then.
+ * Waits until a connection has lived for a moment: to switch on TCP
+ * keep-alive takes calls of the system, and most are gone by then.
  */
-export class KeepAlive {
-  #socket: Socket;
-  #due: Timeout | undefined;
+export function worthKeepingAlive(conn: Waiting): Timeout {
+  return after(BEGIN, conn);
+}
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
-    this.#due = after(BEGIN, this);
-  }
-
-  expired(): void {
-    this.now();
-  }
-
-  /** Switches it on, if it is not on yet. */
-  now(): void {
-    if (this.#due === undefined) return;
-    this.cancel();
-    this.#socket.setKeepAlive(true, DELAY);
-  }
-
-  /** The connection is over. */
-  cancel(): void {
-    this.#due?.cancel();
-    this.#due = undefined;
-  }
+/** Switches it on. Deno waits as long as the system does, and not `DELAY`. */
+export function keepAlive(socket: Socket): void {
+  socket.setKeepAlive?.(true, DELAY);
 }

@@ -1,8 +1,9 @@
 import type { Socket } from "node:net";
 import { type Endpoint, unmapped } from "../endpoint.ts";
+import type { Timeout } from "../timeouts.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Source } from "./inbox.ts";
-import { KeepAlive } from "./keep_alive.ts";
+import { keepAlive, worthKeepingAlive } from "./keep_alive.ts";
 import { type OutletConn, pour } from "./net_carrier.ts";
 import { detachSocket } from "./node_detach.ts";
 import type { NodeReads } from "./node_reads.ts";
@@ -19,7 +20,8 @@ export class NetConn extends StreamConn
   #socket: QuietSocket;
   #inbox: Inbox;
   #closed = false;
-  #keepAlive: KeepAlive | undefined;
+  /** Until it has lived for a moment. */
+  #young: Timeout | undefined;
 
   /**
    * @param local found out when it is asked for, if it is not known
@@ -41,7 +43,7 @@ export class NetConn extends StreamConn
     if (reads !== undefined) reads.pourInto(socket, this.#inbox);
     else socket.flow();
     socket.tell(this);
-    if (remote.transport === "tcp") this.#keepAlive = new KeepAlive(socket);
+    if (remote.transport === "tcp") this.#young = worthKeepingAlive(this);
     socket.resume();
   }
 
@@ -58,8 +60,14 @@ export class NetConn extends StreamConn
   }
 
   closed(): void {
-    this.#keepAlive?.cancel();
+    this.#young?.cancel();
     if (!this.#inbox.over) this.#inbox.fail(closedHere());
+  }
+
+  /** It has lived for a moment. */
+  expired(): void {
+    this.#young = undefined;
+    keepAlive(this.#socket);
   }
 
   get local(): Endpoint {
@@ -102,7 +110,7 @@ export class NetConn extends StreamConn
     }
     const detached = detachSocket(this.#socket);
     if (detached === undefined) return undefined;
-    this.#keepAlive?.now(); // it is that or never
+    if (this.#young?.cancel()) keepAlive(this.#socket); // that or never
     this.#letGo();
     return detached;
   }
