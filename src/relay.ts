@@ -79,6 +79,11 @@ class Relay {
     this.look();
   }
 
+  /** Whether a direction that has ended is the last, to the peer. */
+  closesNow(direction: Direction): boolean {
+    return direction === this.#up && this.#down.end === ENDED;
+  }
+
   /** Whether that was all. */
   look(): void {
     const up = this.#up.end;
@@ -195,10 +200,10 @@ class Direction implements Carriage {
     this.#sink?.sent(count);
   }
 
-  /** The end of one direction is a half-close. */
+  /** The end of one direction is a half-close, or a close if it is the last. */
   ended(): void {
     this.source?.carried(true);
-    const ending = this.#to.closeWrite();
+    const ending = this.#relay.closesNow(this) ? DONE : this.#to.closeWrite();
     if (ending === DONE) this.#finish(ENDED);
     else this.#await(ending);
   }

@@ -1,8 +1,6 @@
 import type { Endpoint } from "../endpoint.ts";
-import type { Timeout } from "../timeouts.ts";
 import { buffers, SMALL_BUFFER } from "./buffers.ts";
 import { closedHere, fromSystem } from "./errno.ts";
-import { keepAlive, worthKeepingAlive } from "./keep_alive.ts";
 import { StdioConn } from "./stdio_conn.ts";
 import { StreamConn } from "./stream_conn.ts";
 import type { Carriage, Conn } from "./transport.ts";
@@ -21,7 +19,7 @@ export interface DenoSocket {
   closeWrite(): Promise<void>;
   close(): void;
   setNoDelay?(on: boolean): void;
-  setKeepAlive?(on: boolean, delay: number): void;
+  setKeepAlive?(on: boolean): void;
 }
 
 /** Bytes of a large buffer that is the reader's to keep. */
@@ -39,8 +37,6 @@ export class DenoConn extends StreamConn {
   #reading = false;
   #bufferSize = SMALL_BUFFER;
   #writes = new WriteQueue();
-  /** Until it has lived for a moment. */
-  #young: Timeout | undefined;
 
   constructor(conn: DenoSocket, local: Endpoint, remote: Endpoint) {
     super();
@@ -48,13 +44,7 @@ export class DenoConn extends StreamConn {
     this.local = local;
     this.remote = remote;
     conn.setNoDelay?.(true);
-    if (remote.transport === "tcp") this.#young = worthKeepingAlive(this);
-  }
-
-  /** It has lived for a moment. */
-  expired(): void {
-    this.#young = undefined;
-    keepAlive(this.#conn);
+    conn.setKeepAlive?.(true); // at once: during a write it would throw
   }
 
   async read(): Promise<Uint8Array | null> {
@@ -153,7 +143,6 @@ export class DenoConn extends StreamConn {
   abort(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#young?.cancel();
     this.#conn.close();
   }
 }

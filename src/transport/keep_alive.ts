@@ -6,9 +6,9 @@ const DELAY = 60_000;
 /** Milliseconds of a connection's life before that is switched on. */
 const BEGIN = 5_000;
 
-/** The one member of a socket that is needed, on any runtime. */
+/** The one member of a socket that is needed, on Bun and on Node. */
 interface Socket {
-  setKeepAlive?(on: boolean, delay: number): unknown;
+  setKeepAlive(on: boolean, delay: number): unknown;
 }
 
 /**
@@ -19,7 +19,7 @@ export function worthKeepingAlive(conn: Waiting): Timeout {
   return after(BEGIN, conn);
 }
 
-/** Switches it on. Deno waits as long as the system does, and not `DELAY`. */
+/** Switches it on. */
 export function keepAlive(socket: Socket): void {
-  socket.setKeepAlive?.(true, DELAY);
+  socket.setKeepAlive(true, DELAY);
 }

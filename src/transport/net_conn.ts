@@ -20,6 +20,7 @@ export class NetConn extends StreamConn
   #socket: QuietSocket;
   #inbox: Inbox;
   #closed = false;
+  #hasEnded = false;
   /** Until it has lived for a moment. */
   #young: Timeout | undefined;
 
@@ -52,6 +53,7 @@ export class NetConn extends StreamConn
   }
 
   ended(): void {
+    this.#hasEnded = true;
     this.#inbox.end();
   }
 
@@ -127,7 +129,10 @@ export class NetConn extends StreamConn
 
   close(): void {
     this.#letGo();
-    this.#socket.destroySoon();
+    // With nothing to write or to read any more, closing is an end as well.
+    const { writableLength } = this.#socket;
+    if (this.#hasEnded && writableLength === 0) this.#socket.destroy();
+    else this.#socket.destroySoon();
   }
 
   abort(): void {
