@@ -13,6 +13,7 @@ import {
   pattern,
   readAll,
   readSome,
+  text,
   writePattern,
 } from "./support/bytes.ts";
 import { carryContract } from "./carry_contract.ts";
@@ -31,6 +32,7 @@ const V6: Endpoint = { transport: "tcp", host: "::1", port: 0 };
 
 export function transportContract(transport: Transport): void {
   const system = transport.name !== "memory";
+  const tells = transport.name === "bun" || transport.name === "node";
   const folder = mkdtempSync(join(tmpdir(), "tcpmux-contract-"));
   after(() => rmSync(folder, { recursive: true, force: true }));
   const waiting = 60_000; // less than the first window of TCP
@@ -77,6 +79,28 @@ export function transportContract(transport: Transport): void {
 
   for (const [kind, make] of ends) {
     describe(`${transport.name} over ${kind}`, () => {
+      if (tells) {
+        test("tells a reader what reading would give", () =>
+          withPair(make(), async (client, server) => {
+            const next = () =>
+              new Promise<Uint8Array | null>((took, failed) => {
+                server.readTo!({ took, failed });
+              });
+            const waiting = next();
+            await assertRejects(next, TypeError, "already under way");
+            await client.write(bytes("awaited"));
+            assertEquals(text((await waiting)!), "awaited");
+            await client.write(bytes("early"));
+            await sleep(50);
+            assertEquals(text((await next())!), "early");
+            const last = next();
+            await client.closeWrite();
+            assertEquals([await last, await next()], [null, null]);
+            server.close();
+            await assertRejects(next, TcpmuxError, "closed");
+          }));
+      }
+
       test("carries bytes both ways", () =>
         withPair(make(), async (client, server) => {
           await client.write(bytes("ping"));

@@ -14,7 +14,7 @@ import { connectCommand, quoted, run } from "./support/run.ts";
 import { withServer } from "./support/server.ts";
 import { withSshd } from "./support/sshd.ts";
 import { withUpstream } from "./support/upstream.ts";
-import { until } from "./support/wait.ts";
+import { sleep, until } from "./support/wait.ts";
 
 describe("existing servers as services", () => {
   test(
@@ -144,6 +144,30 @@ connect = "unix:${redis.socket}"
         )
       ),
   );
+
+  test("who reads nothing while keep-alive is switched on gets all", () => {
+    const total = 50_000_000;
+    return withUpstream(
+      async (conn) => {
+        await writePattern(conn, total);
+        await conn.closeWrite();
+        assertEquals(await conn.read(), null);
+      },
+      (port) =>
+        withServer(
+          `[services.much]\nconnect = "127.0.0.1:${port}"\n`,
+          async (server) => {
+            const conn = await connectTo(server.port);
+            await conn.write(bytes("much\r\n"));
+            await sleep(5_500); // writes wait; keep-alive comes after 5 s
+            const { count } = await digestAll(conn);
+            assertEquals(count, "+Go\r\n".length + total);
+            conn.close();
+            assertEquals((await server.record("much")).bytes_out, total);
+          },
+        ),
+    );
+  });
 
   test("the ends of both sides pass through", needs("socat"), async () => {
     const port = await freePort();
