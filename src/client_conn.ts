@@ -26,6 +26,8 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
   lastActivity = performance.now();
   /** Who reads just now. */
   #reader: Reader | undefined;
+  /** Writes under way. */
+  #writing = 0;
   #isCarrying = false;
   #whenCarried: (() => void) | undefined;
   #ended = false;
@@ -79,8 +81,14 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
     return bytes.length === 0 ? DONE : super.write(bytes);
   }
 
-  override write(bytes: Uint8Array): Promise<void> {
-    return super.write(bytes).then(() => this.sent(bytes.length));
+  override async write(bytes: Uint8Array): Promise<void> {
+    this.#writing++;
+    try {
+      await super.write(bytes);
+    } finally {
+      this.#writing--;
+    }
+    this.sent(bytes.length);
   }
 
   override carryTo(sink: Conn, carriage: Carriage): boolean {
@@ -140,7 +148,7 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
    */
   finish(): Promise<void> {
     if (this.#closed) return DONE;
-    if (!this.#ended) return this.#finishSlowly();
+    if (!this.#ended || this.#writing > 0) return this.#finishSlowly();
     this.close();
     return DONE;
   }
@@ -148,9 +156,6 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
   async #finishSlowly(): Promise<void> {
     try {
       await this.closeWrite();
-      if (this.#isCarrying) {
-        await new Promise<void>((carried) => this.#whenCarried = carried);
-      }
       if (!this.#ended) await linger(this, LINGER_TIME, LINGER_BYTES);
     } catch {
       // The client is gone: there is nobody left to tell.
@@ -161,6 +166,12 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
 
   /** Reads what nobody counts, along with whoever is reading already. */
   readOut(reader: Reader): void {
+    if (this.#ended) return reader.took(null);
+    if (this.#isCarrying) {
+      // Then, after who drops what is left of what was carried.
+      this.#whenCarried = () => queueMicrotask(() => this.readOut(reader));
+      return;
+    }
     const other = this.#reader;
     if (other === undefined) super.readTo(reader);
     else this.#reader = new Both(other, reader);

@@ -177,21 +177,20 @@ class Direction implements Carriage {
   }
 
   async #step(): Promise<void> {
-    do {
-      let bytes: Uint8Array | null;
-      try {
-        bytes = await this.#from.read();
-      } catch (error) {
-        return this.failed(error);
-      }
-      if (bytes === null) return this.ended();
-      try {
-        await this.#to.write(bytes);
-        this.count++;
-      } catch (error) {
-        return this.sinkBroken(error);
-      }
-    } while (!this.#carry());
+    try {
+      do {
+        const bytes = await this.#from.read();
+        if (bytes === null) return this.ended();
+        try {
+          await this.#to.write(bytes);
+          this.count++;
+        } catch (error) {
+          return this.sinkBroken(error);
+        }
+      } while (!this.#carry());
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   moved(count: number): void {

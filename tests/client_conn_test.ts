@@ -4,8 +4,9 @@ import { ClientConn } from "../src/client_conn.ts";
 import type { Endpoint } from "../src/endpoint.ts";
 import { TcpmuxError } from "../src/errors.ts";
 import { memoryPair } from "../src/transport/memory.ts";
-import type { Conn } from "../src/transport/transport.ts";
-import { bytes, readAll, readSome, text } from "./support/bytes.ts";
+import type { Carriage, Conn } from "../src/transport/transport.ts";
+import { bytes, digestAll, readAll, readSome, text } from "./support/bytes.ts";
+import { sleep } from "./support/wait.ts";
 
 const A: Endpoint = { transport: "tcp", host: "127.0.0.1", port: 1 };
 const B: Endpoint = { transport: "tcp", host: "127.0.0.1", port: 2 };
@@ -91,6 +92,30 @@ describe("ClientConn", () => {
     const [outside, client] = pair();
     await client.finish();
     assertEquals(await readAll(outside), "");
+  });
+
+  test("finish waits for one that is carried for a while only", async () => {
+    const [outside, inside] = memoryPair(A, B);
+    const carrying = Object.assign(inside, { carryTo: () => true });
+    const client = new ClientConn(carrying);
+    client.carryTo(inside, {} as Carriage); // which nothing ever comes of
+    await client.finish();
+    assertEquals(await readAll(outside), "");
+  });
+
+  test("finish waits for writes under way, though the client has ended", async () => {
+    const [outside, client] = pair();
+    await outside.closeWrite();
+    assertEquals(await client.read(), null);
+    const count = 5_000_000;
+    const writing = client.write(new Uint8Array(count));
+    let isOver = false;
+    const finishing = client.finish().then(() => isOver = true);
+    await sleep(50);
+    assert(!isOver);
+    assertEquals((await digestAll(outside)).count, count);
+    await Promise.all([writing, finishing]);
+    assertEquals(client.bytesOut, count);
   });
 
   test("finish takes over a read that a service left behind", async () => {

@@ -93,11 +93,15 @@ class BunAttempt extends Attempt {
     this.#connector.began();
     const { endpoint } = this;
     const options = { allowHalfOpen: true, data: this, socket: CONNECTING };
-    Bun.connect(
-      endpoint.transport === "unix"
-        ? { unix: endpoint.path, ...options }
-        : { hostname: endpoint.host, port: endpoint.port, ...options },
-    );
+    try {
+      Bun.connect(
+        endpoint.transport === "unix"
+          ? { unix: endpoint.path, ...options }
+          : { hostname: endpoint.host, port: endpoint.port, ...options },
+      );
+    } catch {
+      this.failed();
+    }
   }
 
   connected(socket: BunSocket): void {
