@@ -28,6 +28,7 @@ export async function slowClient(
     while (kill 0, $pid) {
       $n = sysread($s, my $some, 4096) or die "it ended early";
       $count += $n;
+      select(undef, undef, undef, 0.0002); # or it might have all before that
     }
     select(undef, undef, undef, $pause);
     while ($n = sysread($s, my $some, 65536)) { $count += $n }
