@@ -1,4 +1,5 @@
 import { pickTransport } from "../../src/transport/pick.ts";
+import { PushbackConn } from "../../src/pushback_conn.ts";
 import type { Conn } from "../../src/transport/transport.ts";
 import { bytes, readAll, text } from "./bytes.ts";
 
@@ -23,37 +24,29 @@ export async function exchange(port: number, request: string): Promise<string> {
 
 /** A connection behind the reply to a service's name. */
 export class Asked {
+  /** Its first read gives what came along with the reply. */
   readonly conn: Conn;
   /** The reply line without its CRLF. */
   readonly reply: string;
-  #rest: string;
 
-  constructor(conn: Conn, reply: string, rest: string) {
+  constructor(conn: Conn, reply: string) {
     this.conn = conn;
     this.reply = reply;
-    this.#rest = rest;
   }
 
   async read(): Promise<string | null> {
-    if (this.#rest !== "") {
-      const rest = this.#rest;
-      this.#rest = "";
-      return rest;
-    }
     const chunk = await this.conn.read();
     return chunk === null ? null : text(chunk);
   }
 
-  async readAll(): Promise<string> {
-    const rest = this.#rest;
-    this.#rest = "";
-    return rest + await readAll(this.conn);
+  readAll(): Promise<string> {
+    return readAll(this.conn);
   }
 }
 
 /** Asks for a service and reads the reply line. */
 export async function ask(port: number, service: string): Promise<Asked> {
-  const conn = await connectTo(port);
+  const conn = new PushbackConn(await connectTo(port));
   await conn.write(bytes(`${service}\r\n`));
   let all = "";
   while (!all.includes("\n")) {
@@ -62,10 +55,7 @@ export async function ask(port: number, service: string): Promise<Asked> {
     all += text(chunk);
   }
   const end = all.indexOf("\n");
+  if (end >= 0) conn.unread(Buffer.from(all.slice(end + 1), "latin1"));
   const line = end < 0 ? all : all.slice(0, end);
-  return new Asked(
-    conn,
-    line.replace(/\r$/, ""),
-    end < 0 ? "" : all.slice(end + 1),
-  );
+  return new Asked(conn, line.replace(/\r$/, ""));
 }
