@@ -1,4 +1,4 @@
-import { after, type Timeout } from "./timeouts.ts";
+import { Settling } from "./settling.ts";
 import type { Reader } from "./transport/reader.ts";
 
 /** What is read from for nobody. */
@@ -17,57 +17,39 @@ export function linger(
   time: number,
   most: number,
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    new Linger(conn, most, resolve, reject).start(time);
-  });
+  return new Linger(conn, time, most).start();
 }
 
-class Linger implements Reader {
+class Linger extends Settling<void> implements Reader {
   #conn: Lingering;
+  #time: number;
   #left: number;
-  #resolve: () => void;
-  #reject: (error: unknown) => void;
-  #timeout: Timeout | undefined;
-  #over = false;
 
-  constructor(
-    conn: Lingering,
-    most: number,
-    resolve: () => void,
-    reject: (error: unknown) => void,
-  ) {
+  constructor(conn: Lingering, time: number, most: number) {
+    super();
     this.#conn = conn;
+    this.#time = time;
     this.#left = most;
-    this.#resolve = resolve;
-    this.#reject = reject;
   }
 
-  start(time: number): void {
-    this.#timeout = after(time, this);
+  protected override begin(): void {
+    this.limit(this.#time);
     this.#conn.readOut(this);
   }
 
   took(bytes: Uint8Array | null): void {
-    if (this.#over) return;
+    if (this.isOver) return;
     this.#left -= bytes?.length ?? this.#left;
-    if (this.#left > 0) return this.#conn.readOut(this);
-    this.#end();
-    this.#resolve();
+    if (this.#left > 0) this.#conn.readOut(this);
+    else this.resolve();
   }
 
   failed(error: unknown): void {
-    this.#end();
-    this.#reject(error);
+    this.reject(error);
   }
 
-  expired(): void {
-    this.#end();
-    this.#resolve();
-  }
-
-  #end(): void {
-    this.#over = true;
-    this.#timeout?.cancel();
+  override expired(): void {
+    this.resolve();
   }
 }
 

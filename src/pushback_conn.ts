@@ -47,6 +47,7 @@ export class PushbackConn extends StreamConn {
     } else this.#conn.readTo(reader);
   }
 
+  /** As `read`, which a connection of this kind may have in its own way. */
   #readNext(): Promise<Uint8Array | null> {
     const unwanted = this.#unwanted;
     if (unwanted === undefined) return this.#readOwn();

@@ -1,5 +1,5 @@
 import { isDisconnect, TcpmuxError } from "./errors.ts";
-import { after, type Timeout } from "./timeouts.ts";
+import { Settling } from "./settling.ts";
 import type { Cancel } from "./transport/cancel.ts";
 import { DONE } from "./transport/done.ts";
 import type { Carriage, Conn, Meter } from "./transport/transport.ts";
@@ -25,9 +25,7 @@ export function relay(
   ending: Cancel,
   peerGone?: Promise<void>,
 ): Promise<void> {
-  return new Promise((resolve, reject) => {
-    new Relay(client, peer, ending, resolve, reject).start(peerGone);
-  });
+  return new Relay(client, peer, ending, peerGone).start();
 }
 
 /**
@@ -37,40 +35,38 @@ export function relay(
 const TAKE_TIME = 5_000;
 
 /** Both directions, and what has become of them so far. */
-class Relay {
+class Relay extends Settling<void> {
   #client: Conn;
   #peer: Conn;
   #ending: Cancel;
-  #resolve: () => void;
-  #reject: (error: unknown) => void;
+  #peerGone: Promise<void> | undefined;
   #up: Direction;
   #down: Direction;
   #peerIsGone = false;
-  #over = false;
-  #taking: Timeout | undefined;
+  /** How much had been taken when waiting for the peer began. */
+  #taken: number | undefined;
 
   constructor(
     client: Conn,
     peer: Conn,
     ending: Cancel,
-    resolve: () => void,
-    reject: (error: unknown) => void,
+    peerGone: Promise<void> | undefined,
   ) {
+    super();
     this.#client = client;
     this.#peer = peer;
     this.#ending = ending;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#peerGone = peerGone;
     this.#up = new Direction(this, client, peer);
     this.#down = new Direction(this, peer, client);
   }
 
-  start(peerGone: Promise<void> | undefined): void {
+  protected override begin(): void {
     if (this.#ending.aborted) return this.handleEvent();
-    this.#ending.addEventListener("abort", this, { once: true });
+    this.heed(this.#ending);
     this.#up.start();
     this.#down.start();
-    if (peerGone !== undefined) this.#follow(peerGone);
+    if (this.#peerGone !== undefined) this.#follow(this.#peerGone);
   }
 
   async #follow(peerGone: Promise<void>): Promise<void> {
@@ -88,52 +84,47 @@ class Relay {
   look(): void {
     const up = this.#up.end;
     const down = this.#down.end;
-    if (this.#over || down === undefined) return;
+    if (this.isOver || down === undefined) return;
     if (down.how === "sink broken") {
       // What the client sent before it went is still the peer's.
-      if (up === undefined) return this.#await(down.error);
-      this.#finish();
+      if (up === undefined) return this.#await();
+      this.reject(down.error);
       this.#client.abort();
       this.#peer.close();
-      return this.#reject(down.error);
+      return;
     }
     if (up === undefined && !this.#peerIsGone) return;
     if (up?.how === "sink broken" && !isDisconnect(up.error)) {
       return this.fail(up.error);
     }
-    this.#finish();
+    this.resolve();
     this.#peer.close();
-    this.#resolve();
   }
 
-  /** Gives the peer up where it takes nothing of what the client has left. */
-  #await(error: unknown): void {
-    if (this.#taking !== undefined) return;
-    const { count } = this.#up;
-    this.#taking = after(TAKE_TIME, () => {
-      this.#taking = undefined;
-      if (this.#up.count === count) this.fail(error);
-      else this.look();
-    });
+  /** Gives the peer a time to take some of what the client has left. */
+  #await(): void {
+    if (this.#taken !== undefined) return;
+    this.#taken = this.#up.count;
+    this.limit(TAKE_TIME);
+  }
+
+  override expired(): void {
+    const { end } = this.#down;
+    if (end?.how === "sink broken" && this.#up.count === this.#taken) {
+      return this.fail(end.error);
+    }
+    this.#taken = undefined;
+    this.look();
   }
 
   fail(error: unknown): void {
-    if (this.#over) return;
-    this.#finish();
+    if (!this.reject(error)) return;
     this.#client.abort();
     this.#peer.abort();
-    this.#reject(error);
   }
 
-  /** The word to end. */
-  handleEvent(): void {
+  override handleEvent(): void {
     this.fail(new TcpmuxError("closed", "ended by the server"));
-  }
-
-  #finish(): void {
-    this.#over = true;
-    this.#taking?.cancel();
-    this.#ending.removeEventListener("abort", this);
   }
 }
 

@@ -5,34 +5,28 @@ import type { Endpoint } from "./endpoint.ts";
 import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
 import { type Handshake, type Heard, NOTHING } from "./handshake/handshake.ts";
 import { handshakeAt } from "./handshake/meet.ts";
-import type { Log } from "./log.ts";
 import type { Passes } from "./passes.ts";
 import { decide, decideOn, type Refusal } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
 import type { Offence } from "./policy/penalties.ts";
 import { openService } from "./services/hand_over.ts";
 import type { Identity } from "./services/identity.ts";
-import type { Opened, ServiceContext } from "./services/opened.ts";
+import type { Opened, Premises, ServiceContext } from "./services/opened.ts";
 import type { Door } from "./table/door.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
 import { Ending } from "./transport/cancel.ts";
-import type { Conn, Transport } from "./transport/transport.ts";
+import type { Conn } from "./transport/transport.ts";
 import { TimeLimits } from "./time_limits.ts";
 import { after } from "./timeouts.ts";
 import { joined } from "./wire.ts";
 
 /** What all who come through one listener are served with, until a reload. */
-export interface Reception {
+export interface Reception extends Premises {
   readonly table: Table;
   readonly identities: ReadonlyMap<Service, Identity>;
   readonly door: Door;
-  /** The listener's address, as text. */
-  readonly listener: string;
   readonly passes: Passes;
-  readonly log: Log;
-  readonly transport: Transport;
-  readonly getEnv: (name: string) => string | undefined;
   /** Called when it is all over. */
   readonly ended: (session: Session) => void;
 }
@@ -163,20 +157,8 @@ export class Session extends Link implements ServiceContext {
     return this.#slot.fromSource;
   }
 
-  get listener(): string {
-    return this.#reception.listener;
-  }
-
-  get transport(): Transport {
-    return this.#reception.transport;
-  }
-
-  get log(): Log {
-    return this.#reception.log;
-  }
-
-  get getEnv(): Reception["getEnv"] {
-    return this.#reception.getEnv;
+  get premises(): Premises {
+    return this.#reception;
   }
 
   dialling(to: Endpoint, upstream: Promise<Conn>): void {
@@ -231,7 +213,7 @@ export class Session extends Link implements ServiceContext {
     if (isDisconnect(error)) return this.#close("aborted", messageOf(error));
     this.#close("failed", messageOf(error));
     if (error instanceof TcpmuxError || this.#stopped !== undefined) return;
-    this.log("error", "a service threw", {
+    this.#reception.log("error", "a service threw", {
       conn: this.#account.id,
       service: this.#account.service?.name,
       stack: error instanceof Error ? error.stack : String(error),

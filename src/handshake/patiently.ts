@@ -1,7 +1,6 @@
 import type { ClientConn } from "../client_conn.ts";
 import { type Refusal, REFUSALS } from "../policy/decide.ts";
-import { after, type Timeout } from "../timeouts.ts";
-import type { Cancel } from "../transport/cancel.ts";
+import { Settling } from "../settling.ts";
 import type { Reader } from "../transport/reader.ts";
 import type { Patience } from "./handshake.ts";
 
@@ -18,9 +17,7 @@ export function readPatiently<T>(
   slow: Refusal,
   take: Take<T>,
 ): Promise<T | Refusal> {
-  return new Promise((resolve, reject) => {
-    new PatientReader(client, take, slow, resolve, reject).start(patience);
-  });
+  return new PatientReader(client, patience, slow, take).start();
 }
 
 type Take<T> = (
@@ -28,40 +25,35 @@ type Take<T> = (
 ) => T | undefined | Promise<T | undefined>;
 
 /** It ends by itself when the time is over or the server stops. */
-class PatientReader<T> implements Reader {
+class PatientReader<T> extends Settling<T | Refusal> implements Reader {
   #client: ClientConn;
-  #take: Take<T>;
+  #patience: Patience;
   #slow: Refusal;
-  #resolve: (made: T | Refusal) => void;
-  #reject: (error: unknown) => void;
-  #draining: Cancel | undefined;
-  #timeout: Timeout | undefined;
-  #over = false;
+  #take: Take<T>;
 
   constructor(
     client: ClientConn,
-    take: Take<T>,
+    patience: Patience,
     slow: Refusal,
-    resolve: (made: T | Refusal) => void,
-    reject: (error: unknown) => void,
+    take: Take<T>,
   ) {
+    super();
     this.#client = client;
-    this.#take = take;
+    this.#patience = patience;
     this.#slow = slow;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#take = take;
   }
 
-  start({ timeout, draining }: Patience): void {
+  protected override begin(): void {
+    const { timeout, draining } = this.#patience;
     if (draining.aborted) return this.handleEvent();
-    this.#draining = draining;
-    draining.addEventListener("abort", this, { once: true });
-    if (timeout > 0) this.#timeout = after(timeout, this);
+    this.heed(draining);
+    this.limit(timeout);
     this.#client.readTo(this);
   }
 
   took(bytes: Uint8Array | null): void {
-    if (this.#over) return;
+    if (this.isOver) return;
     try {
       const made = this.#take(bytes);
       if (made instanceof Promise) this.#await(made);
@@ -80,32 +72,20 @@ class PatientReader<T> implements Reader {
   }
 
   #look(made: T | undefined): void {
-    if (this.#over) return;
+    if (this.isOver) return;
     if (made === undefined) this.#client.readTo(this);
-    else this.#end(made);
+    else this.resolve(made);
   }
 
   failed(error: unknown): void {
-    this.#finish();
-    this.#reject(error);
+    this.reject(error);
   }
 
-  expired(): void {
-    this.#end(this.#slow);
+  override expired(): void {
+    this.resolve(this.#slow);
   }
 
-  handleEvent(): void {
-    this.#end(REFUSALS.draining);
-  }
-
-  #end(made: T | Refusal): void {
-    this.#finish();
-    this.#resolve(made);
-  }
-
-  #finish(): void {
-    this.#over = true;
-    this.#timeout?.cancel();
-    this.#draining?.removeEventListener("abort", this);
+  override handleEvent(): void {
+    this.resolve(REFUSALS.draining);
   }
 }

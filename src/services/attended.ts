@@ -108,7 +108,7 @@ export class Attended {
   }
 
   #log(level: LogLevel, message: string, fields: LogFields): void {
-    this.#context.log(level, message, {
+    this.#context.premises.log(level, message, {
       conn: this.#context.id,
       service: this.#service.name,
       pid: this.#program.pid,

@@ -16,7 +16,7 @@ export function execEnv(
 ): Record<string, string> {
   const env: Record<string, string> = { PATH: DEFAULT_PATH };
   for (const name of ["TZ", "LANG", ...service.passenv]) {
-    const value = context.getEnv(name);
+    const value = context.premises.getEnv(name);
     if (value !== undefined) env[name] = value;
   }
   if (identity.name !== "") {
@@ -30,7 +30,7 @@ export function execEnv(
     TCPCONNNUM: String(context.fromSource),
     TCPMUX_SERVICE: service.name,
     TCPMUX_SESSION_ID: String(context.id),
-    TCPMUX_LISTENER: context.listener,
+    TCPMUX_LISTENER: context.premises.listener,
     ...service.env,
   };
 }

@@ -40,8 +40,8 @@ export class OnPipes implements Opened {
     tools: readonly string[],
   ): Promise<OnPipes> {
     const stderr = service.stderr === "null" ? "null" : "pipe";
-    const { transport, ending } = context;
-    const child = await transport.spawn({ ...command, stderr });
+    const { premises, ending } = context;
+    const child = await premises.transport.spawn({ ...command, stderr });
     const program = tools.length === 0
       ? child
       : await startedThrough(tools, command, child, ending);

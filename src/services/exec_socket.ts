@@ -49,7 +49,7 @@ export class OnSocket implements Opened {
 
   /** @returns undefined, and nothing has happened, where that cannot be */
   async #startOn(client: ClientConn): Promise<Process | undefined> {
-    const { transport } = this.#context;
+    const { transport } = this.#context.premises;
     const { stderr } = this.#service;
     if (transport.spawnOn === undefined) return undefined;
     const detached = client.detach();
@@ -65,7 +65,7 @@ export class OnSocket implements Opened {
 
   /** What was read already would be lost to who reads from the socket. */
   async #serveOnPipes(client: ClientConn): Promise<string> {
-    this.#context.log("debug", "pipes in place of the socket", {
+    this.#context.premises.log("debug", "pipes in place of the socket", {
       conn: this.#context.id,
       service: this.#service.name,
       reason: "bytes were read from it already, or it is over",

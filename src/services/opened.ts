@@ -26,22 +26,27 @@ export interface Opened {
 /** Opens one kind of service; a service that cannot be opened is refused. */
 export type Opening = Promise<Opened | Refusal>;
 
-/** What a service may know of the session that it is opened for. */
-export interface ServiceContext {
+/** What a service may know of the server, for whoever comes in one way. */
+export interface Premises {
   readonly transport: Transport;
   readonly log: Log;
+  /** The listener that they come through, as text. */
+  readonly listener: string;
+  /** A variable of the server's own environment, where it may be read. */
+  readonly getEnv: (name: string) => string | undefined;
+}
+
+/** What a service may know of the session that it is opened for. */
+export interface ServiceContext {
+  readonly premises: Premises;
   /** The number of the connection. */
   readonly id: number;
   readonly local: Endpoint;
   readonly remote: Endpoint;
   /** Live connections of the same source, this one included. */
   readonly fromSource: number;
-  /** The listener that it came through, as text. */
-  readonly listener: string;
   /** Comes when the session must end at once. */
   readonly ending: Ending;
   /** Told of each connection to an upstream, once it is under way. */
   readonly dialling: (to: Endpoint, upstream: Promise<Conn>) => void;
-  /** A variable of the server's own environment, where it may be read. */
-  readonly getEnv: (name: string) => string | undefined;
 }

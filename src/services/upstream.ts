@@ -36,8 +36,8 @@ export function dialUpstream(
   timeout: number,
   context: ServiceContext,
 ): Promise<Conn> {
-  const { transport, ending: signal } = context;
-  const dialling = dial(transport, endpoint, { timeout, signal });
+  const { premises, ending: signal } = context;
+  const dialling = dial(premises.transport, endpoint, { timeout, signal });
   context.dialling(endpoint, dialling);
   return dialling;
 }

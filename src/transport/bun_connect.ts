@@ -89,7 +89,7 @@ class BunAttempt extends Attempt {
   }
 
   /** Its promise is not needed: the handlers are told, whatever happens. */
-  protected override begin(): void {
+  protected override connect(): void {
     this.#connector.began();
     const { endpoint } = this;
     const options = { allowHalfOpen: true, data: this, socket: CONNECTING };
@@ -110,7 +110,7 @@ class BunAttempt extends Attempt {
     if (this.isOver) return socket.terminate();
     const conn = new BunConn(socket, undefined, this.endpoint);
     socket.data = conn;
-    this.succeed(conn);
+    this.resolve(conn);
   }
 
   /** Bun calls most failures refusals: another way has to find out why. */
@@ -118,8 +118,9 @@ class BunAttempt extends Attempt {
     this.#connector.ended();
     this.#connector.failed(this.#address);
     if (this.isOver) return;
-    const retry = this.#connector;
-    this.succeed(retry.byNode(this.endpoint, this.#address, this.options));
+    this.resolve(
+      this.#connector.byNode(this.endpoint, this.#address, this.options),
+    );
   }
 
   /** It holds its descriptor until the kernel has given up as well. */

@@ -44,7 +44,7 @@ class NetAttempt extends Attempt implements SocketListener {
     this.#onread = onread;
   }
 
-  protected override begin(): void {
+  protected override connect(): void {
     const { endpoint } = this;
     const socket = this.#socket = new QuietSocket({
       allowHalfOpen: true,
@@ -63,12 +63,12 @@ class NetAttempt extends Attempt implements SocketListener {
     if (this.isOver) return;
     const { endpoint } = this;
     const local = endpoint.transport === "unix" ? UNNAMED : undefined;
-    this.succeed(this.#wrap(this.#socket!, local, endpoint));
+    this.resolve(this.#wrap(this.#socket!, local, endpoint));
   }
 
   broke(error: Error): void {
     const address = formatEndpoint(this.endpoint);
-    this.fail(fromSystem(error, this.what, { address }));
+    this.reject(fromSystem(error, this.what, { address }));
   }
 
   protected override givenUp(): void {
