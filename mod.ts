@@ -26,7 +26,7 @@ export {
   type UnixEndpoint,
 } from "./src/endpoint.ts";
 export { type ErrorCode, TcpmuxError } from "./src/errors.ts";
-export type { ConnectionRecord, Outcome } from "./src/account.ts";
+export type { ConnectionRecord, Outcome } from "./src/record.ts";
 export type { Log, LogFields } from "./src/log.ts";
 export type { Conn, Listener, Transport } from "./src/transport/transport.ts";
 export { memoryTransport } from "./src/transport/memory.ts";

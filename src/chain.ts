@@ -36,7 +36,7 @@ export class Chain<T extends Link> {
   }
 
   /** @returns whether it was in a chain, which can only be this one */
-  remove(link: T): boolean {
+  remove(link: Link): boolean {
     if (!link.chained) return false;
     const { before, behind } = link;
     link.before = link.behind = undefined;

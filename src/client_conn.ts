@@ -24,13 +24,12 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
   bytesOut = 0;
   /** When a byte last moved, by `performance.now()`. */
   lastActivity = performance.now();
-  /** Who reads just now. */
+  /** Who reads just now; or who will, when what is carried is over. */
   #reader: Reader | undefined;
   /** Writes under way. */
   #writing = 0;
-  #isCarrying = false;
-  #whenCarried: (() => void) | undefined;
-  #ended = false;
+  /** Whether it is read from step by step, carried, or has ended. */
+  #input: "read" | "carried" | "ended" = "read";
   #endingWrite: Promise<void> | undefined;
   #closed = false;
 
@@ -61,7 +60,7 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
 
   /** For who reads just now. */
   took(bytes: Uint8Array | null): void {
-    if (bytes === null) this.#ended = true;
+    if (bytes === null) this.#input = "ended";
     else this.received(bytes.length);
     this.#takeReader()?.took(bytes);
   }
@@ -92,11 +91,12 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
   }
 
   override carryTo(sink: Conn, carriage: Carriage): boolean {
+    const before = this.#input;
     carriage.source = this;
-    this.#isCarrying = true;
+    this.#input = "carried";
     if (super.carryTo(sink, carriage)) return true;
     carriage.source = undefined;
-    this.#isCarrying = false;
+    this.#input = before;
     return false;
   }
 
@@ -122,9 +122,8 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
   }
 
   carried(ended: boolean): void {
-    this.#isCarrying = false;
-    if (ended) this.#ended = true;
-    this.#whenCarried?.();
+    this.#input = ended ? "ended" : "read";
+    if (this.#reader !== undefined) this.#readOutNext();
   }
 
   override closeWrite(): Promise<void> {
@@ -148,7 +147,9 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
    */
   finish(): Promise<void> {
     if (this.#closed) return DONE;
-    if (!this.#ended || this.#writing > 0) return this.#finishSlowly();
+    if (this.#input !== "ended" || this.#writing > 0) {
+      return this.#finishSlowly();
+    }
     this.close();
     return DONE;
   }
@@ -156,7 +157,7 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
   async #finishSlowly(): Promise<void> {
     try {
       await this.closeWrite();
-      if (!this.#ended) await linger(this, LINGER_TIME, LINGER_BYTES);
+      await linger(this, LINGER_TIME, LINGER_BYTES);
     } catch {
       // The client is gone: there is nobody left to tell.
     } finally {
@@ -166,14 +167,16 @@ export class ClientConn extends PushbackConn implements Meter, Reader {
 
   /** Reads what nobody counts, along with whoever is reading already. */
   readOut(reader: Reader): void {
-    if (this.#ended) return reader.took(null);
-    if (this.#isCarrying) {
-      // Then, after who drops what is left of what was carried.
-      this.#whenCarried = () => queueMicrotask(() => this.readOut(reader));
-      return;
-    }
+    if (this.#input === "ended") return reader.took(null);
     const other = this.#reader;
-    if (other === undefined) super.readTo(reader);
+    if (this.#input === "carried") this.#reader = reader;
+    else if (other === undefined) super.readTo(reader);
     else this.#reader = new Both(other, reader);
+  }
+
+  /** After who drops what is left of what was carried. */
+  #readOutNext(): void {
+    const reader = this.#takeReader()!;
+    queueMicrotask(() => this.readOut(reader));
   }
 }

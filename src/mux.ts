@@ -1,5 +1,4 @@
-import { Accounts, type ConnectionRecord } from "./account.ts";
-import { Chain } from "./chain.ts";
+import { Chain, type Link } from "./chain.ts";
 import { Doors } from "./doors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { fileLimit, fittedTo } from "./file_limit.ts";
@@ -8,9 +7,11 @@ import { Passes } from "./passes.ts";
 import { Crowding } from "./policy/crowding.ts";
 import type { ServerLimits } from "./policy/limit_settings.ts";
 import { Limits } from "./policy/limits.ts";
+import type { Reception } from "./reception.ts";
+import type { ConnectionRecord } from "./record.ts";
 import { checkRequirements } from "./requirements.ts";
 import { identitiesOf, type Identity } from "./services/identity.ts";
-import { type Reception, Session } from "./session.ts";
+import { Session } from "./session.ts";
 import type { Door } from "./table/door.ts";
 import { checkLoops } from "./table/loops.ts";
 import type { Service } from "./table/service.ts";
@@ -49,7 +50,8 @@ export class Mux {
   readonly closed: Promise<void>;
   #options: MuxOptions;
   #doors: Doors;
-  #accounts: Accounts;
+  /** The number of the last connection; the first has 1. */
+  #last = 0;
   #limits = new Limits();
   #crowding: Crowding;
   #passes: Passes;
@@ -71,7 +73,6 @@ export class Mux {
       options.log,
     );
     this.#passes = new Passes(() => this.addresses);
-    this.#accounts = new Accounts((record) => this.#record(record));
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
   }
 
@@ -127,11 +128,13 @@ export class Mux {
     this.#draining = true;
     for (const session of this.#sessions.all()) session.drain();
     const timer = setTimeout(() => this.#stopSessions(), limit);
-    while (this.#sessions.size > 0) {
-      await Promise.all(this.#sessions.all().map(({ done }) => done));
-    }
+    this.#closeIfEmpty();
+    await this.closed;
     clearTimeout(timer);
-    this.#resolveClosed();
+  }
+
+  #closeIfEmpty(): void {
+    if (this.#draining && this.#sessions.size === 0) this.#resolveClosed();
   }
 
   state(): MuxState {
@@ -158,12 +161,8 @@ export class Mux {
   #accept(conn: Conn, door: Door, listener: string): void {
     const slot = this.#limits.arrive(conn.remote, this.#current.limits);
     this.#crowding.look(slot.refusal);
-    const session = new Session(
-      conn,
-      this.#receptionAt(door, listener),
-      this.#accounts.open(conn.local, conn.remote),
-      slot,
-    );
+    const reception = this.#receptionAt(door, listener);
+    const session = new Session(++this.#last, conn, reception, slot);
     this.#sessions.add(session);
     session.start();
   }
@@ -188,8 +187,10 @@ export class Mux {
     return reception;
   }
 
-  #ended = (session: Session): void => {
+  #ended = (session: Link, record: ConnectionRecord): void => {
     this.#sessions.remove(session);
+    this.#closeIfEmpty();
+    this.#record(record);
   };
 
   #stopSessions(): void {
@@ -199,7 +200,14 @@ export class Mux {
   }
 
   #record(record: ConnectionRecord): void {
-    this.#options.onRecord?.(record);
+    try {
+      this.#options.onRecord?.(record);
+    } catch (error) {
+      this.#options.log("error", "onRecord threw", {
+        conn: record.conn,
+        stack: error instanceof Error ? error.stack : String(error),
+      });
+    }
     this.#options.log("info", "connection", {
       conn: record.conn,
       remote: record.remote,

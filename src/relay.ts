@@ -1,5 +1,5 @@
 import { isDisconnect, TcpmuxError } from "./errors.ts";
-import { Settling } from "./settling.ts";
+import { after, type Timeout } from "./timeouts.ts";
 import type { Cancel } from "./transport/cancel.ts";
 import { DONE } from "./transport/done.ts";
 import type { Carriage, Conn, Meter } from "./transport/transport.ts";
@@ -25,7 +25,21 @@ export function relay(
   ending: Cancel,
   peerGone?: Promise<void>,
 ): Promise<void> {
-  return new Relay(client, peer, ending, peerGone).start();
+  let end: (() => void) | undefined;
+  return new Promise<void>((resolve, reject) => {
+    const relay = new Relay(client, peer, { over: resolve, broke: reject });
+    end = () => relay.end();
+    if (ending.aborted) return end();
+    ending.addEventListener("abort", end, { once: true });
+    relay.start();
+    peerGone?.then(() => relay.peerGone());
+  }).finally(() => ending.removeEventListener("abort", end!));
+}
+
+/** Who is told once when a {@linkcode Relay} is over. */
+export interface Told {
+  over(): void;
+  broke(error: unknown): void;
 }
 
 /**
@@ -34,43 +48,39 @@ export function relay(
  */
 const TAKE_TIME = 5_000;
 
-/** Both directions, and what has become of them so far. */
-class Relay extends Settling<void> {
-  #client: Conn;
-  #peer: Conn;
-  #ending: Cancel;
-  #peerGone: Promise<void> | undefined;
+/**
+ * Both directions, and what has become of them so far: as `relay`, but without
+ * a promise, since most of a server's connections are in one and wait. It and
+ * what it is made of are kept small for that: see bench/NOTES.md.
+ */
+export class Relay {
+  readonly client: Conn;
+  readonly peer: Conn;
+  /** Until it is over. */
+  #told: Told | undefined;
   #up: Direction;
   #down: Direction;
   #peerIsGone = false;
-  /** How much had been taken when waiting for the peer began. */
-  #taken: number | undefined;
+  #taking: Timeout | undefined;
+  /** How often the peer had taken something when waiting for it began. */
+  #taken = 0;
 
-  constructor(
-    client: Conn,
-    peer: Conn,
-    ending: Cancel,
-    peerGone: Promise<void> | undefined,
-  ) {
-    super();
-    this.#client = client;
-    this.#peer = peer;
-    this.#ending = ending;
-    this.#peerGone = peerGone;
-    this.#up = new Direction(this, client, peer);
-    this.#down = new Direction(this, peer, client);
+  constructor(client: Conn, peer: Conn, told: Told) {
+    this.client = client;
+    this.peer = peer;
+    this.#told = told;
+    this.#up = new Direction(this, true);
+    this.#down = new Direction(this, false);
   }
 
-  protected override begin(): void {
-    if (this.#ending.aborted) return this.handleEvent();
-    this.heed(this.#ending);
+  /** To be called once. */
+  start(): void {
     this.#up.start();
     this.#down.start();
-    if (this.#peerGone !== undefined) this.#follow(this.#peerGone);
   }
 
-  async #follow(peerGone: Promise<void>): Promise<void> {
-    await peerGone;
+  /** The peer will take nothing more. */
+  peerGone(): void {
     this.#peerIsGone = true;
     this.look();
   }
@@ -84,47 +94,58 @@ class Relay extends Settling<void> {
   look(): void {
     const up = this.#up.end;
     const down = this.#down.end;
-    if (this.isOver || down === undefined) return;
+    if (this.#told === undefined || down === undefined) return;
     if (down.how === "sink broken") {
       // What the client sent before it went is still the peer's.
       if (up === undefined) return this.#await();
-      this.reject(down.error);
-      this.#client.abort();
-      this.#peer.close();
-      return;
+      const told = this.#finish();
+      this.client.abort();
+      this.peer.close();
+      return told?.broke(down.error);
     }
     if (up === undefined && !this.#peerIsGone) return;
     if (up?.how === "sink broken" && !isDisconnect(up.error)) {
       return this.fail(up.error);
     }
-    this.resolve();
-    this.#peer.close();
+    const told = this.#finish();
+    this.peer.close();
+    told?.over();
   }
 
   /** Gives the peer a time to take some of what the client has left. */
   #await(): void {
-    if (this.#taken !== undefined) return;
+    if (this.#taking !== undefined) return;
     this.#taken = this.#up.count;
-    this.limit(TAKE_TIME);
+    this.#taking = after(TAKE_TIME, this);
   }
 
-  override expired(): void {
+  /** That time is over. */
+  expired(): void {
+    this.#taking = undefined;
     const { end } = this.#down;
     if (end?.how === "sink broken" && this.#up.count === this.#taken) {
-      return this.fail(end.error);
-    }
-    this.#taken = undefined;
-    this.look();
+      this.fail(end.error);
+    } else this.look();
   }
 
   fail(error: unknown): void {
-    if (!this.reject(error)) return;
-    this.#client.abort();
-    this.#peer.abort();
+    const told = this.#finish();
+    if (told === undefined) return;
+    this.client.abort();
+    this.peer.abort();
+    told.broke(error);
   }
 
-  override handleEvent(): void {
+  /** Ends it at once. */
+  end(): void {
     this.fail(new TcpmuxError("closed", "ended by the server"));
+  }
+
+  #finish(): Told | undefined {
+    const told = this.#told;
+    this.#told = undefined;
+    this.#taking?.cancel();
+    return told;
   }
 }
 
@@ -145,14 +166,20 @@ class Direction implements Carriage {
   /** How often something has been taken. */
   count = 0;
   #relay: Relay;
-  #from: Conn;
-  #to: Conn;
+  #isUp: boolean;
   #sink: Meter | undefined;
 
-  constructor(relay: Relay, from: Conn, to: Conn) {
+  constructor(relay: Relay, isUp: boolean) {
     this.#relay = relay;
-    this.#from = from;
-    this.#to = to;
+    this.#isUp = isUp;
+  }
+
+  get #from(): Conn {
+    return this.#isUp ? this.#relay.client : this.#relay.peer;
+  }
+
+  get #to(): Conn {
+    return this.#isUp ? this.#relay.peer : this.#relay.client;
   }
 
   start(): void {

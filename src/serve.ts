@@ -1,4 +1,4 @@
-import type { ConnectionRecord } from "./account.ts";
+import type { ConnectionRecord } from "./record.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { type Log, tapeLog } from "./log.ts";
 import { Mux } from "./mux.ts";
@@ -16,7 +16,10 @@ export interface ServeOptions {
    * @default LogTape's category `tcpmux`, silent until the program sets it up
    */
   log?: Log;
-  /** Called once for every connection, when it has ended. */
+  /**
+   * Called once for every connection, when it has ended. What it throws is
+   * logged and harms nobody.
+   */
   onRecord?: (record: ConnectionRecord) => void;
   /**
    * Sockets and processes.

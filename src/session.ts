@@ -1,35 +1,29 @@
-import type { Account, Outcome } from "./account.ts";
 import { Link } from "./chain.ts";
 import { ClientConn } from "./client_conn.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
 import { type Handshake, type Heard, NOTHING } from "./handshake/handshake.ts";
 import { handshakeAt } from "./handshake/meet.ts";
-import type { Passes } from "./passes.ts";
 import { decide, decideOn, type Refusal } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
 import type { Offence } from "./policy/penalties.ts";
+import type { Reception } from "./reception.ts";
+import { type Outcome, type Recorded, recordOf } from "./record.ts";
+import type { Told } from "./relay.ts";
 import { openService } from "./services/hand_over.ts";
-import type { Identity } from "./services/identity.ts";
-import type { Opened, Premises, ServiceContext } from "./services/opened.ts";
-import type { Door } from "./table/door.ts";
+import type {
+  Ongoing,
+  Opened,
+  Premises,
+  ServiceContext,
+} from "./services/opened.ts";
 import type { Service } from "./table/service.ts";
-import type { Table } from "./table/table.ts";
 import { Ending } from "./transport/cancel.ts";
+import { DONE } from "./transport/done.ts";
 import type { Conn } from "./transport/transport.ts";
-import { TimeLimits } from "./time_limits.ts";
+import { limitsOf, type TimeLimits } from "./time_limits.ts";
 import { after } from "./timeouts.ts";
 import { joined } from "./wire.ts";
-
-/** What all who come through one listener are served with, until a reload. */
-export interface Reception extends Premises {
-  readonly table: Table;
-  readonly identities: ReadonlyMap<Service, Identity>;
-  readonly door: Door;
-  readonly passes: Passes;
-  /** Called when it is all over. */
-  readonly ended: (session: Session) => void;
-}
 
 /** What is not there and what is forbidden are one to a stranger. */
 const OFFENCES: Partial<Record<Outcome, Offence>> = {
@@ -43,39 +37,42 @@ const OFFENCES: Partial<Record<Outcome, Offence>> = {
  * One connection, from its acceptance to its record. The connection is closed
  * when it is done.
  */
-export class Session extends Link implements ServiceContext {
-  /** Once started. It is never rejected. */
-  done: Promise<void> | undefined;
-  readonly ending = new Ending();
+export class Session extends Link implements ServiceContext, Recorded, Told {
+  readonly id: number;
+  readonly begin = performance.now();
+  service: Service | undefined;
   #client: ClientConn;
   #reception: Reception;
   #handshake: Handshake;
-  #account: Account;
   #slot: Slot;
   /** While it has not named a service. */
   #draining: Ending | undefined;
+  #ending: Ending | undefined;
   #dialled: (() => void)[] | undefined;
   #watch: TimeLimits | undefined;
+  #ongoing: Ongoing | undefined;
   #stopped: { outcome: Outcome; reason: string } | undefined;
+  #closed = false;
 
-  constructor(conn: Conn, reception: Reception, account: Account, slot: Slot) {
+  constructor(id: number, conn: Conn, reception: Reception, slot: Slot) {
     super();
+    this.id = id;
     this.#client = new ClientConn(conn);
     this.#reception = reception;
     this.#handshake = handshakeAt(reception.door);
-    this.#account = account;
     this.#slot = slot;
   }
 
   start(): void {
-    this.done = this.#run();
+    this.#run();
   }
 
   /** Ends the session at once, whatever it is doing. */
   stop(outcome: Outcome, reason: string): void {
     this.#stopped ??= { outcome, reason };
     this.#client.abort();
-    this.ending.abort();
+    this.#ending?.abort();
+    this.#ongoing?.end();
   }
 
   /** The server stops: one that has not named a service yet is refused. */
@@ -83,7 +80,7 @@ export class Session extends Link implements ServiceContext {
     this.#draining?.abort();
   }
 
-  /** The path of one connection, top to bottom. */
+  /** The path of one connection, top to bottom. It is never rejected. */
   async #run(): Promise<void> {
     const { table, identities, passes } = this.#reception;
     const client = this.#client;
@@ -104,14 +101,14 @@ export class Session extends Link implements ServiceContext {
       if (decision.kind === "help") return await this.#help(decision.text);
       if (decision.kind === "refuse") return await this.#refuse(decision);
       const { service } = decision;
-      this.#account.service = service;
+      this.service = service;
 
       const full = await passes.refusalOf(client) ?? slot.admit(service);
       if (full !== undefined) return await this.#refuse(full);
       const opened = await openService(service, this, identities.get(service));
       if (opened.kind === "refuse") return await this.#refuse(opened);
 
-      this.#watch = new TimeLimits(service, client, this);
+      this.#watch = limitsOf(service, client, this);
       try {
         await client.say(this.#greeting(opened));
       } catch (error) {
@@ -119,18 +116,34 @@ export class Session extends Link implements ServiceContext {
         throw error;
       }
       client.beginService(opened.first?.length);
-      const note = await opened.serve(client);
-      this.#watch.stop();
-      await client.finish();
-      this.#close("served", note ?? "");
+      const serving = opened.serve(client, this);
+      if (serving instanceof Promise) this.over(await serving);
+      else this.#goOn(serving);
     } catch (error) {
-      this.#fail(error);
-    } finally {
-      this.#watch?.stop();
-      for (const over of this.#dialled ?? []) over();
-      slot.release();
-      this.#reception.ended(this);
+      this.broke(error);
     }
+  }
+
+  /** Nothing waits for its end, and what it took to come here is let go. */
+  #goOn(ongoing: Ongoing): void {
+    this.#ongoing = ongoing;
+    this.#ending = undefined;
+  }
+
+  /** The service is. */
+  over(note?: string | void): void {
+    this.#watch?.stop();
+    const finishing = this.#client.finish();
+    if (finishing === DONE) this.#close("served", note);
+    else this.#closeAfter(finishing, note);
+  }
+
+  async #closeAfter(
+    finishing: Promise<void>,
+    note: string | void,
+  ): Promise<void> {
+    await finishing;
+    this.#close("served", note);
   }
 
   #hear(): Promise<Heard> {
@@ -141,8 +154,12 @@ export class Session extends Link implements ServiceContext {
     });
   }
 
-  get id(): number {
-    return this.#account.id;
+  /** Comes when the session must end at once. */
+  get ending(): Ending {
+    if (this.#ending !== undefined) return this.#ending;
+    this.#ending = new Ending();
+    if (this.#stopped !== undefined) this.#ending.abort();
+    return this.#ending;
   }
 
   get local(): Endpoint {
@@ -195,7 +212,7 @@ export class Session extends Link implements ServiceContext {
       timeout?.cancel();
     }
     await this.#client.finish();
-    this.#close("help", "");
+    this.#close("help");
   }
 
   async #leave(): Promise<void> {
@@ -208,20 +225,27 @@ export class Session extends Link implements ServiceContext {
     this.#close("busy", "too many refusals are on their way");
   }
 
-  #fail(error: unknown): void {
+  broke(error: unknown): void {
     this.#client.abort();
     if (isDisconnect(error)) return this.#close("aborted", messageOf(error));
     this.#close("failed", messageOf(error));
     if (error instanceof TcpmuxError || this.#stopped !== undefined) return;
     this.#reception.log("error", "a service threw", {
-      conn: this.#account.id,
-      service: this.#account.service?.name,
+      conn: this.id,
+      service: this.service?.name,
       stack: error instanceof Error ? error.stack : String(error),
     });
   }
 
-  #close(outcome: Outcome, reason: string): void {
-    const end = this.#stopped ?? { outcome, reason };
-    this.#account.close(end.outcome, end.reason, this.#client);
+  /** It is all over; the first word counts. */
+  #close(outcome: Outcome, reason: string | void): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#watch?.stop();
+    for (const over of this.#dialled ?? []) over();
+    this.#slot.release();
+    const end = this.#stopped ?? { outcome, reason: reason ?? "" };
+    const record = recordOf(this, end.outcome, end.reason, this.#client);
+    this.#reception.ended(this, record);
   }
 }

@@ -11,6 +11,17 @@ interface Limited {
   stop(outcome: "timeout", reason: string): void;
 }
 
+/** @returns undefined where the service has none */
+export function limitsOf(
+  service: Service,
+  activity: Activity,
+  limited: Limited,
+): TimeLimits | undefined {
+  return service.maxDuration > 0 || service.idleTimeout > 0
+    ? new TimeLimits(service, activity, limited)
+    : undefined;
+}
+
 /** Ends a session that lasts too long, or in which nothing moves. */
 export class TimeLimits {
   #idleTimeout: number;

@@ -2,6 +2,7 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
+  type ConnectionRecord,
   formatEndpoint,
   memoryTransport,
   parseEndpoint,
@@ -155,6 +156,36 @@ describe("serve", () => {
       const lines = set.log.filter(({ message }) => message === "connection");
       assertEquals(lines.length, outcomes.length);
     }));
+
+  test("goes on where onRecord throws, and says so", async () => {
+    const records: ConnectionRecord[] = [];
+    const onRecord = (record: ConnectionRecord) => {
+      records.push(record);
+      throw new Error("no room for records");
+    };
+    const upstream = await real.listen(parseEndpoint("127.0.0.1:0"));
+    const accepting = upstream.accept();
+    await inMemory({
+      services: {
+        about: { text: "fine" },
+        up: { connect: formatEndpoint(upstream.endpoint) },
+      },
+    }, async (set) => {
+      assertEquals(await set.ask("about\r\n"), "+Go\r\nfine");
+      const asking = set.ask("up\r\n");
+      const behind = await accepting;
+      assertEquals(await readAll(behind!), "");
+      await behind!.write(bytes("up here"));
+      behind!.close();
+      assertEquals(await asking, "+Go\r\nup here");
+      await until("both are recorded", () => records.length === 2);
+      await set.server.close();
+      const said = set.log.map(({ message }) => message);
+      assertEquals(said.filter((one) => one === "onRecord threw").length, 2);
+      assertEquals(said.filter((one) => one === "connection").length, 2);
+    }, { transport: real, onRecord });
+    upstream.close();
+  });
 
   test("refuses what is beyond max_connections as busy", () =>
     inMemory({

@@ -1,4 +1,4 @@
-import type { Outcome } from "../account.ts";
+import type { Outcome } from "../record.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Service } from "../table/service.ts";

@@ -28,7 +28,7 @@ export async function openChained(
     // The server behind speaks first: its bytes may have come with its reply.
     const upstream = new PushbackConn(conn);
     upstream.unread(reply.rest);
-    return new Relayed(reply.message, upstream, signal);
+    return new Relayed(reply.message, upstream);
   } catch (error) {
     conn?.abort();
     return unavailable(messageOf(error), codeOf(error));

@@ -2,6 +2,7 @@ import type { ClientConn } from "../client_conn.ts";
 import type { Endpoint } from "../endpoint.ts";
 import type { Log } from "../log.ts";
 import type { Refusal } from "../policy/decide.ts";
+import type { Told } from "../relay.ts";
 import type { Ending } from "../transport/cancel.ts";
 import type { Conn, Transport } from "../transport/transport.ts";
 
@@ -15,12 +16,19 @@ export interface Opened {
   /**
    * Serves to the end. Whoever calls finishes the client's connection.
    *
-   * @returns what is worth a note in the log, if anything is
-   * @throws {TcpmuxError} when a side broke off
+   * @param told when it is over, by what goes on without a promise
+   * @returns a promise of what is worth a note in the log, if anything is; it
+   * rejects with a {@linkcode TcpmuxError} when a side broke off
    */
-  serve(client: ClientConn): Promise<string | void>;
+  serve(client: ClientConn, told: Told): Promise<string | void> | Ongoing;
   /** Lets go of it, in place of `serve`. */
   discard(): Promise<void> | void;
+}
+
+/** A service that is being served without a promise, which takes memory. */
+export interface Ongoing {
+  /** Ends it at once. */
+  end(): void;
 }
 
 /** Opens one kind of service; a service that cannot be opened is refused. */

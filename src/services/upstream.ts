@@ -3,11 +3,10 @@ import { dial } from "../dial.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { messageOf } from "../errors.ts";
 import { unavailable } from "../policy/decide.ts";
-import { relay } from "../relay.ts";
+import { Relay, type Told } from "../relay.ts";
 import type { ConnectService } from "../table/service.ts";
-import type { Cancel } from "../transport/cancel.ts";
 import type { Conn } from "../transport/transport.ts";
-import type { Opened, Opening, ServiceContext } from "./opened.ts";
+import type { Ongoing, Opened, Opening, ServiceContext } from "./opened.ts";
 
 /** An existing server: the first of its addresses that answers. */
 export async function openUpstream(
@@ -22,7 +21,7 @@ export async function openUpstream(
         service.connectTimeout,
         context,
       );
-      return new Relayed(service.message, upstream, context.ending);
+      return new Relayed(service.message, upstream);
     } catch (error) {
       failures.push(messageOf(error));
       if (context.ending.aborted) break;
@@ -47,16 +46,16 @@ export class Relayed implements Opened {
   readonly kind = "opened";
   readonly message: string;
   #upstream: Conn;
-  #ending: Cancel;
 
-  constructor(message: string, upstream: Conn, ending: Cancel) {
+  constructor(message: string, upstream: Conn) {
     this.message = message;
     this.#upstream = upstream;
-    this.#ending = ending;
   }
 
-  serve(client: ClientConn): Promise<void> {
-    return relay(client, this.#upstream, this.#ending);
+  serve(client: ClientConn, told: Told): Ongoing {
+    const relay = new Relay(client, this.#upstream, told);
+    relay.start();
+    return relay;
   }
 
   discard(): void {

@@ -11,25 +11,33 @@ export abstract class StreamConn implements Conn {
   abstract close(): void;
   abstract abort(): void;
 
-  #readable: ReadableStream<Uint8Array> | undefined;
-  #writable: WritableStream<Uint8Array> | undefined;
+  #streams: Streams | undefined;
 
   get readable(): ReadableStream<Uint8Array> {
-    return this.#readable ??= new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        const bytes = await this.read();
-        if (bytes === null) controller.close();
-        else controller.enqueue(bytes);
-      },
-      cancel: () => this.abort(),
-    }, { highWaterMark: 0 }); // read nothing that nobody asked for
+    return (this.#streams ??= streamsOf(this)).readable;
   }
 
   get writable(): WritableStream<Uint8Array> {
-    return this.#writable ??= new WritableStream<Uint8Array>({
-      write: (bytes) => this.write(bytes),
-      close: () => this.closeWrite(),
-      abort: () => this.abort(),
-    });
+    return (this.#streams ??= streamsOf(this)).writable;
   }
+}
+
+type Streams = Pick<Conn, "readable" | "writable">;
+
+function streamsOf(conn: StreamConn): Streams {
+  return {
+    readable: new ReadableStream<Uint8Array>({
+      pull: async (controller) => {
+        const bytes = await conn.read();
+        if (bytes === null) controller.close();
+        else controller.enqueue(bytes);
+      },
+      cancel: () => conn.abort(),
+    }, { highWaterMark: 0 }), // read nothing that nobody asked for
+    writable: new WritableStream<Uint8Array>({
+      write: (bytes) => conn.write(bytes),
+      close: () => conn.closeWrite(),
+      abort: () => conn.abort(),
+    }),
+  };
 }
