@@ -1,22 +1,20 @@
 /** Bun's sockets: https://bun.com/docs/api/tcp */
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { AcceptQueue } from "./accept_queue.ts";
-import {
-  BunConn,
-  type BunHandlers,
-  type BunSocket,
-  HANDLERS,
-} from "./bun_conn.ts";
+import { BunConn } from "./bun_conn.ts";
+import { type BunHandlers, type BunSocket, HANDLERS } from "./bun_socket.ts";
 import { BunConnector } from "./bun_connect.ts";
 import { bunStdio } from "./bun_stdio.ts";
 import { bunSpawnOn } from "./bun_spawn.ts";
 import { childSpawn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
+import { Growth } from "./growth.ts";
 import { isOneAddress, localEnd, tcpEnd, UNNAMED } from "./net_conn.ts";
 import type { Conn, Listener, Transport } from "./transport.ts";
 
-/** The members of Bun that listening needs, and no more. */
+/** The members of Bun that this needs, and no more. */
 interface BunSockets {
+  gc(wait: boolean): void;
   listen(
     options:
       & ({ hostname: string; port: number } | { unix: string })
@@ -31,6 +29,13 @@ interface BunListener {
 declare const Bun: BunSockets;
 
 const connector = new BunConnector();
+/**
+ * Garbage is collected, beside what goes on, at each new height. Left to
+ * itself, the engine does so when its heap has doubled, and the room between
+ * what lives is not given back: what connections leave of their handshakes
+ * would for good be kept for as much again.
+ */
+const open = new Growth(() => Bun.gc(false));
 
 export const transport: Transport = {
   name: "bun",
@@ -66,7 +71,17 @@ class NativeListener implements Listener {
         : { hostname: endpoint.host, port: endpoint.port }),
       allowHalfOpen: true,
       data: undefined,
-      socket: { ...HANDLERS, open: (socket) => this.#accepted(socket) },
+      socket: {
+        ...HANDLERS,
+        open: (socket) => {
+          open.came();
+          this.#accepted(socket);
+        },
+        close: (socket, error) => {
+          open.left();
+          HANDLERS.close(socket, error);
+        },
+      },
     });
     const port = this.#listener.port;
     this.endpoint = endpoint.transport === "tcp" && port !== undefined

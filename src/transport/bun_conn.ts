@@ -3,6 +3,7 @@ import { TcpmuxError } from "../errors.ts";
 import type { Timeout } from "../timeouts.ts";
 import { BunCarrier, type Outlet } from "./bun_carrier.ts";
 import { BunOutputCarrier } from "./bun_output_carrier.ts";
+import type { BunSocket, SocketOwner } from "./bun_socket.ts";
 import { DONE } from "./done.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox } from "./inbox.ts";
@@ -14,63 +15,21 @@ import { StreamConn } from "./stream_conn.ts";
 import type { Carriage, Conn, Detached } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
-/** The members of Bun's sockets that a connection needs, and no more. */
-export interface BunSocket {
-  data: unknown;
-  readonly localAddress?: string;
-  readonly localPort?: number;
-  readonly remoteAddress?: string;
-  readonly remotePort?: number;
-  /** The descriptor; below 0 when closed. */
-  readonly fd: number;
-  /** Bytes taken, which may be fewer than given; -1 when closed. */
-  write(bytes: Uint8Array): number;
-  pause(): void;
-  resume(): void;
-  shutdown(): void;
-  end(): void;
-  /** As `end`, but whoever else has the socket may write on. */
-  close(): void;
-  terminate(): void;
-  setKeepAlive(on: boolean, delay: number): boolean;
-}
-
-/** What Bun calls on a socket; `data` is our connection once there is one. */
-export interface BunHandlers {
-  binaryType: "uint8array";
-  open(socket: BunSocket): void;
-  data(socket: BunSocket, bytes: Uint8Array): void;
-  drain(socket: BunSocket): void;
-  end(socket: BunSocket): void;
-  close(socket: BunSocket, error?: Error): void;
-  error(socket: BunSocket, error: Error): void;
-}
-
-/** Shared by all sockets: none has functions of its own. */
-export const HANDLERS: BunHandlers = {
-  binaryType: "uint8array",
-  open() {},
-  data: ({ data: conn }, bytes) =>
-    (conn as BunConn | undefined)?.arrived(bytes),
-  drain: ({ data: conn }) => (conn as BunConn | undefined)?.drained(),
-  end: ({ data: conn }) => (conn as BunConn | undefined)?.ended(),
-  close: ({ data: conn }, error) => (conn as BunConn | undefined)?.gone(error),
-  error: ({ data: conn }, error) => (conn as BunConn | undefined)?.gone(error),
-};
-
 /** A connection over a socket of Bun's own. */
-export class BunConn extends StreamConn implements Outlet {
+export class BunConn extends StreamConn implements Outlet, SocketOwner {
   readonly remote: Endpoint;
   #local: Endpoint | undefined;
   #socket: BunSocket;
-  #inbox: Inbox;
+  /** None while what comes goes straight to a sink. */
+  #inbox: Inbox | undefined;
+  #sink: Outlet | undefined;
+  #carriage: Carriage | undefined;
   /** Made when a write has to wait for the first time. */
   #writes: WriteQueue | undefined;
   #awaitDrain: { drained(): void } | undefined;
-  /** Whether nothing can be written any more, and why if not by us. */
-  #gone = false;
+  /** Whether anything can be written yet, and why not if not by us. */
+  #output: "open" | "shut down" | "gone" = "open";
   #error: TcpmuxError | undefined;
-  #shutDown = false;
   /** Until it has lived for a moment. */
   #young: Timeout | undefined;
 
@@ -84,7 +43,6 @@ export class BunConn extends StreamConn implements Outlet {
     this.#socket = socket;
     this.#local = local;
     this.remote = remote;
-    this.#inbox = new Inbox(socket);
     if (remote.transport === "unix") return;
     this.#young = worthKeepingAlive(this);
   }
@@ -100,7 +58,32 @@ export class BunConn extends StreamConn implements Outlet {
   }
 
   arrived(bytes: Uint8Array): void {
-    this.#inbox.push(bytes);
+    const sink = this.#sink;
+    const rest = sink === undefined ? bytes : this.#passOn(bytes, sink);
+    if (rest !== undefined) this.#received.push(rest);
+  }
+
+  /** @returns what the sink has not taken */
+  #passOn(bytes: Uint8Array, sink: Outlet): Uint8Array | undefined {
+    let count: number;
+    try {
+      count = sink.offer(bytes);
+    } catch {
+      return bytes; // for the carrier, which meets the same and tells of it
+    }
+    if (count > 0) this.#carriage!.moved(count);
+    return count === bytes.length ? undefined : bytes.subarray(count);
+  }
+
+  /** What keeps what comes, or has it carried where the sink is in trouble. */
+  get #received(): Inbox {
+    if (this.#inbox !== undefined) return this.#inbox;
+    const inbox = this.#inbox = new Inbox(this.#socket);
+    if (this.#sink !== undefined) {
+      inbox.pourInto(new BunCarrier(inbox, this.#sink, this.#carriage!));
+      this.#sink = this.#carriage = undefined;
+    }
+    return inbox;
   }
 
   drained(): void {
@@ -110,27 +93,29 @@ export class BunConn extends StreamConn implements Outlet {
   }
 
   ended(): void {
-    this.#inbox.end();
+    this.#received.end();
   }
 
   /** Bun's last word; it stands for the peer's end once we have shut down. */
   gone(error: Error | undefined): void {
-    this.#gone = true;
+    const wasShutDown = this.#output === "shut down";
+    this.#output = "gone";
     this.#young?.cancel();
+    const inbox = this.#received;
     if (error !== undefined) {
       this.#error ??= fromSystem(error, "the connection broke");
-      this.#inbox.fail(this.#error);
-    } else if (this.#shutDown) this.#inbox.end();
-    else if (!this.#inbox.over) this.#inbox.fail(closedHere());
+      inbox.fail(this.#error);
+    } else if (wasShutDown) inbox.end();
+    else if (!inbox.over) inbox.fail(closedHere());
     this.drained();
   }
 
   read(): Promise<Uint8Array | null> {
-    return this.#inbox.read();
+    return this.#received.read();
   }
 
   readTo(reader: Reader): void {
-    this.#inbox.readTo(reader);
+    this.#received.readTo(reader);
   }
 
   write(bytes: Uint8Array): Promise<void> {
@@ -168,7 +153,7 @@ export class BunConn extends StreamConn implements Outlet {
   }
 
   offer(bytes: Uint8Array): number {
-    if (this.#gone || this.#shutDown) throw this.#error ?? closedHere();
+    if (this.#output !== "open") throw this.#error ?? closedHere();
     const count = this.#socket.write(bytes);
     if (count >= 0) return count;
     throw new TcpmuxError("broken_pipe", "the connection is closed");
@@ -179,30 +164,44 @@ export class BunConn extends StreamConn implements Outlet {
   }
 
   carryTo(sink: Conn, carriage: Carriage): boolean {
-    const carrier = sink instanceof BunConn
-      ? new BunCarrier(this.#inbox, sink, carriage)
-      : sink instanceof StdioConn
-      ? new BunOutputCarrier(this.#inbox, sink, carriage)
-      : undefined;
-    if (carrier === undefined) return false;
-    this.#inbox.pourInto(carrier);
+    if (sink instanceof BunConn) {
+      if (this.#isUntouched) {
+        this.#inbox = undefined;
+        this.#sink = sink;
+        this.#carriage = carriage;
+        return true;
+      }
+      const inbox = this.#received;
+      inbox.pourInto(new BunCarrier(inbox, sink, carriage));
+      return true;
+    }
+    if (!(sink instanceof StdioConn)) return false;
+    const inbox = this.#received;
+    inbox.pourInto(new BunOutputCarrier(inbox, sink, carriage));
     return true;
+  }
+
+  /** Whether nothing lies unread, nobody reads and more may come. */
+  get #isUntouched(): boolean {
+    const inbox = this.#inbox;
+    if (inbox === undefined) return this.#sink === undefined;
+    return inbox.isIdle && !inbox.over;
   }
 
   detach(): Detached | undefined {
     const socket = this.#socket;
     if (
-      this.#gone || this.#shutDown || this.#hasWrites ||
-      !this.#inbox.isIdle || !(socket.fd >= 0)
+      this.#output !== "open" || this.#hasWrites ||
+      !this.#received.isIdle || !(socket.fd >= 0)
     ) return undefined;
     socket.pause();
-    this.#inbox.close();
+    this.#received.close();
     if (this.#young?.cancel()) keepAlive(socket); // it is that or never
     return {
       fd: socket.fd,
       release: () => {
-        if (this.#gone) return;
-        this.#gone = true;
+        if (this.#output === "gone") return;
+        this.#output = "gone";
         socket.close();
       },
     };
@@ -220,13 +219,13 @@ export class BunConn extends StreamConn implements Outlet {
   }
 
   #shutdown(): void {
-    if (this.#shutDown || this.#gone) return;
-    this.#shutDown = true;
+    if (this.#output !== "open") return;
+    this.#output = "shut down";
     this.#socket.shutdown();
   }
 
   close(): void {
-    this.#inbox.close();
+    this.#received.close();
     if (this.#hasWrites) this.#letGoLater();
     else this.#letGo();
   }
@@ -237,15 +236,15 @@ export class BunConn extends StreamConn implements Outlet {
   }
 
   abort(): void {
-    this.#inbox.close();
-    if (this.#gone) return;
-    this.#gone = true;
+    this.#received.close();
+    if (this.#output === "gone") return;
+    this.#output = "gone";
     this.#socket.terminate();
   }
 
   #letGo(): void {
-    if (this.#gone) return;
-    this.#gone = true;
+    if (this.#output === "gone") return;
+    this.#output = "gone";
     this.#socket.end();
   }
 }

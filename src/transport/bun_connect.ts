@@ -1,11 +1,7 @@
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { Attempt } from "./attempt.ts";
-import {
-  BunConn,
-  type BunHandlers,
-  type BunSocket,
-  HANDLERS,
-} from "./bun_conn.ts";
+import { BunConn } from "./bun_conn.ts";
+import { type BunHandlers, type BunSocket, HANDLERS } from "./bun_socket.ts";
 import { NetConn } from "./net_conn.ts";
 import { netConnect } from "./net_connect.ts";
 import type { QuietSocket } from "./quiet_socket.ts";
