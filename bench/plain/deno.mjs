@@ -2,12 +2,15 @@
 // limits, no log, no second thought. What tcpmux adds is measured against it.
 import { listen, PLUS, wanted } from "./table.mjs";
 
+/** While little comes, and once much has: who is idle holds a buffer too. */
+const SMALL = 1024;
 const BUFFER = 64 * 1024;
 
 async function pump(from, to) {
-  const buffer = new Uint8Array(BUFFER);
+  let buffer = new Uint8Array(SMALL);
   for (let count; (count = await from.read(buffer)) !== null;) {
     await write(to, buffer.subarray(0, count));
+    if (count === SMALL) buffer = new Uint8Array(BUFFER);
   }
   await to.closeWrite();
 }
