@@ -6,11 +6,13 @@ import { COUNTER } from "./worlds.mjs";
 
 /**
  * Runs one mode of the load generator to its end; gives what it reports.
+ * `settings` has the seconds that are measured, and those of the load before;
  * `before` stands before its command.
  */
-export async function load(mode, target, flags, { seconds }, before = []) {
+export async function load(mode, target, flags, settings, before = []) {
   forgetConnections();
-  const time = ["--seconds", seconds, "--warmup", seconds / 4];
+  const { seconds, warmup = seconds / 4 } = settings;
+  const time = ["--seconds", seconds, "--warmup", warmup];
   const words = [mode, ...target, ...flags, ...time, "--counter", COUNTER];
   const program = start([...before, built("load"), ...words.map(String)], {
     output: "stdout",

@@ -26,7 +26,7 @@ nothing unpaced is measured, and the short form in the machine's own network.
   --help              this
 
 Only a whole run writes files, and ends with --short --record; with --only or
---peers it prints. It takes gcc and about 35 minutes, --short one and a half.
+--peers it prints. It takes gcc and about 40 minutes, --short two.
 `;
 
 export class UsageError extends Error {}

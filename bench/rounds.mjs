@@ -16,6 +16,20 @@ const ALONE = new Set([undefined, "reload", "client"]);
 /** These take long and vary little. */
 const FEW_ROUNDS = { idle: 2, startup: 5, reload: 3 };
 
+/** Modes in which most is in small steps, and seconds until they are warm. */
+const WARM = new Set(["handshake", "rtt"]);
+const WARM_UP = 1.5;
+
+/**
+ * What has just been started, or has never done this, is not compiled yet: in
+ * the first round there is a longer load before what is measured.
+ */
+function settingsIn(round, { mode }, settings) {
+  return round === 0 && WARM.has(mode)
+    ? { ...settings, warmup: WARM_UP }
+    : settings;
+}
+
 export class Rounds {
   failures = [];
   /** What peers of others failed at once, and then did. */
@@ -63,20 +77,21 @@ export class Rounds {
       const shift = round % peers.length;
       for (const peer of [...peers.slice(shift), ...peers.slice(0, shift)]) {
         const wanted = scenarios.filter((each) => each.peers.includes(peer));
-        const figures = await this.#attempt(first, peer, wanted);
+        const settings = settingsIn(round, first, this.settings);
+        const figures = await this.#attempt(first, peer, wanted, settings);
         for (const { id } of wanted) runs[id][peer][round] = figures[id];
       }
     }
     return runs;
   }
 
-  async #attempt(scenario, peer, wanted) {
+  async #attempt(scenario, peer, wanted, settings) {
     const known = PEERS.find(({ id }) => id === peer);
     // What is not ours may need to be started again; what is ours must not.
     const attempts = known?.foreign ? 2 : 1;
     for (let attempt = 1;; attempt++) {
       try {
-        return await this.#figures(scenario, peer, wanted);
+        return await this.#figures(scenario, peer, wanted, settings);
       } catch (error) {
         if (known) await this.servers.forget(known, scenario.world);
         const text = `${scenario.id}, ${peer}: ${error.message}`;
@@ -92,8 +107,8 @@ export class Rounds {
     }
   }
 
-  async #figures(scenario, id, wanted) {
-    const { worlds, settings } = this;
+  async #figures(scenario, id, wanted, settings) {
+    const { worlds } = this;
     const peer = PEERS.find((each) => each.id === id);
     switch (scenario.run) {
       case "idle":
