@@ -2,13 +2,14 @@ import { Chain, type Link } from "./chain.ts";
 import { Doors } from "./doors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { fileLimit, fittedTo } from "./file_limit.ts";
-import type { Log } from "./log.ts";
+import { type Log, steady } from "./log.ts";
 import { Passes } from "./passes.ts";
 import { Crowding } from "./policy/crowding.ts";
 import type { ServerLimits } from "./policy/limit_settings.ts";
 import { Limits } from "./policy/limits.ts";
 import type { Reception } from "./reception.ts";
 import type { ConnectionRecord } from "./record.ts";
+import { Recorder } from "./recorder.ts";
 import { checkRequirements } from "./requirements.ts";
 import { identitiesOf, type Identity } from "./services/identity.ts";
 import { Session } from "./session.ts";
@@ -52,6 +53,7 @@ export class Mux {
   #doors: Doors;
   /** The number of the last connection; the first has 1. */
   #last = 0;
+  #recorder: Recorder;
   #limits = new Limits();
   #crowding: Crowding;
   #passes: Passes;
@@ -62,15 +64,17 @@ export class Mux {
   #reloading: Promise<void> = Promise.resolve();
 
   private constructor(options: MuxOptions) {
-    this.#options = options;
+    const log = steady(options.log);
+    this.#options = { ...options, log };
+    this.#recorder = new Recorder(log, options.onRecord);
     this.#doors = new Doors(
       options.transport,
-      options.log,
+      log,
       (conn, door, listener) => this.#accept(conn, door, listener),
     );
     this.#crowding = new Crowding(
       () => this.#limits.isRoomy(this.#current.limits),
-      options.log,
+      log,
     );
     this.#passes = new Passes(() => this.addresses);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
@@ -190,35 +194,12 @@ export class Mux {
   #ended = (session: Link, record: ConnectionRecord): void => {
     this.#sessions.remove(session);
     this.#closeIfEmpty();
-    this.#record(record);
+    this.#recorder.take(record);
   };
 
   #stopSessions(): void {
     for (const session of this.#sessions.all()) {
       session.stop("aborted", "the server has stopped");
     }
-  }
-
-  #record(record: ConnectionRecord): void {
-    try {
-      this.#options.onRecord?.(record);
-    } catch (error) {
-      this.#options.log("error", "onRecord threw", {
-        conn: record.conn,
-        stack: error instanceof Error ? error.stack : String(error),
-      });
-    }
-    this.#options.log("info", "connection", {
-      conn: record.conn,
-      remote: record.remote,
-      local: record.local,
-      service: record.service,
-      kind: record.kind,
-      outcome: record.outcome,
-      bytes_in: record.bytesIn,
-      bytes_out: record.bytesOut,
-      duration_ms: record.durationMs,
-      reason: record.reason === "" ? undefined : record.reason,
-    });
   }
 }

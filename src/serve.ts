@@ -17,8 +17,8 @@ export interface ServeOptions {
    */
   log?: Log;
   /**
-   * Called once for every connection, when it has ended. What it throws is
-   * logged and harms nobody.
+   * Called once for every connection, when it has ended. Its failures
+   * are logged and harm nobody.
    */
   onRecord?: (record: ConnectionRecord) => void;
   /**

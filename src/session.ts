@@ -128,6 +128,7 @@ export class Session extends Link implements ServiceContext, Recorded, Told {
   #goOn(ongoing: Ongoing): void {
     this.#ongoing = ongoing;
     this.#ending = undefined;
+    if (this.#stopped !== undefined) ongoing.end();
   }
 
   /** The service is. */

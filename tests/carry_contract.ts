@@ -133,6 +133,27 @@ export function carryContract(
         assertEquals(await readAll(receiver), "all of it");
       }));
 
+    test("to another sink, when the first stood still and was let go", () =>
+      withFour(async ({ sender, left, right }) => {
+        const [other, behind] = await pair();
+        const [first, second] = [new Told(), new Told()];
+        assert(left.carryTo?.(right, first));
+        const { sent } = await sendUntilHeldBack(sender);
+        right.abort();
+        await ended(first);
+        assertEquals(first.end, "sink broken");
+        assert(left.carryTo?.(other, second));
+        const reading = digestAll(behind);
+        await ended(second);
+        assertEquals(second.end, "ended");
+        await other.closeWrite();
+        const { count } = await reading;
+        assertEquals(count, second.count);
+        // What was read last of it is lost with the first.
+        assert(count > await sent / 2, `${count} bytes came`);
+        for (const conn of [other, behind]) conn.abort();
+      }));
+
     test("to a sink that is gone: told once, and the rest can be read", () =>
       withFour(async ({ sender, left, right, receiver }) => {
         const told = new Told();

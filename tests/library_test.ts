@@ -187,6 +187,41 @@ describe("serve", () => {
     upstream.close();
   });
 
+  for (const how of ["throws", "rejects"] as const) {
+    test(`goes on where a log throws and onRecord ${how}`, async () => {
+      const messages: string[] = [];
+      const failing = how === "throws"
+        ? () => {
+          throw new Error("no room");
+        }
+        : () => Promise.reject(new Error("no room"));
+      const transport = memoryTransport();
+      const server = await serve({
+        server: { listen: "127.0.0.1:1" },
+        services: { echo: { builtin: "echo" } },
+      }, {
+        transport,
+        onRecord: failing,
+        log(_level, message) {
+          messages.push(message);
+          throw new Error("no room in the log either");
+        },
+      });
+      const conns = await Promise.all([1, 2, 3].map(async () => {
+        const conn = await transport.connect(parseEndpoint("127.0.0.1:1"));
+        await conn.write(bytes("echo\r\n"));
+        assertEquals(await readSome(conn, 5), "+Go\r\n");
+        return conn;
+      }));
+      await server.close(0);
+      for (const conn of conns) conn.close();
+      const count = (one: string) =>
+        messages.filter((message) => message === one).length;
+      await until("all failures are told", () => count("onRecord threw") === 3);
+      assertEquals(count("connection"), 3);
+    });
+  }
+
   test("refuses what is beyond max_connections as busy", () =>
     inMemory({
       server: { max_connections: 1 },

@@ -185,7 +185,7 @@ export class BunConn extends StreamConn implements Outlet, SocketOwner {
   get #isUntouched(): boolean {
     const inbox = this.#inbox;
     if (inbox === undefined) return this.#sink === undefined;
-    return inbox.isIdle && !inbox.over;
+    return inbox.isFlowing;
   }
 
   detach(): Detached | undefined {

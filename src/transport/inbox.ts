@@ -104,6 +104,11 @@ export class Inbox {
       this.#reader === undefined && this.#receiver === undefined;
   }
 
+  /** Whether it is idle, and what comes does come. */
+  get isFlowing(): boolean {
+    return this.isIdle && !this.#ended && !this.#paused;
+  }
+
   /** Nobody reads any more: what lies here is dropped. */
   close(): void {
     if (this.#closed) return;
