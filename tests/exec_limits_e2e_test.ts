@@ -10,6 +10,7 @@ import { runCommand, tcpmux } from "./support/command.ts";
 import { withFolder } from "./support/daemon.ts";
 import { answer, output, shell, variables } from "./support/exec.ts";
 import { needs, needsRoot } from "./support/needs.ts";
+import { withOwnUser } from "./support/own_user.ts";
 import { until } from "./support/wait.ts";
 import { unprivileged } from "./support/unprivileged.ts";
 import {
@@ -322,37 +323,39 @@ describe("a program behind tools", { skip: tools.skip }, () => {
     "is refused while its user has too many processes",
     needsRoot(),
     () =>
-      withServer(
-        `[services.cat]\nexec = ["cat"]\nuser = "games"\n` +
-          `rlimits = { processes = 2 }\n[services.other]\ntext = "other"\n`,
-        async (server) => {
-          const held: Asked[] = [];
-          let refused = "";
-          while (refused === "" && held.length < 9) {
-            const asked = await ask(server.port, "cat");
-            if (asked.reply === "+Go") held.push(asked);
-            else refused = asked.reply;
-          }
-          assertEquals(`${refused}\r\n`, unavailable);
-          assert(held.length >= 2 && held.length < 9, `${held.length}`);
-          const { reason } = await server.logged(
-            "connection",
-            ({ outcome }) => outcome === "failed",
-          );
-          assertMatch(
-            String(reason),
-            /setpriv: .*Resource temporarily unavail/,
-          );
-          assertEquals(
-            await exchange(server.port, "other\r\n"),
-            "+Go\r\nother",
-          );
-          for (const { conn } of held) conn.close();
-          await until("it is served again", async () => {
-            return await exchange(server.port, "cat\r\nhello") ===
-              "+Go\r\nhello";
-          });
-        },
+      withOwnUser((user) =>
+        withServer(
+          `[services.cat]\nexec = ["cat"]\nuser = "${user}"\n` +
+            `rlimits = { processes = 2 }\n[services.other]\ntext = "other"\n`,
+          async (server) => {
+            const held: Asked[] = [];
+            let refused = "";
+            while (refused === "" && held.length < 9) {
+              const asked = await ask(server.port, "cat");
+              if (asked.reply === "+Go") held.push(asked);
+              else refused = asked.reply;
+            }
+            assertEquals(`${refused}\r\n`, unavailable);
+            assert(held.length >= 2 && held.length < 9, `${held.length}`);
+            const { reason } = await server.logged(
+              "connection",
+              ({ outcome }) => outcome === "failed",
+            );
+            assertMatch(
+              String(reason),
+              /setpriv: .*Resource temporarily unavail/,
+            );
+            assertEquals(
+              await exchange(server.port, "other\r\n"),
+              "+Go\r\nother",
+            );
+            for (const { conn } of held) conn.close();
+            await until("it is served again", async () => {
+              return await exchange(server.port, "cat\r\nhello") ===
+                "+Go\r\nhello";
+            });
+          },
+        )
       ),
   );
 
