@@ -115,7 +115,12 @@ async function runOne({ title, command, program }) {
 
 /** Runs one command to its end and keeps what it says. */
 function outputOf([command, ...args], program) {
-  const env = { ...process.env, NO_COLOR: "1" };
+  const env = {
+    ...process.env,
+    NO_COLOR: "1",
+    // Deno would look for a newer one, from each server that a test starts.
+    DENO_NO_UPDATE_CHECK: "1",
+  };
   if (program !== undefined) env.TCPMUX_TEST_PROGRAM = JSON.stringify(program);
   if (!existsSync(command)) throw new Error(`there is no ${command}`);
   const child = spawn(command, args, {

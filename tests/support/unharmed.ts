@@ -35,6 +35,13 @@ export function withVictim(
   return withServer(table, use, { env });
 }
 
+/** Attacks that bring a heap to about its size, and the most that follow. */
+const SETTLING = 2;
+const ATTACKS = 12;
+
+/** What a heap that is in no need may grow by from one attack to the next. */
+const GROWTH = 1.05;
+
 /** What a server holds when nobody is there. */
 interface Figures {
   readonly descriptors: number;
@@ -48,11 +55,9 @@ interface Figures {
  *
  * Memory cannot be exact. A runtime keeps what its heap has once needed,
  * compiles what has become hot, and collects when it likes: what it has goes up
- * and down like a saw, by a quarter and more. So the first attacks are there to
- * make it grow to what such an attack takes, and the most that it has then is
- * the measure. After the next it may have a fifth more. Where it has not got
- * there by waiting, further attacks make its collector run: what was merely not
- * collected is gone by then, and a leak has only grown.
+ * and down like a saw, by a quarter and more, and may rise for some attacks
+ * before it stays. So one attack has to leave it at next to no more than it has
+ * had before: a leak makes it higher with each of them.
  */
 export async function unharmed(
   server: RunningServer,
@@ -60,19 +65,25 @@ export async function unharmed(
 ): Promise<void> {
   await attack();
   const before = await figures(server);
-  let most = 0;
-  for (let i = 0; i < 2; i++) {
+  const memory: number[] = [];
+  const again = async () => {
     await attack();
     await backTo(before, server);
-    most = Math.max(most, residentBytes(server.pid));
+  };
+  for (let i = 0; i < SETTLING; i++) {
+    await again();
+    memory.push(residentBytes(server.pid));
   }
-  const enough = most * 1.2;
-  for (let left = 6;; left--) {
-    await attack();
-    await backTo(before, server);
-    const memory = await restingMemory(server, enough);
-    if (memory <= enough) break;
-    assert(left > 1, `${memory} bytes of memory, not at most ${enough}`);
+  for (;;) {
+    const enough = Math.max(...memory) * GROWTH;
+    await again();
+    const next = await restingMemory(server, enough);
+    if (next <= enough) break;
+    memory.push(next);
+    assert(
+      memory.length < ATTACKS,
+      `bytes of memory, ever more: ${memory.join(", ")}`,
+    );
   }
   await healthy(server.port);
 }
@@ -134,7 +145,7 @@ function now({ pid }: RunningServer): Figures {
 /** The least it has within some time, or the first that is `enough`. */
 async function restingMemory(
   { pid }: RunningServer,
-  enough = 0,
+  enough: number,
 ): Promise<number> {
   let least = Infinity;
   for (let i = 0; i < 10 && least > enough; i++) {
