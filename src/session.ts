@@ -91,7 +91,9 @@ export class Session extends Link implements ServiceContext, Recorded, Told {
 
       const heard = await this.#hear();
       this.#draining = undefined;
-      if (heard.kind === "silence") return await this.#leave();
+      if (heard.kind === "silence") {
+        return this.#finish("aborted", "the client sent nothing");
+      }
       if (heard.kind === "refuse") return await this.#refuse(heard);
 
       const asking = { remote: client.remote, now: Date.now() };
@@ -134,17 +136,7 @@ export class Session extends Link implements ServiceContext, Recorded, Told {
   /** The service is. */
   over(note?: string | void): void {
     this.#watch?.stop();
-    const finishing = this.#client.finish();
-    if (finishing === DONE) this.#close("served", note);
-    else this.#closeAfter(finishing, note);
-  }
-
-  async #closeAfter(
-    finishing: Promise<void>,
-    note: string | void,
-  ): Promise<void> {
-    await finishing;
-    this.#close("served", note);
+    this.#finish("served", note ?? "");
   }
 
   #hear(): Promise<Heard> {
@@ -195,8 +187,7 @@ export class Session extends Link implements ServiceContext, Recorded, Told {
     if (offence !== undefined) this.#slot.blame(offence);
     await this.#client.say(this.#handshake.refused(why));
     this.#client.beginService();
-    await this.#client.finish();
-    this.#close(why.outcome, why.reason);
+    this.#finish(why.outcome, why.reason);
   }
 
   async #help(text: Uint8Array): Promise<void> {
@@ -212,13 +203,7 @@ export class Session extends Link implements ServiceContext, Recorded, Told {
     } finally {
       timeout?.cancel();
     }
-    await this.#client.finish();
-    this.#close("help");
-  }
-
-  async #leave(): Promise<void> {
-    await this.#client.finish();
-    this.#close("aborted", "the client sent nothing");
+    this.#finish("help", "");
   }
 
   #drop(): void {
@@ -238,14 +223,30 @@ export class Session extends Link implements ServiceContext, Recorded, Told {
     });
   }
 
+  /** Closes when what was written has arrived. */
+  #finish(outcome: Outcome, reason: string): void {
+    const finishing = this.#client.finish();
+    if (finishing === DONE) this.#close(outcome, reason);
+    else this.#closeAfter(finishing, outcome, reason);
+  }
+
+  async #closeAfter(
+    finishing: Promise<void>,
+    outcome: Outcome,
+    reason: string,
+  ): Promise<void> {
+    await finishing;
+    this.#close(outcome, reason);
+  }
+
   /** It is all over; the first word counts. */
-  #close(outcome: Outcome, reason: string | void): void {
+  #close(outcome: Outcome, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#watch?.stop();
     for (const over of this.#dialled ?? []) over();
     this.#slot.release();
-    const end = this.#stopped ?? { outcome, reason: reason ?? "" };
+    const end = this.#stopped ?? { outcome, reason };
     const record = recordOf(this, end.outcome, end.reason, this.#client);
     this.#reception.ended(this, record);
   }

@@ -46,25 +46,20 @@ export abstract class Settling<T> {
     this.#cancel = cancel;
   }
 
-  /** @returns whether it was not over before */
-  protected resolve(value: T | PromiseLike<T>): boolean {
-    if (!this.#end()) return false;
+  /** Only the first of this and `reject` counts. */
+  protected resolve(value: T | PromiseLike<T>): void {
+    this.#end();
     this.#resolve(value);
-    return true;
   }
 
-  /** @returns whether it was not over before */
-  protected reject(error: unknown): boolean {
-    if (!this.#end()) return false;
+  protected reject(error: unknown): void {
+    this.#end();
     this.#reject(error);
-    return true;
   }
 
-  #end(): boolean {
-    if (this.#over) return false;
+  #end(): void {
     this.#over = true;
     this.#timeout?.cancel();
     this.#cancel?.removeEventListener("abort", this);
-    return true;
   }
 }

@@ -164,20 +164,20 @@ export class BunConn extends StreamConn implements Outlet, SocketOwner {
   }
 
   carryTo(sink: Conn, carriage: Carriage): boolean {
-    if (sink instanceof BunConn) {
-      if (this.#isUntouched) {
-        this.#inbox = undefined;
-        this.#sink = sink;
-        this.#carriage = carriage;
-        return true;
-      }
-      const inbox = this.#received;
-      inbox.pourInto(new BunCarrier(inbox, sink, carriage));
+    if (sink instanceof BunConn && this.#isUntouched) {
+      this.#inbox = undefined;
+      this.#sink = sink;
+      this.#carriage = carriage;
       return true;
     }
-    if (!(sink instanceof StdioConn)) return false;
     const inbox = this.#received;
-    inbox.pourInto(new BunOutputCarrier(inbox, sink, carriage));
+    const carrier = sink instanceof BunConn
+      ? new BunCarrier(inbox, sink, carriage)
+      : sink instanceof StdioConn
+      ? new BunOutputCarrier(inbox, sink, carriage)
+      : undefined;
+    if (carrier === undefined) return false;
+    inbox.pourInto(carrier);
     return true;
   }
 
