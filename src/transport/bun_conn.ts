@@ -1,7 +1,7 @@
 import type { Endpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import type { Timeout } from "../timeouts.ts";
-import { BunCarrier, type Outlet } from "./bun_carrier.ts";
+import { BunCarrier, giveBack, type Outlet } from "./bun_carrier.ts";
 import { BunOutputCarrier } from "./bun_output_carrier.ts";
 import type { BunSocket, SocketOwner } from "./bun_socket.ts";
 import { DONE } from "./done.ts";
@@ -72,7 +72,8 @@ export class BunConn extends StreamConn implements Outlet, SocketOwner {
       return bytes; // for the carrier, which meets the same and tells of it
     }
     if (count > 0) this.#carriage!.moved(count);
-    return count === bytes.length ? undefined : bytes.subarray(count);
+    if (count < bytes.length) return bytes.subarray(count);
+    giveBack(bytes);
   }
 
   /** What keeps what comes, or has it carried where the sink is in trouble. */

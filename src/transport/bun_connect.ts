@@ -148,6 +148,7 @@ function adopt(
   inner.data = conn;
   inner.reload({ socket: HANDLERS });
   const early: Uint8Array | null = socket.read();
-  if (early !== null) conn.arrived(early);
+  // A copy, in memory that nobody else has a part of.
+  if (early !== null) conn.arrived(new Uint8Array(early));
   return conn;
 }

@@ -34,6 +34,7 @@ export interface BunHandlers {
 
 /** The connection that a socket is of. */
 export interface SocketOwner {
+  /** @param bytes the owner's alone, in memory that holds nothing else */
   arrived(bytes: Uint8Array): void;
   drained(): void;
   ended(): void;
