@@ -4,9 +4,9 @@ import { AcceptQueue } from "./accept_queue.ts";
 import { BunConn } from "./bun_conn.ts";
 import { type BunHandlers, type BunSocket, HANDLERS } from "./bun_socket.ts";
 import { BunConnector } from "./bun_connect.ts";
+import { bunSpawn } from "./bun_pipes.ts";
 import { bunStdio } from "./bun_stdio.ts";
 import { bunSpawnOn } from "./bun_spawn.ts";
-import { childSpawn } from "./child.ts";
 import { fromSystem } from "./errno.ts";
 import { Growth } from "./growth.ts";
 import { isOneAddress, localEnd, tcpEnd, UNNAMED } from "./net_conn.ts";
@@ -42,7 +42,7 @@ export const transport: Transport = {
   abilities: { reset: true, programs: true, socketStdio: true, unix: true },
   listen,
   connect: (endpoint, options) => connector.connect(endpoint, options),
-  spawn: childSpawn,
+  spawn: bunSpawn,
   spawnOn: bunSpawnOn,
   stdio: bunStdio,
 };

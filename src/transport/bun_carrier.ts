@@ -14,21 +14,23 @@ export interface Outlet {
   whenDrained(waiting: { drained(): void }): void;
 }
 
-/** Bytes of a piece that are worth giving back before the next collection. */
+/** Bytes of a buffer that is worth giving back before the next collection. */
 const LARGE = 16 * 1024;
 
 /**
- * Frees the memory of a piece that has been written. Bun reads each into
- * memory of its own, and those that come next are to lie there again, where
- * the processor's caches still have it: see bench/NOTES.md.
+ * Frees the memory of bytes that have been written. Bun reads into memory that
+ * is new each time, and what comes next is to lie there again, where the
+ * processor's caches still have it: see bench/NOTES.md.
  *
- * @param bytes nobody's any more, with all that lies beside them
+ * @param bytes nobody's any more, like those before them in their buffer
  */
 export function giveBack(bytes: Uint8Array): void {
   // Small pieces have no buffer until one asks for it.
   if (bytes.length < LARGE && bytes.byteOffset === 0) return;
   const { buffer } = bytes;
-  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+  if (!(buffer instanceof ArrayBuffer) || buffer.byteLength < LARGE) return;
+  const end = bytes.byteOffset + bytes.length;
+  if (end === buffer.byteLength) buffer.transfer(0);
 }
 
 /** Writes to one connection, straight away, what another one receives. */

@@ -6,7 +6,7 @@ import {
 import type { Readable } from "node:stream";
 import { fromSystem } from "./errno.ts";
 import type { Inbox } from "./inbox.ts";
-import { inboxOf, PipeConn } from "./pipe_conn.ts";
+import { inboxOf } from "./pipe_conn.ts";
 import { withUmask } from "./umask.ts";
 import type {
   Command,
@@ -16,13 +16,6 @@ import type {
   ProgramStdio,
   SocketCommand,
 } from "./transport.ts";
-
-/** `Transport.spawn` by `node:child_process`, with its streams. */
-export async function childSpawn(command: Command): Promise<Program> {
-  const stderr = command.stderr === "pipe" ? "pipe" : "ignore";
-  const child = await startChild(command, ["pipe", "pipe", stderr]);
-  return withStdio(child, new PipeConn(child.stdout!, child.stdin!));
-}
 
 /** `Transport.spawnOn` by `node:child_process`. */
 export async function childSpawnOn(
