@@ -1,8 +1,8 @@
+import { Direction, ENDED, type Sides } from "./direction.ts";
 import { isDisconnect, TcpmuxError } from "./errors.ts";
 import { after, type Timeout } from "./timeouts.ts";
 import type { Cancel } from "./transport/cancel.ts";
-import { DONE } from "./transport/done.ts";
-import type { Carriage, Conn, Meter } from "./transport/transport.ts";
+import type { Conn } from "./transport/transport.ts";
 
 /**
  * Carries bytes between a client and a peer until both directions are done.
@@ -53,7 +53,7 @@ const TAKE_TIME = 5_000;
  * a promise, since most of a server's connections are in one and wait. It and
  * what it is made of are kept small for that: see bench/NOTES.md.
  */
-export class Relay {
+export class Relay implements Sides {
   readonly client: Conn;
   readonly peer: Conn;
   /** Until it is over. */
@@ -85,12 +85,11 @@ export class Relay {
     this.look();
   }
 
-  /** Whether a direction that has ended is the last, to the peer. */
   closesNow(direction: Direction): boolean {
     return direction === this.#up && this.#down.end === ENDED;
   }
 
-  /** Whether that was all. */
+  /** Ends it, if that was all. */
   look(): void {
     const up = this.#up.end;
     const down = this.#down.end;
@@ -147,115 +146,4 @@ export class Relay {
     this.#taking?.cancel();
     return told;
   }
-}
-
-/** How one direction of a relay ended. */
-type End =
-  | { readonly how: "ended" }
-  | { readonly how: "sink broken"; readonly error: unknown };
-
-const ENDED: End = { how: "ended" };
-
-/**
- * One direction of a relay: by the runtime's own way as soon as there is one,
- * step by step until then.
- */
-class Direction implements Carriage {
-  source: Meter | undefined;
-  end: End | undefined;
-  /** How often something has been taken. */
-  count = 0;
-  #relay: Relay;
-  #isUp: boolean;
-  #sink: Meter | undefined;
-
-  constructor(relay: Relay, isUp: boolean) {
-    this.#relay = relay;
-    this.#isUp = isUp;
-  }
-
-  get #from(): Conn {
-    return this.#isUp ? this.#relay.client : this.#relay.peer;
-  }
-
-  get #to(): Conn {
-    return this.#isUp ? this.#relay.peer : this.#relay.client;
-  }
-
-  start(): void {
-    if (!this.#carry()) this.#step();
-  }
-
-  /** @returns whether the runtime does it from here on */
-  #carry(): boolean {
-    if (this.#from.carryTo === undefined) return false;
-    const intake = this.#to.intake?.();
-    this.#sink = intake?.meter;
-    return this.#from.carryTo(intake?.conn ?? this.#to, this);
-  }
-
-  async #step(): Promise<void> {
-    try {
-      do {
-        const bytes = await this.#from.read();
-        if (bytes === null) return this.ended();
-        try {
-          await this.#to.write(bytes);
-          this.count++;
-        } catch (error) {
-          return this.sinkBroken(error);
-        }
-      } while (!this.#carry());
-    } catch (error) {
-      this.failed(error);
-    }
-  }
-
-  moved(count: number): void {
-    this.count++;
-    this.source?.received(count);
-    this.#sink?.sent(count);
-  }
-
-  /** The end of one direction is a half-close, or a close if it is the last. */
-  ended(): void {
-    this.source?.carried(true);
-    const ending = this.#relay.closesNow(this) ? DONE : this.#to.closeWrite();
-    if (ending === DONE) this.#finish(ENDED);
-    else this.#await(ending);
-  }
-
-  async #await(ending: Promise<void>): Promise<void> {
-    try {
-      await ending;
-    } catch (error) {
-      return this.#finish({ how: "sink broken", error });
-    }
-    this.#finish(ENDED);
-  }
-
-  sinkBroken(error: unknown): void {
-    this.source?.carried(false);
-    this.#sink?.broken?.(error);
-    drop(this.#from);
-    this.#finish({ how: "sink broken", error });
-  }
-
-  failed(error: unknown): void {
-    this.source?.carried(false);
-    this.#relay.fail(error);
-  }
-
-  #finish(end: End): void {
-    this.end = end;
-    this.#relay.look();
-  }
-}
-
-/** Reads on for nobody, until the end or until the connection is let go. */
-function drop(from: Conn): void {
-  const next = async () => {
-    while (await from.read() !== null);
-  };
-  next().catch(() => {}); // it broke or was closed: either way it is over
 }
