@@ -57,7 +57,8 @@ interface Figures {
  * compiles what has become hot, and collects when it likes: what it has goes up
  * and down like a saw, by a quarter and more, and may rise for some attacks
  * before it stays. So one attack has to leave it at next to no more than it has
- * had before: a leak makes it higher with each of them.
+ * had before: a leak makes it higher with each of them. One of less than that
+ * in an attack is for the soak to find.
  */
 export async function unharmed(
   server: RunningServer,
@@ -72,7 +73,7 @@ export async function unharmed(
   };
   for (let i = 0; i < SETTLING; i++) {
     await again();
-    memory.push(residentBytes(server.pid));
+    memory.push(await restingMemory(server));
   }
   for (;;) {
     const enough = Math.max(...memory) * GROWTH;
@@ -145,7 +146,7 @@ function now({ pid }: RunningServer): Figures {
 /** The least it has within some time, or the first that is `enough`. */
 async function restingMemory(
   { pid }: RunningServer,
-  enough: number,
+  enough = 0,
 ): Promise<number> {
   let least = Infinity;
   for (let i = 0; i < 10 && least > enough; i++) {
