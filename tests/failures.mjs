@@ -23,34 +23,26 @@ export function failuresIn(output) {
 }
 
 function ofDeno(output) {
-  const said = / ERRORS \n([^]*)\n FAILURES \n([^]*?)\nFAILED \|/.exec(output);
-  if (said === null) return undefined;
-  const [, text, names] = said;
-  const starts = lines(names).map((name) => ({
-    name: name.trim(),
-    at: text.indexOf(name.trim()),
-  }));
-  return starts.map(({ name, at }, i) => ({
-    name: name.replace(/ => .*/, ""),
-    text: text.slice(at, starts[i + 1]?.at),
-  }));
+  const said = / ERRORS \n([^]*)\n FAILURES \n/.exec(output);
+  return said && named(/^(.*) => /, said[1].split(/^(?=.* => \S+:\d+:\d+$)/m));
 }
 
 function ofNode(output) {
   const said = /^✖ failing tests:$([^]*)/m.exec(output);
-  return said?.[1].split(/^(?=test at )/m)
-    .map((text) => ({ name: /^✖ (.*)$/m.exec(text)?.[1], text }))
-    .filter(({ name }) => name !== undefined);
+  return said && named(/^✖ (.*)$/m, said[1].split(/^(?=test at )/m));
 }
 
 /** Bun says what was wrong before it says what failed, and names all again. */
 function ofBun(output) {
   const [once] = output.split(/^\d+ tests failed:$/m);
-  return once.split(/(?<=^\((?:pass|fail|skip|todo)\) .*\n)/m)
-    .map((part) => ({
-      name: /^\(fail\) (.*)$/m.exec(part)?.[1],
-      text: lines(part).slice(-MAX_LINES).join("\n"),
-    }))
+  const parts = once.split(/(?<=^\((?:pass|fail|skip|todo)\) .*\n)/m)
+    .map((part) => lines(part).slice(-MAX_LINES).join("\n"));
+  return named(/^\(fail\) (.*)$/m, parts);
+}
+
+/** The parts that tell of a test that failed, each with that test's name. */
+function named(pattern, parts) {
+  return parts.map((text) => ({ name: pattern.exec(text)?.[1], text }))
     .filter(({ name }) => name !== undefined);
 }
 

@@ -1,15 +1,14 @@
 import type { Readable, Writable } from "node:stream";
 import { BunCarrier } from "./bun_carrier.ts";
 import { BunConn } from "./bun_conn.ts";
-import { startChild, withStdio } from "./child.ts";
+import { startOnPipes, withStdio } from "./child.ts";
 import type { Inbox } from "./inbox.ts";
 import { inboxOf, PipeConn } from "./pipe_conn.ts";
 import type { Carriage, Command, Conn, Program } from "./transport.ts";
 
 /** `Transport.spawn` for Bun, by the streams of its `node:child_process`. */
 export async function bunSpawn(command: Command): Promise<Program> {
-  const stderr = command.stderr === "pipe" ? "pipe" : "ignore";
-  const child = await startChild(command, ["pipe", "pipe", stderr]);
+  const child = await startOnPipes(command);
   return withStdio(child, new BunPipes(child.stdout!, child.stdin!));
 }
 

@@ -32,8 +32,22 @@ export async function childSpawnOn(
   return new ChildOf(await startChild(command, stdio));
 }
 
+/**
+ * Starts a program whose standard input and output are pipes.
+ *
+ * @param rest what it gets besides standard input, output and error
+ */
+export function startOnPipes(
+  command: Command,
+  rest: readonly ("ignore" | number)[] = [],
+  started?: (child: ChildProcess) => void,
+): Promise<ChildProcess> {
+  const stderr = command.stderr === "pipe" ? "pipe" : "ignore";
+  return startChild(command, ["pipe", "pipe", stderr, ...rest], started);
+}
+
 /** @param started called before any byte can have come from it */
-export function startChild(
+function startChild(
   command: Command | SocketCommand,
   stdio: StdioOptions,
   started?: (child: ChildProcess) => void,

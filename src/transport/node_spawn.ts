@@ -1,6 +1,5 @@
-import type { StdioOptions } from "node:child_process";
 import type { Socket } from "node:net";
-import { startChild, withStdio } from "./child.ts";
+import { startOnPipes, withStdio } from "./child.ts";
 import { JoinedConn } from "./joined_conn.ts";
 import { NetConn, UNNAMED } from "./net_conn.ts";
 import { socketOf, takeHandle } from "./node_handle.ts";
@@ -17,11 +16,9 @@ export async function nodeSpawn(
   command: Command,
   rest: readonly ("ignore" | number)[],
 ): Promise<Program> {
-  const stderr = command.stderr === "pipe" ? "pipe" : "ignore";
   let output: NetConn | undefined;
   let input: NetConn | undefined;
-  const stdio: StdioOptions = ["pipe", "pipe", stderr, ...rest];
-  const child = await startChild(command, stdio, (child) => {
+  const child = await startOnPipes(command, rest, (child) => {
     output = ofPipe(child.stdout as Socket);
     input = ofPipe(child.stdin as Socket);
   });

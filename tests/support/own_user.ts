@@ -12,8 +12,8 @@ export async function withOwnUser(
   use: (user: string) => Promise<void>,
 ): Promise<void> {
   const { user, release } = await until("a user is free", async () => {
-    for (const user of USERS) {
-      const release = await hold(`127.10.78.${USERS.indexOf(user) + 1}`);
+    for (const [i, user] of USERS.entries()) {
+      const release = await hold(`127.10.78.${i + 1}`);
       if (release !== undefined) return { user, release };
     }
   }, 120_000);
