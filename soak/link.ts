@@ -11,7 +11,7 @@ export function connectTo(port: number): Promise<Conn> {
 }
 
 /** A connection on which a service was asked for and has been answered. */
-export class Link {
+export class ListNode {
   readonly conn: Conn;
   /** Without its end; empty where there was none. */
   readonly reply: string;
@@ -56,7 +56,7 @@ export async function ask(
   service: string,
   random: Random,
   early?: Uint8Array,
-): Promise<Link> {
+): Promise<ListNode> {
   const conn = await connectTo(port);
   try {
     const request = requestLine(service, early);
@@ -74,16 +74,20 @@ export async function ask(
 }
 
 /** Reads the reply line. */
-export async function answered(conn: Conn): Promise<Link> {
+export async function answered(conn: Conn): Promise<ListNode> {
   let held: Uint8Array = new Uint8Array(0);
   for (;;) {
     const end = held.indexOf(0x0a);
     if (end >= 0) {
       const line = Buffer.from(held.subarray(0, end)).toString("latin1");
-      return new Link(conn, line.replace(/\r$/, ""), held.subarray(end + 1));
+      return new ListNode(
+        conn,
+        line.replace(/\r$/, ""),
+        held.subarray(end + 1),
+      );
     }
     const bytes = await conn.read();
-    if (bytes === null) return new Link(conn, "", held);
+    if (bytes === null) return new ListNode(conn, "", held);
     held = new Uint8Array(Buffer.concat([held, bytes]));
   }
 }

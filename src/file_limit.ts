@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type { Log } from "./log.ts";
-import { fitted } from "./policy/early_refusal.ts";
+import { fitted } from "./policy/max_startups.ts";
 import type { ServerLimits } from "./policy/limit_settings.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
@@ -49,23 +49,23 @@ export function fittedTo(
   const { limits } = table.server;
   const extra = table.services.map((service) => EXTRA[service.kind]);
   const each = 1 + Math.max(0, ...extra);
-  const files = openFiles - table.doors.length;
+  const files = openFiles - table.listeners.length;
   const reserve = within(Math.floor(files / 2), RESERVE.least, RESERVE.most);
   const room = Math.max(2 * each, files - reserve);
-  const wanted = limits.maxHandshakes.full + limits.maxConnections * each;
+  const wanted = limits.maxStartups.full + limits.maxConnections * each;
   if (wanted <= room) return limits;
   const part = Math.max(1, Math.floor(room / HANDSHAKE_PART));
-  const maxHandshakes = fitted(limits.maxHandshakes, part);
-  const most = Math.max(1, Math.floor((room - maxHandshakes.full) / each));
+  const maxStartups = fitted(limits.maxStartups, part);
+  const most = Math.max(1, Math.floor((room - maxStartups.full) / each));
   const maxConnections = Math.min(limits.maxConnections, most);
   const spare = Math.floor((reserve - RESERVE.least) / 2);
   const maxRefusing = within(spare, 1, limits.maxRefusing);
   log("warn", "limits are lowered to fit the open-file limit", {
     open_files: openFiles,
     max_connections: maxConnections,
-    max_handshakes: maxHandshakes.full,
+    max_handshakes: maxStartups.full,
   });
-  return { ...limits, maxConnections, maxHandshakes, maxRefusing };
+  return { ...limits, maxConnections, maxStartups, maxRefusing };
 }
 
 function within(value: number, least: number, most: number): number {

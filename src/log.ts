@@ -1,6 +1,7 @@
-/** The levels and the shape of what the server has to say. */
-import { getLogger } from "@logtape/logtape";
-import type { LogLevel } from "./table/table.ts";
+/** What the server logs: levels, fields, and how a line is written. */
+
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+export type LogLevel = typeof LOG_LEVELS[number];
 
 export type LogFields = Readonly<
   Record<string, string | number | boolean | undefined>
@@ -30,8 +31,43 @@ export function steady(log: Log): Log {
   };
 }
 
-/** The log of LogTape's category `tcpmux`, which a program may direct. */
-export function tapeLog(): Log {
-  const logger = getLogger("tcpmux");
-  return (level, message, fields = {}) => logger[level](message, fields);
+/** One line of the log, before it is written in one format or the other. */
+export interface LogLine {
+  readonly time: Date;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+/** `TIME LEVEL message key=value…`, values quoted where they need it. */
+export function textLine({ time, level, message, fields }: LogLine): string {
+  let line = `${time.toISOString()} ${level.padEnd(5)} ${message}`;
+  for (const key in fields) {
+    const value = fields[key];
+    if (value === undefined || value === "") continue;
+    line += ` ${key}=${typeof value === "string" ? textValue(value) : value}`;
+  }
+  return `${line}\n`;
+}
+
+/** One JSON object. */
+export function jsonLine({ time, level, message, fields }: LogLine): string {
+  const object = { time: time.toISOString(), level, message, ...fields };
+  return `${escaped(JSON.stringify(object))}\n`;
+}
+
+function textValue(text: string): string {
+  return /^[\x21\x23-\x7e]+$/.test(text) ? text : escaped(JSON.stringify(text));
+}
+
+/** What a terminal obeys, reorders or does not show, as JSON's escapes. */
+export function escaped(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu,
+    (char) => char.split("").map(escape).join(""),
+  );
+}
+
+function escape(unit: string): string {
+  return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

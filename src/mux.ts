@@ -1,5 +1,5 @@
-import { Chain, type Link } from "./chain.ts";
-import { Doors } from "./doors.ts";
+import { LinkedList, type ListNode } from "./linked_list.ts";
+import { Listeners } from "./listeners.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { fileLimit, fittedTo } from "./file_limit.ts";
 import { type Log, steady } from "./log.ts";
@@ -10,10 +10,10 @@ import { Limits } from "./policy/limits.ts";
 import type { Reception } from "./reception.ts";
 import type { ConnectionRecord } from "./record.ts";
 import { Recorder } from "./recorder.ts";
-import { checkRequirements } from "./requirements.ts";
-import { identitiesOf, type Identity } from "./services/identity.ts";
+import { checkRequirements } from "./table/requirements.ts";
+import { identitiesOf, type Identity } from "./services/exec/identity.ts";
 import { Session } from "./session.ts";
-import type { Door } from "./table/door.ts";
+import type { ListenerSpec } from "./table/listener.ts";
 import { checkLoops } from "./table/loops.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
@@ -34,7 +34,7 @@ interface Prepared {
   readonly identities: Map<Service, Identity>;
   readonly limits: ServerLimits;
   /** What those are served with who come through a door. */
-  readonly receptions: Map<Door, Reception>;
+  readonly receptions: Map<ListenerSpec, Reception>;
 }
 
 /** What a server is doing right now. */
@@ -50,14 +50,14 @@ export class Mux {
   /** Resolves when the server has stopped and the last session has ended. */
   readonly closed: Promise<void>;
   #options: MuxOptions;
-  #doors: Doors;
+  #doors: Listeners;
   /** The number of the last connection; the first has 1. */
   #last = 0;
   #recorder: Recorder;
   #limits = new Limits();
   #crowding: Crowding;
   #passes: Passes;
-  #sessions = new Chain<Session>();
+  #sessions = new LinkedList<Session>();
   #draining = false;
   #current!: Prepared;
   #resolveClosed!: () => void;
@@ -67,7 +67,7 @@ export class Mux {
     const log = steady(options.log);
     this.#options = { ...options, log };
     this.#recorder = new Recorder(log, options.onRecord);
-    this.#doors = new Doors(
+    this.#doors = new Listeners(
       options.transport,
       log,
       (conn, door, listener) => this.#accept(conn, door, listener),
@@ -113,7 +113,7 @@ export class Mux {
   reload(table: Table, file?: string): Promise<void> {
     const turn = this.#reloading.then(async () => {
       const prepared = await this.#prepare(table, file);
-      await this.#doors.set(table.doors, () => this.#current = prepared);
+      await this.#doors.set(table.listeners, () => this.#current = prepared);
     });
     this.#reloading = turn.catch(() => {});
     return turn;
@@ -162,7 +162,7 @@ export class Mux {
     return { table, identities, limits, receptions: new Map() };
   }
 
-  #accept(conn: Conn, door: Door, listener: string): void {
+  #accept(conn: Conn, door: ListenerSpec, listener: string): void {
     const slot = this.#limits.arrive(conn.remote, this.#current.limits);
     this.#crowding.look(slot.refusal);
     const reception = this.#receptionAt(door, listener);
@@ -171,7 +171,7 @@ export class Mux {
     session.start();
   }
 
-  #receptionAt(door: Door, listener: string): Reception {
+  #receptionAt(door: ListenerSpec, listener: string): Reception {
     const { table, identities, receptions } = this.#current;
     const known = receptions.get(door);
     if (known !== undefined) return known;
@@ -191,7 +191,7 @@ export class Mux {
     return reception;
   }
 
-  #ended = (session: Link, record: ConnectionRecord): void => {
+  #ended = (session: ListNode, record: ConnectionRecord): void => {
     this.#sessions.remove(session);
     this.#closeIfEmpty();
     this.#recorder.take(record);

@@ -1,9 +1,9 @@
-import type { Link } from "./chain.ts";
+import type { ListNode } from "./linked_list.ts";
 import type { Passes } from "./passes.ts";
 import type { ConnectionRecord } from "./record.ts";
-import type { Identity } from "./services/identity.ts";
+import type { Identity } from "./services/exec/identity.ts";
 import type { Premises } from "./services/opened.ts";
-import type { Door } from "./table/door.ts";
+import type { ListenerSpec } from "./table/listener.ts";
 import type { Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
 
@@ -11,8 +11,8 @@ import type { Table } from "./table/table.ts";
 export interface Reception extends Premises {
   readonly table: Table;
   readonly identities: ReadonlyMap<Service, Identity>;
-  readonly door: Door;
+  readonly door: ListenerSpec;
   readonly passes: Passes;
   /** Called once for each, when it is all over. */
-  readonly ended: (session: Link, record: ConnectionRecord) => void;
+  readonly ended: (session: ListNode, record: ConnectionRecord) => void;
 }

@@ -1,6 +1,6 @@
 import { Direction, ENDED, type Sides } from "./direction.ts";
 import { isDisconnect, TcpmuxError } from "./errors.ts";
-import { after, type Timeout } from "./timeouts.ts";
+import { after, type Timeout } from "./timers.ts";
 import type { Cancel } from "./transport/cancel.ts";
 import type { Conn } from "./transport/transport.ts";
 

@@ -1,6 +1,7 @@
 import type { ConnectionRecord } from "./record.ts";
 import type { Endpoint } from "./endpoint.ts";
-import { type Log, tapeLog } from "./log.ts";
+import { getLogger } from "@logtape/logtape";
+import type { Log } from "./log.ts";
 import { Mux } from "./mux.ts";
 import { buildTable, parseTable, type TableInput } from "./table/parse.ts";
 import { getEnv } from "./transport/permission.ts";
@@ -104,4 +105,10 @@ function toTable(table: TableInput | string) {
   return typeof table === "string"
     ? parseTable(table, "table")
     : buildTable(table);
+}
+
+/** The log of LogTape's category `tcpmux`, which a program may direct. */
+function tapeLog(): Log {
+  const logger = getLogger("tcpmux");
+  return (level, message, fields = {}) => logger[level](message, fields);
 }

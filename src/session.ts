@@ -1,4 +1,4 @@
-import { Link } from "./chain.ts";
+import { ListNode } from "./linked_list.ts";
 import { ClientConn } from "./client_conn.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
@@ -10,7 +10,7 @@ import type { Offence } from "./policy/penalties.ts";
 import type { Reception } from "./reception.ts";
 import { type Outcome, type Recorded, recordOf } from "./record.ts";
 import type { Told } from "./relay.ts";
-import { openService } from "./services/hand_over.ts";
+import { openService } from "./services/open.ts";
 import type {
   Ongoing,
   Opened,
@@ -22,7 +22,7 @@ import { Ending } from "./transport/cancel.ts";
 import { DONE } from "./transport/done.ts";
 import type { Conn } from "./transport/transport.ts";
 import { limitsOf, type TimeLimits } from "./time_limits.ts";
-import { after } from "./timeouts.ts";
+import { after } from "./timers.ts";
 import { joined } from "./wire.ts";
 
 /** What is not there and what is forbidden are one to a stranger. */
@@ -37,7 +37,8 @@ const OFFENCES: Partial<Record<Outcome, Offence>> = {
  * One connection, from its acceptance to its record. The connection is closed
  * when it is done.
  */
-export class Session extends Link implements ServiceContext, Recorded, Told {
+export class Session extends ListNode
+  implements ServiceContext, Recorded, Told {
   readonly id: number;
   readonly begin = performance.now();
   service: Service | undefined;

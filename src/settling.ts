@@ -1,4 +1,4 @@
-import { after, type Timeout } from "./timeouts.ts";
+import { after, type Timeout } from "./timers.ts";
 import type { Cancel } from "./transport/cancel.ts";
 
 /**

@@ -1,5 +1,5 @@
 import type { Service } from "./table/service.ts";
-import { after, type Timeout } from "./timeouts.ts";
+import { after, type Timeout } from "./timers.ts";
 
 /** What tells when something last moved, by `performance.now()`. */
 interface Activity {

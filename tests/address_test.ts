@@ -8,7 +8,7 @@ import {
   NOBODY,
   type Prefix,
   readPrefixes,
-} from "../src/policy/address.ts";
+} from "../src/policy/access.ts";
 
 function prefixes(...texts: string[]): Prefix[] {
   return texts.flatMap((text) => {

@@ -10,7 +10,7 @@ import {
   unavailable,
 } from "../src/policy/decide.ts";
 import { parseTable } from "../src/table/parse.ts";
-import { textLine } from "../src/log_format.ts";
+import { textLine } from "../src/log.ts";
 import { bytes, text } from "./support/bytes.ts";
 
 const TABLE = parseTable(

@@ -2,7 +2,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { LogFields } from "../src/log.ts";
-import { jsonLine, textLine } from "../src/log_format.ts";
+import { jsonLine, textLine } from "../src/log.ts";
 
 const TIME = new Date("2026-01-02T03:04:05.678Z");
 

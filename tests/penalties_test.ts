@@ -1,11 +1,8 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { AddressSet } from "../src/policy/address.ts";
-import {
-  isRefusedEarly,
-  readEarlyRefusal,
-} from "../src/policy/early_refusal.ts";
+import { AddressSet } from "../src/policy/access.ts";
+import { readMaxStartups, refusesStartup } from "../src/policy/max_startups.ts";
 import { Penalties, type PenaltySettings } from "../src/policy/penalties.ts";
 
 const SETTINGS: PenaltySettings = {
@@ -87,14 +84,14 @@ describe("penalties", () => {
 
 describe("early refusal", () => {
   test("is a number, or as sshd writes it", () => {
-    assertEquals(readEarlyRefusal("10:30:100"), {
+    assertEquals(readMaxStartups("10:30:100"), {
       start: 10,
       percent: 30,
       full: 100,
     });
-    assertEquals(readEarlyRefusal("7"), { start: 7, percent: 100, full: 7 });
+    assertEquals(readMaxStartups("7"), { start: 7, percent: 100, full: 7 });
     for (const text of ["", "0", "10:30", "10:0:20", "10:101:20", "10:5:9"]) {
-      assertEquals(readEarlyRefusal(text), undefined, text);
+      assertEquals(readMaxStartups(text), undefined, text);
     }
   });
 
@@ -103,7 +100,7 @@ describe("early refusal", () => {
     const counts = fc.nat(200);
     const chance = fc.double({ min: 0, max: 0.999, noNaN: true });
     fc.assert(fc.property(counts, chance, (count, chance) => {
-      const refused = isRefusedEarly(early, count, chance);
+      const refused = refusesStartup(early, count, chance);
       if (count < 10) assert(!refused);
       if (count >= 100) assert(refused);
     }));
@@ -111,9 +108,9 @@ describe("early refusal", () => {
 
   test("grows from its share to certainty", () => {
     const early = { start: 10, percent: 30, full: 110 };
-    assertEquals(isRefusedEarly(early, 10, 0.29), true);
-    assertEquals(isRefusedEarly(early, 10, 0.31), false);
-    assertEquals(isRefusedEarly(early, 60, 0.64), true);
-    assertEquals(isRefusedEarly(early, 60, 0.66), false);
+    assertEquals(refusesStartup(early, 10, 0.29), true);
+    assertEquals(refusesStartup(early, 10, 0.31), false);
+    assertEquals(refusesStartup(early, 60, 0.64), true);
+    assertEquals(refusesStartup(early, 60, 0.66), false);
   });
 });

@@ -25,7 +25,7 @@ async function pair(): Promise<{ client: Conn; server: ClientConn }> {
 
 function handshake(): ProxyHandshake {
   return new ProxyHandshake({
-    manner: "proxy",
+    protocol: "proxy",
     endpoint: { transport: "tcp", host: "127.0.0.1", port: 0 },
     service: service as TcpmuxService,
     suffix: "",

@@ -7,16 +7,16 @@ import {
   httpRefusal,
   type HttpState,
   MAX_HEAD,
-} from "../src/proxy/http.ts";
-import { httpTarget } from "../src/proxy/http_target.ts";
-import { serviceOf } from "../src/proxy/name.ts";
+} from "../src/handshake/http_head.ts";
+import { httpTarget } from "../src/handshake/http_target.ts";
+import { serviceOf } from "../src/handshake/proxied_name.ts";
 import {
   SOCKS_REPLY,
   socksMethod,
   SocksReader,
   socksReply,
   type SocksState,
-} from "../src/proxy/socks.ts";
+} from "../src/handshake/socks5.ts";
 import { text } from "./support/bytes.ts";
 
 function latin1(text: string): Uint8Array {

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { AddressSet, EVERYBODY } from "../src/policy/address.ts";
+import { AddressSet, EVERYBODY } from "../src/policy/access.ts";
 import { buildTable, parseTable, type TableInput } from "../src/table/parse.ts";
 import type { ExecService, Service } from "../src/table/service.ts";
 
@@ -29,7 +29,7 @@ const COMMON = {
 };
 const LIMITS = {
   maxConnections: 4096,
-  maxHandshakes: { start: 512, percent: 30, full: 1024 },
+  maxStartups: { start: 512, percent: 30, full: 1024 },
   maxRefusing: 64,
   maxConnectionsPerSource: 256,
   ratePerSource: undefined,
@@ -109,7 +109,7 @@ describe("a table", () => {
       access: EVERYBODY,
       limits: {
         maxConnections: 7,
-        maxHandshakes: { start: 9, percent: 100, full: 9 },
+        maxStartups: { start: 9, percent: 100, full: 9 },
         maxRefusing: 64,
         maxConnectionsPerSource: 0,
         ratePerSource: { perMillisecond: 0.001, burst: 5 },
@@ -308,7 +308,7 @@ describe("a table", () => {
     const parsed = parseTable(toml, "f");
     assertEquals(parsed.server, built.server);
     assertEquals(parsed.services, built.services);
-    assertEquals(parsed.doors, built.doors);
+    assertEquals(parsed.listeners, built.listeners);
   });
 
   test("finds services by name and alias, without regard to case", () => {

@@ -1,6 +1,6 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { after } from "../src/timeouts.ts";
+import { after } from "../src/timers.ts";
 import { sleep } from "./support/wait.ts";
 
 describe("after", () => {

@@ -1,7 +1,7 @@
 /** A client's whole word to a server or a proxy, up to the service. */
 import { ClientConn } from "../../src/client_conn.ts";
 import type { Handshake, Heard } from "../../src/handshake/handshake.ts";
-import { NamedHandshake } from "../../src/handshake/named.ts";
+import { NamedHandshake } from "../../src/handshake/tcpmux.ts";
 import { ProxyHandshake } from "../../src/handshake/proxy.ts";
 import { buildTable } from "../../src/table/parse.ts";
 import type { TcpmuxService } from "../../src/table/service.ts";
@@ -87,7 +87,7 @@ async function restOf(client: ClientConn): Promise<string> {
 
 const proxy = () =>
   new ProxyHandshake({
-    manner: "proxy",
+    protocol: "proxy",
     endpoint: { transport: "tcp", host: "127.0.0.1", port: 0 },
     service: service as TcpmuxService,
     suffix: ".mux",

@@ -1,13 +1,13 @@
 /** The short forms that stand in values of a table. */
 import { isIP } from "node:net";
-import { readDuration } from "../../src/duration.ts";
+import { readDuration } from "../../src/units.ts";
 import { formatEndpoint, readEndpoint } from "../../src/endpoint.ts";
-import { Access, readPrefixes } from "../../src/policy/address.ts";
+import { Access, readPrefixes } from "../../src/policy/access.ts";
 import {
   fitted,
-  isRefusedEarly,
-  readEarlyRefusal,
-} from "../../src/policy/early_refusal.ts";
+  readMaxStartups,
+  refusesStartup,
+} from "../../src/policy/max_startups.ts";
 import { Hours, readHours } from "../../src/policy/hours.ts";
 import { Bucket, readRate } from "../../src/policy/rate.ts";
 import { readLocal, readServer } from "../../src/table/local.ts";
@@ -142,12 +142,12 @@ const early = form("early", [
   ["", ":"],
   ["", ...NUMBERS, ...LARGE],
 ], (text) => {
-  const read = readEarlyRefusal(text);
+  const read = readMaxStartups(text);
   if (read === undefined) return;
   const { start, percent, full } = read;
-  same(readEarlyRefusal(`${start}:${percent}:${full}`), read, "read back");
-  check(!isRefusedEarly(read, start - 1, 0), () => `${text}: refused early`);
-  check(isRefusedEarly(read, full, 0.999), () => `${text}: not refused`);
+  same(readMaxStartups(`${start}:${percent}:${full}`), read, "read back");
+  check(!refusesStartup(read, start - 1, 0), () => `${text}: refused early`);
+  check(refusesStartup(read, full, 0.999), () => `${text}: not refused`);
   for (const room of [1, 100, 1e6]) {
     const fit = fitted(read, room);
     check(

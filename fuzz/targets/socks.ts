@@ -1,6 +1,6 @@
 /** SOCKS5, as the proxy reads it. */
-import { serviceOf } from "../../src/proxy/name.ts";
-import { SocksReader } from "../../src/proxy/socks.ts";
+import { serviceOf } from "../../src/handshake/proxied_name.ts";
+import { SocksReader } from "../../src/handshake/socks5.ts";
 import { behind, bytesOf, cuts } from "../cut.ts";
 import { check, same, shown, type Target } from "../target.ts";
 

@@ -1,9 +1,9 @@
 import { codeOf, messageOf } from "../errors.ts";
-import { checkRuntime } from "../requirements.ts";
-import { advise } from "../services/advice.ts";
+import { checkRuntime } from "../table/requirements.ts";
+import { advise } from "../services/exec/advice.ts";
 import { checkLoops } from "../table/loops.ts";
 import { formatProblem, type Problem, TableError } from "../table/problem.ts";
-import { identitiesOf } from "../services/identity.ts";
+import { identitiesOf } from "../services/exec/identity.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
 import { EMBEDDED_NAME } from "./embedded.ts";

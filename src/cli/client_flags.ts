@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectOptions } from "../connect.ts";
-import { DURATION_FORM, readDuration } from "../duration.ts";
+import { DURATION_FORM, readDuration } from "../units.ts";
 import { codeOf, type ErrorCode } from "../errors.ts";
 import { type Flags, usage } from "./flags.ts";
 

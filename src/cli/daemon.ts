@@ -1,9 +1,9 @@
 /** What serve, forward and proxy share: a server that runs until told not to. */
 import { formatEndpoint } from "../endpoint.ts";
 import { messageOf } from "../errors.ts";
-import type { Log } from "../log.ts";
+import { type Log, LOG_LEVELS } from "../log.ts";
 import { Mux } from "../mux.ts";
-import { LOG_LEVELS, type LogSettings } from "../table/table.ts";
+import type { LogSettings } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
 import { EXIT } from "./exit.ts";

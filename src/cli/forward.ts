@@ -1,6 +1,6 @@
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import type { Mux } from "../mux.ts";
-import { doorKey, type FixedDoor } from "../table/door.ts";
+import { type ForwardListener, listenerKey } from "../table/listener.ts";
 import {
   forwardService,
   forwardTable,
@@ -86,7 +86,7 @@ function tableOf(
 ): Table {
   const settings = localSettings(flags);
   const taken = new Set<string>();
-  const doors = pairs.map((pair): FixedDoor => {
+  const listeners = pairs.map((pair): ForwardListener => {
     const cut = pair.indexOf("=");
     const local = pair.slice(0, cut);
     const name = pair.slice(cut + 1);
@@ -99,19 +99,23 @@ function tableOf(
     }
     const service = forwardService(name, upstream, name, settings);
     const endpoint = localWord(local);
-    const door: FixedDoor = { manner: "fixed", endpoint, service };
-    if (taken.has(doorKey(door))) {
+    const listener: ForwardListener = {
+      protocol: "forward",
+      endpoint,
+      service,
+    };
+    if (taken.has(listenerKey(listener))) {
       throw usage(`${pair}: ${formatEndpoint(endpoint)} is said twice`);
     }
-    taken.add(doorKey(door));
-    return door;
+    taken.add(listenerKey(listener));
+    return listener;
   });
-  return forwardTable(doors, settings);
+  return forwardTable(listeners, settings);
 }
 
 /** What `--json` prints: what can be used now, with the real ports. */
-function inForce({ doors }: Table, { addresses }: Mux): object {
-  const forwards = (doors as readonly FixedDoor[]).map((
+function inForce({ listeners }: Table, { addresses }: Mux): object {
+  const forwards = (listeners as readonly ForwardListener[]).map((
     { service },
     index,
   ) => ({

@@ -1,6 +1,5 @@
-import type { Log } from "../log.ts";
-import { jsonLine, textLine } from "../log_format.ts";
-import { LOG_LEVELS, type LogSettings } from "../table/table.ts";
+import { jsonLine, type Log, LOG_LEVELS, textLine } from "../log.ts";
+import type { LogSettings } from "../table/table.ts";
 import { printErrorSoon } from "./system.ts";
 
 /** The log of the command line goes to standard error. */

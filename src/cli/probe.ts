@@ -1,6 +1,6 @@
 /** A monitoring plugin by the guidelines that Nagios, Icinga and others share. */
 import { connect, type ConnectOptions } from "../connect.ts";
-import { readDuration } from "../duration.ts";
+import { readDuration } from "../units.ts";
 import { codeOf, type ErrorCode, messageOf, TcpmuxError } from "../errors.ts";
 import { list } from "../list.ts";
 import { withDeadline } from "../transport/deadline.ts";

@@ -2,7 +2,7 @@ import { formatEndpoint } from "../endpoint.ts";
 import type { Log } from "../log.ts";
 import { forwardService } from "../table/forwards.ts";
 import { Table } from "../table/table.ts";
-import type { ProxyDoor } from "../table/door.ts";
+import type { ProxyListener } from "../table/listener.ts";
 import { runDaemon } from "./daemon.ts";
 import { type Flags, readFlags, usage } from "./flags.ts";
 import {
@@ -25,21 +25,21 @@ export const PROXY_FLAGS = {
 export async function proxyCommand(args: readonly string[]): Promise<number> {
   const signals = new Signals(); // first of all, as serve does
   const flags = readFlags(args, PROXY_FLAGS, localEnv);
-  const door = doorOf(flags);
-  const table = new Table(localSettings(flags), [door.service], [door]);
+  const listener = listenerOf(flags);
+  const table = new Table(localSettings(flags), [listener.service], [listener]);
   return await runDaemon({
     signals,
     load: () => Promise.resolve({ table, file: "the command line" }),
     inForce: (_, { addresses }, log) => {
       const listen = formatEndpoint(addresses[0]!);
-      const server = formatEndpoint(door.service.upstream);
-      warnIfOpen(door, listen, log);
+      const server = formatEndpoint(listener.service.upstream);
+      warnIfOpen(listener, listen, log);
       if (flags.on("json")) printOut(`${JSON.stringify({ listen, server })}\n`);
     },
   });
 }
 
-function doorOf(flags: Flags): ProxyDoor {
+function listenerOf(flags: Flags): ProxyListener {
   const [local, server] = flags.words;
   if (local === undefined || server === undefined) {
     throw usage("proxy takes where to listen and a server: LOCAL HOST[:PORT]");
@@ -56,11 +56,15 @@ function doorOf(flags: Flags): ProxyDoor {
     "as asked",
     localSettings(flags),
   );
-  return { manner: "proxy", endpoint, service, suffix };
+  return { protocol: "proxy", endpoint, service, suffix };
 }
 
 /** There is no authentication: the address is all that keeps others out. */
-function warnIfOpen({ endpoint }: ProxyDoor, address: string, log: Log): void {
+function warnIfOpen(
+  { endpoint }: ProxyListener,
+  address: string,
+  log: Log,
+): void {
   if (endpoint.transport === "unix") return;
   if (/^(127\.|::1$|localhost$)/.test(endpoint.host)) return;
   log("warn", "whoever reaches this address can use the server's services", {

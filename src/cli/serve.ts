@@ -1,7 +1,7 @@
 import { parseEndpoint } from "../endpoint.ts";
 import { messageOf, TcpmuxError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { advise } from "../services/advice.ts";
+import { advise } from "../services/exec/advice.ts";
 import { formatProblem } from "../table/problem.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";

@@ -1,5 +1,5 @@
 /** What each command takes, for those who complete and document it. */
-import { LOG_LEVELS } from "../table/table.ts";
+import { LOG_LEVELS } from "../log.ts";
 import { type Command, FLAG_SPECS } from "./flag_specs.ts";
 import { HELP_TEXT } from "./help.ts";
 

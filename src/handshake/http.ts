@@ -5,9 +5,9 @@ import {
   type HttpFault,
   HttpReader,
   httpRefusal,
-} from "../proxy/http.ts";
-import { httpTarget } from "../proxy/http_target.ts";
-import { serviceOf } from "../proxy/name.ts";
+} from "./http_head.ts";
+import { httpTarget } from "./http_target.ts";
+import { serviceOf } from "./proxied_name.ts";
 import type { Asked, Dialect } from "./dialect.ts";
 import { NOTHING } from "./handshake.ts";
 

@@ -1,20 +1,20 @@
-import type { Door } from "../table/door.ts";
-import { FixedHandshake } from "./fixed.ts";
+import type { ListenerSpec } from "../table/listener.ts";
+import { FixedHandshake } from "./forward.ts";
 import type { Handshake } from "./handshake.ts";
-import { NamedHandshake } from "./named.ts";
+import { NamedHandshake } from "./tcpmux.ts";
 import { ProxyHandshake } from "./proxy.ts";
 
 /** It keeps nothing of a client, so that one does for all. */
 const NAMED = new NamedHandshake();
 
-/** The handshake for one client that has come through this door. */
-export function handshakeAt(door: Door): Handshake {
-  switch (door.manner) {
-    case "named":
+/** The handshake for one client that has come through this listener. */
+export function handshakeAt(listener: ListenerSpec): Handshake {
+  switch (listener.protocol) {
+    case "tcpmux":
       return NAMED;
-    case "fixed":
-      return new FixedHandshake(door.service);
+    case "forward":
+      return new FixedHandshake(listener.service);
     case "proxy":
-      return new ProxyHandshake(door);
+      return new ProxyHandshake(listener);
   }
 }

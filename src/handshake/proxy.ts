@@ -1,8 +1,8 @@
 import type { ClientConn } from "../client_conn.ts";
 import { type Refusal, refusal } from "../policy/decide.ts";
-import { beginsHttp } from "../proxy/http.ts";
-import { SOCKS_VERSION } from "../proxy/socks.ts";
-import type { ProxyDoor } from "../table/door.ts";
+import { beginsHttp } from "./http_head.ts";
+import { SOCKS_VERSION } from "./socks5.ts";
+import type { ProxyListener } from "../table/listener.ts";
 import type { Dialect } from "./dialect.ts";
 import {
   type Handshake,
@@ -31,11 +31,11 @@ const UNKNOWN = refusal(
  * it is only ever a name for the one TCPMUX server behind.
  */
 export class ProxyHandshake implements Handshake {
-  #door: ProxyDoor;
+  #listener: ProxyListener;
   #dialect: Dialect | undefined;
 
-  constructor(door: ProxyDoor) {
-    this.#door = door;
+  constructor(listener: ProxyListener) {
+    this.#listener = listener;
   }
 
   hear(client: ClientConn, patience: Patience): Promise<Heard> {
@@ -43,12 +43,12 @@ export class ProxyHandshake implements Handshake {
       if (bytes === null) {
         return this.#dialect === undefined ? { kind: "silence" } : CUT_SHORT;
       }
-      this.#dialect ??= dialectOf(bytes[0]!, this.#door.suffix);
+      this.#dialect ??= dialectOf(bytes[0]!, this.#listener.suffix);
       if (this.#dialect === undefined) return UNKNOWN;
       const heard = await this.#dialect.take(bytes, client);
       if (heard?.kind !== "asked") return heard;
       const { name } = heard;
-      const service = { ...this.#door.service, name, remoteName: name };
+      const service = { ...this.#listener.service, name, remoteName: name };
       return { kind: "serve", service };
     });
   }

@@ -1,6 +1,6 @@
 import type { ClientConn } from "../client_conn.ts";
 import { type Refusal, refusal } from "../policy/decide.ts";
-import { serviceOf } from "../proxy/name.ts";
+import { serviceOf } from "./proxied_name.ts";
 import {
   SOCKS_REPLY,
   socksMethod,
@@ -8,7 +8,7 @@ import {
   type SocksReply,
   socksReply,
   type SocksRequest,
-} from "../proxy/socks.ts";
+} from "./socks5.ts";
 import type { Asked, Dialect } from "./dialect.ts";
 import { NOTHING } from "./handshake.ts";
 

@@ -4,7 +4,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { Service } from "../table/service.ts";
 import type { Table } from "../table/table.ts";
 import { HELP, helpText } from "../wire.ts";
-import { NOBODY } from "./address.ts";
+import { NOBODY } from "./access.ts";
 import { type Guarded, keptOutOf } from "./kept_out.ts";
 
 /** A refusal is a value: what the log says and what the client is told. */

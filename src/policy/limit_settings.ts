@@ -1,11 +1,11 @@
-import type { EarlyRefusal } from "./early_refusal.ts";
+import type { MaxStartups } from "./max_startups.ts";
 import type { PenaltySettings } from "./penalties.ts";
 import type { Rate } from "./rate.ts";
 
 /** The limits of a server; those of its services are with them. */
 export interface ServerLimits {
   readonly maxConnections: number;
-  readonly maxHandshakes: EarlyRefusal;
+  readonly maxStartups: MaxStartups;
   /** Refusals that may be on their way at a time, beyond all that. */
   readonly maxRefusing: number;
   /** 0 for no limit. */

@@ -2,7 +2,7 @@ import type { Endpoint } from "../endpoint.ts";
 import type { Service } from "../table/service.ts";
 import { Counts } from "./counts.ts";
 import { busy, type Refusal } from "./decide.ts";
-import { isRefusedEarly } from "./early_refusal.ts";
+import { refusesStartup } from "./max_startups.ts";
 import type { ServerLimits } from "./limit_settings.ts";
 import { type Offence, Penalties } from "./penalties.ts";
 import { Buckets } from "./rate.ts";
@@ -54,9 +54,9 @@ export class Limits {
   }
 
   /** Whether there is room again, and not for one or two alone. */
-  isRoomy({ maxConnections, maxHandshakes }: ServerLimits): boolean {
+  isRoomy({ maxConnections, maxStartups }: ServerLimits): boolean {
     return this.#serving <= maxConnections * 0.9 &&
-      this.#handshakes <= maxHandshakes.start * 0.9;
+      this.#handshakes <= maxStartups.start * 0.9;
   }
 
   /** What a new connection gets. */
@@ -96,8 +96,8 @@ export class Limits {
       !this.#sourceRates.take(source, rate, now)
     ) return busy("rate_per_source is exceeded");
     if (this.#serving >= limits.maxConnections) return FULL;
-    const { maxHandshakes } = limits;
-    if (isRefusedEarly(maxHandshakes, this.#handshakes, this.#random())) {
+    const { maxStartups } = limits;
+    if (refusesStartup(maxStartups, this.#handshakes, this.#random())) {
       return CROWDED;
     }
   }

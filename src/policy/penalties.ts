@@ -1,4 +1,4 @@
-import type { AddressSet } from "./address.ts";
+import type { AddressSet } from "./access.ts";
 import { BoundedMap } from "./bounded_map.ts";
 
 /** What a source can be blamed for. */

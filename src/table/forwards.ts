@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { readDocument } from "./document.ts";
-import { doorKey, type FixedDoor } from "./door.ts";
+import { type ForwardListener, listenerKey } from "./listener.ts";
 import { LOCAL_FORMS, readLocal, readServer, SERVER_FORMS } from "./local.ts";
 import type { Problems } from "./problem.ts";
 import { resolveServer, resolveService } from "./resolve.ts";
@@ -76,24 +76,27 @@ export function parseForwards(
   if (Object.keys(entries).length === 0) {
     problems.add(["forward"], "is empty; needed: a table [forward.NAME]");
   }
-  const doors = Object.entries(entries).flatMap(([name, entry]) =>
-    doorsOf(name, entry, settings, fallback, problems)
+  const listeners = Object.entries(entries).flatMap(([name, entry]) =>
+    listenersOf(name, entry, settings, fallback, problems)
   );
-  checkAddresses(doors, problems);
+  checkAddresses(listeners, problems);
   problems.throwIfAny();
   // Objects move keys such as "7" to their front: the file tells the order.
-  const line = ({ service }: FixedDoor) =>
+  const line = ({ service }: ForwardListener) =>
     problems.lineOf(["forward", service.name]) ?? 0;
-  return forwardTable(doors.toSorted((a, b) => line(a) - line(b)), settings);
+  return forwardTable(
+    listeners.toSorted((a, b) => line(a) - line(b)),
+    settings,
+  );
 }
 
-function doorsOf(
+function listenersOf(
   name: string,
   entry: unknown,
   settings: ServerSettings,
   fallback: Endpoint | undefined,
   problems: Problems,
-): FixedDoor[] {
+): ForwardListener[] {
   const path = ["forward", name];
   if (!nameSchema.safeParse(name).success) {
     problems.add(path, `is no name for a service; allowed: ${NAME_RULE}`);
@@ -118,7 +121,7 @@ function doorsOf(
     idle_timeout,
   });
   return (Array.isArray(listen) ? listen : [listen])
-    .map((endpoint) => ({ manner: "fixed", endpoint, service }));
+    .map((endpoint) => ({ protocol: "forward", endpoint, service }));
 }
 
 /** A service of another server, as the kind `tcpmux` of a service table. */
@@ -133,31 +136,33 @@ export function forwardService(
   return resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
 }
 
-/** A table of doors that lead to one service each. */
+/** A table of listeners that lead to one service each. */
 export function forwardTable(
-  doors: readonly FixedDoor[],
+  listeners: readonly ForwardListener[],
   settings: ServerSettings,
 ): Table {
-  const services = [...new Set(doors.map(({ service }) => service))];
-  return new Table(settings, services, doors);
+  const services = [...new Set(listeners.map(({ service }) => service))];
+  return new Table(settings, services, listeners);
 }
 
 /** No address may lead to two services. */
 function checkAddresses(
-  doors: readonly FixedDoor[],
+  listeners: readonly ForwardListener[],
   problems: Problems,
 ): void {
   const owners = new Map<string, string>();
-  for (const door of doors) {
-    const { name } = door.service;
-    const owner = owners.get(doorKey(door));
+  for (const listener of listeners) {
+    const { name } = listener.service;
+    const owner = owners.get(listenerKey(listener));
     if (owner !== undefined) {
       problems.add(
         ["forward", name, "listen"],
-        `${formatEndpoint(door.endpoint)} is taken already by the forward ` +
+        `${
+          formatEndpoint(listener.endpoint)
+        } is taken already by the forward ` +
           owner,
       );
     }
-    owners.set(doorKey(door), name);
+    owners.set(listenerKey(listener), name);
   }
 }

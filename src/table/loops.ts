@@ -15,8 +15,8 @@ export function checkLoops(table: Table, file?: string): void {
   for (const service of table.services) {
     const names = roundTrip(table, service);
     if (names === undefined) continue;
-    const isForward = table.doors.some((door) =>
-      door.manner === "fixed" && door.service === service
+    const isForward = table.listeners.some((listener) =>
+      listener.protocol === "forward" && listener.service === service
     );
     problems.add(
       isForward
@@ -43,23 +43,24 @@ function roundTrip(table: Table, from: Service): string[] | undefined {
 function behind(table: Table, service: Service): Service | undefined {
   if (service.kind !== "tcpmux" || !service.enabled) return undefined;
   const { upstream, remoteName } = service;
-  const door = table.doors.find(({ endpoint }) =>
+  const listener = table.listeners.find(({ endpoint }) =>
     endpoint !== undefined && leadsTo(upstream, endpoint)
   );
-  if (door?.manner === "named") return table.find(remoteName);
-  if (door?.manner === "fixed") return door.service;
+  if (listener?.protocol === "tcpmux") return table.find(remoteName);
+  if (listener?.protocol === "forward") return listener.service;
 }
 
-/** Whether who connects to `upstream` comes in at `door`, by what they say. */
-function leadsTo(upstream: Endpoint, door: Endpoint): boolean {
-  if (upstream.transport === "unix" || door.transport === "unix") {
-    return upstream.transport === "unix" && door.transport === "unix" &&
-      pathOf(upstream.path) === pathOf(door.path);
+/** Whether who connects to `upstream` comes in at `listener`, by what they say. */
+function leadsTo(upstream: Endpoint, listener: Endpoint): boolean {
+  if (upstream.transport === "unix" || listener.transport === "unix") {
+    return upstream.transport === "unix" && listener.transport === "unix" &&
+      pathOf(upstream.path) === pathOf(listener.path);
   }
-  if (upstream.port !== door.port) return false;
-  return formatEndpoint(upstream) === formatEndpoint(door) ||
-    isAny(door.host) && (isAny(upstream.host) || isLoopback(upstream.host)) ||
-    isLoopback(door.host) && upstream.host === "localhost";
+  if (upstream.port !== listener.port) return false;
+  return formatEndpoint(upstream) === formatEndpoint(listener) ||
+    isAny(listener.host) &&
+      (isAny(upstream.host) || isLoopback(upstream.host)) ||
+    isLoopback(listener.host) && upstream.host === "localhost";
 }
 
 function pathOf(path: string): string {

@@ -1,10 +1,7 @@
 /** What values about access and limits may be in a file. */
 import * as z from "zod";
-import { PREFIX_FORM, readPrefixes } from "../policy/address.ts";
-import {
-  EARLY_REFUSAL_FORM,
-  readEarlyRefusal,
-} from "../policy/early_refusal.ts";
+import { PREFIX_FORM, readPrefixes } from "../policy/access.ts";
+import { MAX_STARTUPS_FORM, readMaxStartups } from "../policy/max_startups.ts";
 import { HOURS_FORM, isTimeZone, readHours } from "../policy/hours.ts";
 import { RATE_FORM, readRate } from "../policy/rate.ts";
 import { list, transformed } from "./values.ts";
@@ -26,10 +23,10 @@ export const rate = (purpose: string) =>
   made(z.string({ error: RATE_FORM }), readRate, RATE_FORM, purpose);
 
 /** A number stands for itself, as text does. */
-export const earlyRefusal = (purpose: string) => {
-  const error = EARLY_REFUSAL_FORM;
+export const maxStartups = (purpose: string) => {
+  const error = MAX_STARTUPS_FORM;
   const schema = z.union([z.int(), z.string()], { error });
-  const read = (value: string | number) => readEarlyRefusal(String(value));
+  const read = (value: string | number) => readMaxStartups(String(value));
   return made(schema, read, error, purpose);
 };
 

@@ -1,5 +1,5 @@
 import { TcpmuxError } from "../errors.ts";
-import { escaped } from "../log_format.ts";
+import { escaped } from "../log.ts";
 import { type KeyPath, type Located, pathKey } from "./locate.ts";
 
 /** One thing that is wrong with a table. */

@@ -6,7 +6,7 @@ import {
   AddressSet,
   EVERYBODY,
   type Prefix,
-} from "../policy/address.ts";
+} from "../policy/access.ts";
 import { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
 import type { handlerSchema, KindKey, kindSchemas } from "./schema.ts";
@@ -43,7 +43,7 @@ function resolveLimits(valid: z.output<typeof serverSchema>): ServerLimits {
     enabled ? given ?? usual : 0;
   return {
     maxConnections: valid.max_connections ?? 4096,
-    maxHandshakes: valid.max_handshakes ??
+    maxStartups: valid.max_handshakes ??
       { start: 512, percent: 30, full: 1024 },
     maxRefusing: 64,
     maxConnectionsPerSource: valid.max_connections_per_source ?? 256,

@@ -1,7 +1,7 @@
 /** What a program may use: each value of `rlimits` in a service. */
 import * as z from "zod";
-import { readDuration } from "../duration.ts";
-import { readSize, SIZE, SIZE_FORM } from "../size.ts";
+import { readDuration } from "../units.ts";
+import { readSize, SIZE, SIZE_FORM } from "../units.ts";
 import { count } from "./values.ts";
 
 const UNLIMITED = z.literal("unlimited");

@@ -1,7 +1,7 @@
 /** What `[server]` may hold. */
 import * as z from "zod";
-import { addresses, earlyRefusal, rate, timeZone } from "./policy_values.ts";
-import { LOG_LEVELS } from "./table.ts";
+import { addresses, maxStartups, rate, timeZone } from "./policy_values.ts";
+import { LOG_LEVELS } from "../log.ts";
 import {
   choice,
   count,
@@ -65,7 +65,7 @@ export const serverSchema = z.strictObject({
   max_connections: count(1_000_000)
     .describe("At a time, in all, that have a service. Default 4096.")
     .optional(),
-  max_handshakes: earlyRefusal(
+  max_handshakes: maxStartups(
     "Connections that have not named a service yet: START:PERCENT:FULL, as " +
       'MaxStartups of sshd. Default "512:30:1024".',
   ).optional(),

@@ -1,5 +1,5 @@
 import type { Endpoint } from "../endpoint.ts";
-import type { Access } from "../policy/address.ts";
+import type { Access } from "../policy/access.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServiceLimits } from "../policy/limit_settings.ts";
 import type { Conn } from "../transport/transport.ts";

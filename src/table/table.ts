@@ -1,9 +1,10 @@
 import type { Endpoint } from "../endpoint.ts";
-import type { Access } from "../policy/address.ts";
+import type { Access } from "../policy/access.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
 import { Listing } from "../policy/listing.ts";
-import type { Door } from "./door.ts";
+import type { LogLevel } from "../log.ts";
+import type { ListenerSpec } from "./listener.ts";
 import type { Located } from "./locate.ts";
 import type { Service } from "./service.ts";
 
@@ -31,16 +32,13 @@ export interface LogSettings {
   readonly format: "text" | "json";
 }
 
-export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
-export type LogLevel = typeof LOG_LEVELS[number];
-
 /** A whole service table. Never changed: a reload makes a new one. */
 export class Table {
   readonly server: ServerSettings;
   /** In the order of the table. */
   readonly services: readonly Service[];
   /** Where it is served; no two of them at the same address. */
-  readonly doors: readonly Door[];
+  readonly listeners: readonly ListenerSpec[];
   /** Where its keys stand in its file, for who finds fault with it later. */
   readonly located: Located | undefined;
   /** Of one of the services; undefined where none has any. */
@@ -48,18 +46,18 @@ export class Table {
   readonly listing: Listing;
   #byName = new Map<string, Service>();
 
-  /** @param doors by default those of `listen`, where clients name a service */
+  /** @param listeners by default those of `listen`, where clients name a service */
   constructor(
     server: ServerSettings,
     services: readonly Service[],
-    doors: readonly Door[] = namedDoors(server.listen),
+    listeners: readonly ListenerSpec[] = defaultListeners(server.listen),
     located?: Located,
   ) {
     this.server = server;
     this.services = services;
     this.someHours = services.find(({ hours }) => hours !== undefined)?.hours;
     this.listing = new Listing(services);
-    this.doors = doors;
+    this.listeners = listeners;
     this.located = located;
     for (const service of services) {
       for (const name of [service.name, ...service.aliases]) {
@@ -74,7 +72,9 @@ export class Table {
   }
 }
 
-function namedDoors(listen: readonly Endpoint[] | undefined): Door[] {
+function defaultListeners(
+  listen: readonly Endpoint[] | undefined,
+): ListenerSpec[] {
   const endpoints = listen ?? [undefined];
-  return endpoints.map((endpoint) => ({ manner: "named", endpoint }));
+  return endpoints.map((endpoint) => ({ protocol: "tcpmux", endpoint }));
 }

@@ -1,6 +1,6 @@
 /** What values in a file may be; the `error` of each says what is allowed. */
 import * as z from "zod";
-import { DURATION, DURATION_FORM, readDuration } from "../duration.ts";
+import { DURATION, DURATION_FORM, readDuration } from "../units.ts";
 import { type Endpoint, ENDPOINT_FORMS, readEndpoint } from "../endpoint.ts";
 
 export function duration(purpose: string) {

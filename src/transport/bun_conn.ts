@@ -1,6 +1,6 @@
 import type { Endpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
-import type { Timeout } from "../timeouts.ts";
+import type { Timeout } from "../timers.ts";
 import { BunCarrier, giveBack, type Outlet } from "./bun_carrier.ts";
 import { BunOutputCarrier } from "./bun_output_carrier.ts";
 import type { BunSocket, SocketOwner } from "./bun_socket.ts";

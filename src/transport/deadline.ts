@@ -1,5 +1,5 @@
 import { TcpmuxError } from "../errors.ts";
-import { after } from "../timeouts.ts";
+import { after } from "../timers.ts";
 import { type Cancel, Ending } from "./cancel.ts";
 import type { ConnectOptions } from "./transport.ts";
 

@@ -1,4 +1,4 @@
-import { after, type Timeout, type Waiting } from "../timeouts.ts";
+import { after, type Timeout, type Waiting } from "../timers.ts";
 
 /** Milliseconds of silence before TCP asks whether the peer still lives. */
 const DELAY = 60_000;

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { type Endpoint, unmapped } from "../endpoint.ts";
-import type { Timeout } from "../timeouts.ts";
+import type { Timeout } from "../timers.ts";
 import { closedHere, fromSystem } from "./errno.ts";
 import { Inbox, type Source } from "./inbox.ts";
 import { keepAlive, worthKeepingAlive } from "./keep_alive.ts";

@@ -2,9 +2,9 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TcpmuxError } from "../errors.ts";
-import type { Ending } from "../transport/cancel.ts";
-import type { Command, Exit, Program } from "../transport/transport.ts";
+import { TcpmuxError } from "../../errors.ts";
+import type { Ending } from "../../transport/cancel.ts";
+import type { Command, Exit, Program } from "../../transport/transport.ts";
 
 /** Milliseconds between looks: a tool takes about one. */
 const LOOK_AGAIN = 1;

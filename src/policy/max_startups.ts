@@ -1,5 +1,5 @@
 /** What `max_handshakes` may be, for messages. */
-export const EARLY_REFUSAL_FORM =
+export const MAX_STARTUPS_FORM =
   'a whole number, or "START:PERCENT:FULL" such as "512:30:1024"';
 
 /**
@@ -9,14 +9,14 @@ export const EARLY_REFUSAL_FORM =
  * a chance while others hold as many as they can (MaxStartups of
  * sshd_config(5)).
  */
-export interface EarlyRefusal {
+export interface MaxStartups {
   readonly start: number;
   readonly percent: number;
   readonly full: number;
 }
 
 /** @returns undefined for what is none */
-export function readEarlyRefusal(text: string): EarlyRefusal | undefined {
+export function readMaxStartups(text: string): MaxStartups | undefined {
   const match = /^(\d{1,7})(?::(\d{1,3}):(\d{1,7}))?$/.exec(text);
   if (match === null) return undefined;
   const start = Number(match[1]);
@@ -28,9 +28,9 @@ export function readEarlyRefusal(text: string): EarlyRefusal | undefined {
 
 /** The same in so much room. */
 export function fitted(
-  { start, percent, full }: EarlyRefusal,
+  { start, percent, full }: MaxStartups,
   room: number,
-): EarlyRefusal {
+): MaxStartups {
   if (full <= room) return { start, percent, full };
   return {
     start: Math.max(1, Math.floor(start * room / full)),
@@ -43,8 +43,8 @@ export function fitted(
  * @param count how many there are already
  * @param chance a number from 0 to below 1
  */
-export function isRefusedEarly(
-  { start, percent, full }: EarlyRefusal,
+export function refusesStartup(
+  { start, percent, full }: MaxStartups,
   count: number,
   chance: number,
 ): boolean {

@@ -1,5 +1,5 @@
 import { setTimeout } from "node:timers";
-import { Chain, Link } from "./chain.ts";
+import { LinkedList, ListNode } from "./linked_list.ts";
 
 /** A wait that may be called off. */
 export interface Timeout {
@@ -10,7 +10,7 @@ export interface Timeout {
 /** What is told when its time is over: itself, or a function of it. */
 export type Waiting = { expired(): void } | (() => void);
 
-class Entry extends Link implements Timeout {
+class Entry extends ListNode implements Timeout {
   readonly due: number;
   readonly waiting: Waiting;
   readonly #lane: Lane;
@@ -34,7 +34,7 @@ class Entry extends Link implements Timeout {
 class Lane {
   readonly #length: number;
   /** In the order of their ends. */
-  readonly #entries = new Chain<Entry>();
+  readonly #entries = new LinkedList<Entry>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(length: number) {

@@ -1,5 +1,5 @@
 import { accessSync, constants, statSync } from "node:fs";
-import { TcpmuxError } from "../errors.ts";
+import { TcpmuxError } from "../../errors.ts";
 
 /** Where programs without a slash in their name are looked for. */
 export const DEFAULT_PATH =

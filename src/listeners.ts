@@ -3,8 +3,8 @@ import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "./endpoint.ts";
 import { Episode } from "./episode.ts";
 import { codeOf, messageOf, TcpmuxError } from "./errors.ts";
 import type { Log } from "./log.ts";
-import { removeStale } from "./stale_socket.ts";
-import { type Door, doorKey } from "./table/door.ts";
+import { removeStale } from "./transport/stale_socket.ts";
+import { listenerKey, type ListenerSpec } from "./table/listener.ts";
 import type { Conn, Listener, Transport } from "./transport/transport.ts";
 
 /** The port that is used where port 1 is not permitted and none was asked. */
@@ -14,15 +14,15 @@ export const FALLBACK_PORT = 1078;
 const ACCEPT_PAUSE = 50;
 
 /** @param listener its address, as text */
-type Accepted = (conn: Conn, door: Door, listener: string) => void;
+type Accepted = (conn: Conn, door: ListenerSpec, listener: string) => void;
 
 interface OpenDoor {
-  readonly door: Door;
+  readonly door: ListenerSpec;
   readonly listener: Listener;
 }
 
 /** The listeners of a server, and the loops that accept from them. */
-export class Doors {
+export class Listeners {
   /** By what makes them the same door. */
   #open = new Map<string, OpenDoor>();
   /** Of these; each connection to an upstream asks for them. */
@@ -55,12 +55,15 @@ export class Doors {
    * @throws {TcpmuxError} and then nothing has changed; code `closed` when
    * `close` was called, perhaps meanwhile
    */
-  async set(wanted: readonly Door[], commit: () => void): Promise<void> {
+  async set(
+    wanted: readonly ListenerSpec[],
+    commit: () => void,
+  ): Promise<void> {
     const next = new Map<string, OpenDoor>();
     const fresh = new Map<string, Listener>();
     try {
       for (const door of wanted) {
-        const key = doorKey(door);
+        const key = listenerKey(door);
         if (next.has(key)) continue;
         const listener = this.#open.get(key)?.listener ??
           await this.#listen(door);
@@ -89,7 +92,7 @@ export class Doors {
       const { door } = next.get(key)!;
       this.#log("info", "listening", {
         address: formatEndpoint(listener.endpoint),
-        service: door.manner === "fixed" ? door.service.name : undefined,
+        service: door.protocol === "forward" ? door.service.name : undefined,
       });
       this.#acceptFrom(key, listener);
     }
@@ -102,7 +105,7 @@ export class Doors {
     this.#endpoints = [];
   }
 
-  async #listen({ endpoint }: Door): Promise<Listener> {
+  async #listen({ endpoint }: ListenerSpec): Promise<Listener> {
     if (endpoint === undefined) return await this.#listenByDefault();
     try {
       return await this.#transport.listen(endpoint);

@@ -1,12 +1,12 @@
 import type { Service } from "../table/service.ts";
 import { openBuiltin } from "./builtin.ts";
-import { openChained } from "./chained.ts";
-import { openExec } from "./exec.ts";
+import { openChained } from "./tcpmux.ts";
+import { openExec } from "./exec/open.ts";
 import { openHandler } from "./handler.ts";
-import type { Identity } from "./identity.ts";
+import type { Identity } from "./exec/identity.ts";
 import type { Opening, ServiceContext } from "./opened.ts";
 import { openText } from "./text.ts";
-import { openUpstream } from "./upstream.ts";
+import { openUpstream } from "./connect.ts";
 
 /** Opens a service of any kind. */
 export function openService(

@@ -1,5 +1,5 @@
-import type { Exit, Transport } from "../transport/transport.ts";
-import { DEFAULT_PATH, findProgram } from "./program.ts";
+import type { Exit, Transport } from "../../transport/transport.ts";
+import { DEFAULT_PATH, findProgram } from "./find_program.ts";
 
 /** What a tool of the system said, and how it ended. */
 export interface ToolRun {

@@ -1,5 +1,5 @@
 /** Whom a request to a proxy is for, and what that one gets. */
-import { type HttpFault, httpFault, type HttpHead } from "./http.ts";
+import { type HttpFault, httpFault, type HttpHead } from "./http_head.ts";
 
 export type HttpTarget =
   /** CONNECT: all that follows passes through. */

@@ -1,10 +1,10 @@
-import type { ClientConn } from "../client_conn.ts";
-import { relay } from "../relay.ts";
-import type { ExecService } from "../table/service.ts";
-import type { Command, Program } from "../transport/transport.ts";
-import { Attended } from "./attended.ts";
-import { LeftBehind } from "./left_behind.ts";
-import type { Opened, ServiceContext } from "./opened.ts";
+import type { ClientConn } from "../../client_conn.ts";
+import { relay } from "../../relay.ts";
+import type { ExecService } from "../../table/service.ts";
+import type { Command, Program } from "../../transport/transport.ts";
+import { Attended } from "./supervised.ts";
+import { LeftBehind } from "./orphans.ts";
+import type { Opened, ServiceContext } from "../opened.ts";
 import { ProgramConn } from "./program_conn.ts";
 import { startedThrough } from "./started.ts";
 

@@ -1,8 +1,8 @@
-import type { Endpoint } from "../endpoint.ts";
-import type { ExecService } from "../table/service.ts";
+import type { Endpoint } from "../../endpoint.ts";
+import type { ExecService } from "../../table/service.ts";
 import type { Identity } from "./identity.ts";
-import type { ServiceContext } from "./opened.ts";
-import { DEFAULT_PATH } from "./program.ts";
+import type { ServiceContext } from "../opened.ts";
+import { DEFAULT_PATH } from "./find_program.ts";
 
 /**
  * The whole environment of a program: it starts empty. The connection is

@@ -1,10 +1,10 @@
-import type { ClientConn } from "../client_conn.ts";
-import { TcpmuxError } from "../errors.ts";
-import type { ExecService } from "../table/service.ts";
-import type { Command, Process } from "../transport/transport.ts";
-import { Attended } from "./attended.ts";
-import { OnPipes } from "./exec_pipes.ts";
-import type { Opened, ServiceContext } from "./opened.ts";
+import type { ClientConn } from "../../client_conn.ts";
+import { TcpmuxError } from "../../errors.ts";
+import type { ExecService } from "../../table/service.ts";
+import type { Command, Process } from "../../transport/transport.ts";
+import { Attended } from "./supervised.ts";
+import { OnPipes } from "./pipes.ts";
+import type { Opened, ServiceContext } from "../opened.ts";
 
 /**
  * A program on the client's own socket, as inetd starts it. It may write at

@@ -1,10 +1,10 @@
 import { getPriority } from "node:os";
-import { messageOf } from "../errors.ts";
-import type { Problems } from "../table/problem.ts";
-import type { RlimitName } from "../table/rlimits.ts";
-import type { ExecService } from "../table/service.ts";
-import type { Transport } from "../transport/transport.ts";
-import { DEFAULT_PATH, findProgram } from "./program.ts";
+import { messageOf } from "../../errors.ts";
+import type { Problems } from "../../table/problem.ts";
+import type { RlimitName } from "../../table/rlimits.ts";
+import type { ExecService } from "../../table/service.ts";
+import type { Transport } from "../../transport/transport.ts";
+import { DEFAULT_PATH, findProgram } from "./find_program.ts";
 import { runTool, type ToolRun } from "./run_tool.ts";
 
 /** The options of prlimit(1). */

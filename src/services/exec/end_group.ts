@@ -1,4 +1,4 @@
-import type { Process } from "../transport/transport.ts";
+import type { Process } from "../../transport/transport.ts";
 
 /**
  * Ends a program's process group, so that nothing of it is left: SIGTERM,

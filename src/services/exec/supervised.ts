@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf } from "../errors.ts";
-import type { LogFields } from "../log.ts";
-import type { ExecService } from "../table/service.ts";
-import type { LogLevel } from "../table/table.ts";
-import type { Process } from "../transport/transport.ts";
+import { messageOf } from "../../errors.ts";
+import type { LogFields, LogLevel } from "../../log.ts";
+import type { ExecService } from "../../table/service.ts";
+import type { Process } from "../../transport/transport.ts";
 import { endGroup } from "./end_group.ts";
-import type { ServiceContext } from "./opened.ts";
+import type { ServiceContext } from "../opened.ts";
 import { StderrLimit } from "./stderr_limit.ts";
 import { stderrLines } from "./stderr_lines.ts";
 

@@ -1,13 +1,13 @@
-import { messageOf, TcpmuxError } from "../errors.ts";
-import { unavailable } from "../policy/decide.ts";
-import type { ExecService } from "../table/service.ts";
-import { execEnv } from "./exec_env.ts";
-import { OnPipes } from "./exec_pipes.ts";
-import { OnSocket } from "./exec_socket.ts";
+import { messageOf, TcpmuxError } from "../../errors.ts";
+import { unavailable } from "../../policy/decide.ts";
+import type { ExecService } from "../../table/service.ts";
+import { execEnv } from "./environment.ts";
+import { OnPipes } from "./pipes.ts";
+import { OnSocket } from "./socket.ts";
 import type { Identity } from "./identity.ts";
 import { takeLoaderWords } from "./loader_env.ts";
-import type { Opening, ServiceContext } from "./opened.ts";
-import { checkFolder, DEFAULT_PATH, findProgram } from "./program.ts";
+import type { Opening, ServiceContext } from "../opened.ts";
+import { checkFolder, DEFAULT_PATH, findProgram } from "./find_program.ts";
 
 /** A program that gets the connection as its standard input and output. */
 export async function openExec(

@@ -6,7 +6,7 @@ import type { TcpmuxService } from "../table/service.ts";
 import type { Conn } from "../transport/transport.ts";
 import { requestLine } from "../wire.ts";
 import type { Opening, ServiceContext } from "./opened.ts";
-import { dialUpstream, Relayed } from "./upstream.ts";
+import { dialUpstream, Relayed } from "./connect.ts";
 
 /** A service of another TCPMUX server, whose reply is passed on. */
 export async function openChained(

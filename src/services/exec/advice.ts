@@ -1,9 +1,9 @@
 import process from "node:process";
-import { messageOf } from "../errors.ts";
-import { type Problem, Problems } from "../table/problem.ts";
-import type { ExecService } from "../table/service.ts";
-import type { Table } from "../table/table.ts";
-import { checkFolder, DEFAULT_PATH, findProgram } from "./program.ts";
+import { messageOf } from "../../errors.ts";
+import { type Problem, Problems } from "../../table/problem.ts";
+import type { ExecService } from "../../table/service.ts";
+import type { Table } from "../../table/table.ts";
+import { checkFolder, DEFAULT_PATH, findProgram } from "./find_program.ts";
 
 /**
  * What is legal in a table but will hardly work, or is not wise: programs

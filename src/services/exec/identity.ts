@@ -1,11 +1,11 @@
 import process from "node:process";
-import { messageOf, TcpmuxError } from "../errors.ts";
-import { Problems } from "../table/problem.ts";
-import type { ExecService } from "../table/service.ts";
-import type { Table } from "../table/table.ts";
-import type { Transport } from "../transport/transport.ts";
+import { messageOf, TcpmuxError } from "../../errors.ts";
+import { Problems } from "../../table/problem.ts";
+import type { ExecService } from "../../table/service.ts";
+import type { Table } from "../../table/table.ts";
+import type { Transport } from "../../transport/transport.ts";
 import { Limiter } from "./limiter.ts";
-import { DEFAULT_PATH, findProgram } from "./program.ts";
+import { DEFAULT_PATH, findProgram } from "./find_program.ts";
 import { runTool } from "./run_tool.ts";
 
 /** Whom a program runs as. */

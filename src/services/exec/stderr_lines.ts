@@ -1,4 +1,4 @@
-import type { Process } from "../transport/transport.ts";
+import type { Process } from "../../transport/transport.ts";
 
 /** Bytes of one line of standard error that the log shows. */
 const MAX_LINE = 2048;

@@ -1,12 +1,12 @@
-import type { Endpoint } from "../endpoint.ts";
-import { StreamConn } from "../transport/stream_conn.ts";
+import type { Endpoint } from "../../endpoint.ts";
+import { StreamConn } from "../../transport/stream_conn.ts";
 import type {
   Carriage,
   Conn,
   Intake,
   Meter,
   ProgramStdio,
-} from "../transport/transport.ts";
+} from "../../transport/transport.ts";
 
 /** A program's standard input and output, as the relay's other side. */
 export class ProgramConn extends StreamConn implements ProgramStdio {

@@ -1,5 +1,5 @@
-import { after, type Timeout } from "../timeouts.ts";
-import type { Program } from "../transport/transport.ts";
+import { after, type Timeout } from "../../timers.ts";
+import type { Program } from "../../transport/transport.ts";
 import type { ProgramConn } from "./program_conn.ts";
 
 /** Milliseconds between looks at whether anything still comes. */

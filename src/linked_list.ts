@@ -1,7 +1,7 @@
-/** What can be in a {@linkcode Chain}, in one at a time. */
-export class Link {
-  before: Link | undefined;
-  behind: Link | undefined;
+/** What can be in a {@linkcode LinkedList}, in one at a time. */
+export class ListNode {
+  before: ListNode | undefined;
+  behind: ListNode | undefined;
   chained = false;
 }
 
@@ -11,9 +11,9 @@ export class Link {
  * behind it: an old one that is garbage then keeps all that is younger from
  * being collected as such, which costs more than all else of a connection.
  */
-export class Chain<T extends Link> {
-  #first: Link | undefined;
-  #last: Link | undefined;
+export class LinkedList<T extends ListNode> {
+  #first: ListNode | undefined;
+  #last: ListNode | undefined;
   #size = 0;
 
   get size(): number {
@@ -36,7 +36,7 @@ export class Chain<T extends Link> {
   }
 
   /** @returns whether it was in a chain, which can only be this one */
-  remove(link: Link): boolean {
+  remove(link: ListNode): boolean {
     if (!link.chained) return false;
     const { before, behind } = link;
     link.before = link.behind = undefined;

@@ -1,9 +1,9 @@
 import { describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Chain, Link } from "../src/chain.ts";
+import { LinkedList, ListNode } from "../src/linked_list.ts";
 
-class Numbered extends Link {
+class Numbered extends ListNode {
   readonly number: number;
   constructor(number: number) {
     super();
@@ -18,7 +18,7 @@ describe("a chain", () => {
       add: fc.boolean(),
     }));
     fc.assert(fc.property(steps, (steps) => {
-      const chain = new Chain<Numbered>();
+      const chain = new LinkedList<Numbered>();
       const set = new Set<Numbered>();
       const links = Array.from({ length: 10 }, (_, i) => new Numbered(i));
       for (const { number, add } of steps) {
@@ -36,7 +36,7 @@ describe("a chain", () => {
   });
 
   test("lets go of what has left it: it points to nothing in it", () => {
-    const chain = new Chain<Numbered>();
+    const chain = new LinkedList<Numbered>();
     const links = [1, 2, 3].map((number) => new Numbered(number));
     for (const link of links) chain.add(link);
     chain.remove(links[1]!);

@@ -1,5 +1,5 @@
-import { Bucket, type Rate } from "../policy/rate.ts";
-import { after, type Timeout } from "../timeouts.ts";
+import { Bucket, type Rate } from "../../policy/rate.ts";
+import { after, type Timeout } from "../../timers.ts";
 
 /**
  * Lines: more at once than a stack trace has, and then 20 KiB a second at the

@@ -1,9 +1,9 @@
-import type { Endpoint } from "./endpoint.ts";
-import type { Door } from "./table/door.ts";
-import { Problems } from "./table/problem.ts";
-import type { Service } from "./table/service.ts";
-import type { Table } from "./table/table.ts";
-import type { Abilities, Transport } from "./transport/transport.ts";
+import type { Endpoint } from "../endpoint.ts";
+import type { ListenerSpec } from "./listener.ts";
+import { Problems } from "./problem.ts";
+import type { Service } from "./service.ts";
+import type { Table } from "./table.ts";
+import type { Abilities, Transport } from "../transport/transport.ts";
 
 /**
  * Whether this runtime, as it was started, can offer all that a table asks.
@@ -20,17 +20,20 @@ export function checkRequirements(
     ? "Deno was started without the permission (start it with deno run -A)"
     : `there are none on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
-  for (const door of table.doors) {
-    if (abilities.unix || door.endpoint?.transport !== "unix") continue;
-    problems.add([...placeOf(door), "listen"], `needs Unix sockets: ${cure}`);
+  for (const listener of table.listeners) {
+    if (abilities.unix || listener.endpoint?.transport !== "unix") continue;
+    problems.add(
+      [...placeOf(listener), "listen"],
+      `needs Unix sockets: ${cure}`,
+    );
   }
   for (const service of table.services.filter(({ enabled }) => enabled)) {
-    const door = table.doors.find((door) =>
-      door.manner !== "named" && door.service === service
+    const listener = table.listeners.find((listener) =>
+      listener.protocol !== "tcpmux" && listener.service === service
     );
-    const path = door === undefined
+    const path = listener === undefined
       ? ["services", service.name, service.kind]
-      : [...placeOf(door), "server"];
+      : [...placeOf(listener), "server"];
     if (service.kind === "exec" && !abilities.programs) {
       problems.add(path, `needs to start programs: ${cure}`);
     }
@@ -76,10 +79,12 @@ function addSocketProblems(
   }
 }
 
-/** Where a door is spoken of. */
-function placeOf(door: Door): string[] {
-  if (door.manner === "fixed") return ["forward", door.service.name];
-  return [door.manner === "proxy" ? "proxy" : "server"];
+/** Where a listener is spoken of. */
+function placeOf(listener: ListenerSpec): string[] {
+  if (listener.protocol === "forward") {
+    return ["forward", listener.service.name];
+  }
+  return [listener.protocol === "proxy" ? "proxy" : "server"];
 }
 
 function upstreamsOf(service: Service): readonly Endpoint[] {

@@ -10,8 +10,8 @@ import {
 import { basename } from "node:path";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { codeOf } from "./errors.ts";
-import type { Transport } from "./transport/transport.ts";
+import { codeOf } from "../errors.ts";
+import type { Transport } from "./transport.ts";
 
 /** Milliseconds for one that has just bound the file to listen on it. */
 const GRACE = 50;
