@@ -4,7 +4,6 @@ import { relayCommand } from "./peers/limit.mjs";
 import { forgetConnections } from "./metrics.mjs";
 import { FORMS } from "./peers/tcpmux.mjs";
 import { findProgram, start, untilListening } from "./processes.mjs";
-import { ROOT } from "../scripts/runtimes.mjs";
 
 const BYTES = 1_000_000_000;
 
@@ -27,8 +26,12 @@ const formOf = (id) =>
     word === "server.ts" ? "client.ts" : `'${word}'`
   ).join(" ");
 
-/** Megabytes per second, the start of the client included. */
-export async function measureClient(id, mode, world) {
+/**
+ * Megabytes per second, the start of the client included.
+ *
+ * @param folder where its sources are
+ */
+export async function measureClient(id, mode, world, folder) {
   if (id === "nc" && findProgram("nc") === undefined) {
     throw new Error("nc is not installed");
   }
@@ -38,7 +41,7 @@ export async function measureClient(id, mode, world) {
     await untilListening(address, relay);
     forgetConnections();
     const began = performance.now();
-    const count = await run(pipelineOf(id, mode, address));
+    const count = await run(pipelineOf(id, mode, address), folder);
     // The reply line comes out of nc.
     const isRight = mode === "up" ? count < 100 : count === BYTES;
     if (!isRight) throw new Error(`${count} bytes came out of it`);
@@ -49,10 +52,10 @@ export async function measureClient(id, mode, world) {
 }
 
 /** Runs it until it says how many bytes came out. */
-function run(pipeline) {
+function run(pipeline, cwd) {
   return new Promise((resolve, reject) => {
     const shell = spawn("sh", ["-c", pipeline], {
-      cwd: ROOT,
+      cwd,
       stdio: ["pipe", "pipe", "ignore"],
     });
     let output = "";

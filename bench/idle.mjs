@@ -6,7 +6,26 @@ import { privateMemory, processorTime } from "./processes.mjs";
 
 const FIRST = 100;
 const WARM_UPS = 3;
+const WORKED = 3000;
 const CROWDED = ["idle-10000", "idle-cpu", "crowd-0", "crowd-10000"];
+
+async function handshakesOf(server, settings) {
+  const flags = ["--connections", 32, "--body", 1];
+  const { rate } = await load(
+    "handshake",
+    server.target("byte"),
+    flags,
+    settings,
+  );
+  return rate;
+}
+
+/** Holds so many idle connections from now on. */
+async function holdIn(session, count) {
+  session.say(`${count}\n`);
+  await session.next();
+  await sleep(1000); // what was needed to open them may be given back
+}
 
 /**
  * The figures of one peer, by scenario. `many` is 10,000, or what the limit of
@@ -17,21 +36,8 @@ export async function measureIdle(peer, world, { many, wanted, settings }) {
   const target = server.target("echo");
   const session = loadSession(["idle", ...target]);
   const figures = {};
-  const rate = async () => {
-    const flags = ["--connections", 32, "--body", 1];
-    const result = await load(
-      "handshake",
-      server.target("byte"),
-      flags,
-      settings,
-    );
-    return result.rate;
-  };
-  const hold = async (count) => {
-    session.say(`${count}\n`);
-    await session.next();
-    await sleep(1000); // what was needed to open them may be given back
-  };
+  const rate = () => handshakesOf(server, settings);
+  const hold = (count) => holdIn(session, count);
   try {
     // A fresh server, with a few connections: what it takes once, to serve
     // at all, is no connection's; and garbage of an earlier load would make
@@ -57,6 +63,22 @@ export async function measureIdle(peer, world, { many, wanted, settings }) {
     await sleep(1000);
     figures["crowd-0"] = await rate();
     return figures;
+  } finally {
+    await session.stop();
+    await server.stop();
+  }
+}
+
+/** KiB of each connection in a server that has made many handshakes before. */
+export async function measureWorked(peer, world, settings) {
+  const server = await peer.start(world);
+  const session = loadSession(["idle", ...server.target("echo")]);
+  try {
+    for (let i = 0; i < WARM_UPS; i++) await handshakesOf(server, settings);
+    await holdIn(session, FIRST);
+    const before = privateMemory(server.pids);
+    await holdIn(session, FIRST + WORKED);
+    return (privateMemory(server.pids) - before) / WORKED;
   } finally {
     await session.stop();
     await server.stop();

@@ -64,12 +64,13 @@ double latency_at(double fraction) {
   return 0;
 }
 
-int report(const char *mode, uint64_t count, double seconds) {
+int report(const char *mode, uint64_t count, uint64_t total, double seconds) {
   if (count == 0) fail("nothing came back");
-  printf("{\"mode\":\"%s\",\"count\":%llu,\"seconds\":%.4f,\"rate\":%.2f,"
+  printf("{\"mode\":\"%s\",\"count\":%llu,\"total\":%llu,\"seconds\":%.4f,\"rate\":%.2f,"
          "\"p50_us\":%.1f,\"p99_us\":%.1f,\"failures\":%llu,\"failure\":\"%s\"}"
          "\n",
-         mode, (unsigned long long)count, seconds, (double)count / seconds,
+         mode, (unsigned long long)count, (unsigned long long)total, seconds,
+         (double)count / seconds,
          latency_at(0.5), latency_at(0.99), (unsigned long long)failures,
          first_failure);
   fflush(stdout);

@@ -35,7 +35,8 @@ void forget_latencies(void);
 double latency_at(double fraction);
 
 // Prints a result with what is common to all of them; returns the exit code.
-int report(const char *mode, uint64_t count, double seconds);
+// `total` is the count with that of the warm-up.
+int report(const char *mode, uint64_t count, uint64_t total, double seconds);
 
 int handshake_mode(void);
 int rtt_mode(void);

@@ -28,7 +28,7 @@ struct slot {
 static int loop;
 static char line[300];
 static size_t line_length;
-static uint64_t completed;
+static uint64_t completed, total;
 static double window_begins;
 
 // Whether what has come is all that was asked for.
@@ -88,6 +88,7 @@ static void begin(struct slot *slot) {
 static void finish(struct slot *slot) {
   close(slot->fd);
   double time = now();
+  total++;
   // One that began in the warm-up counts: as many are under way at the end.
   if (window_begins > 0) {
     completed++;
@@ -151,5 +152,5 @@ int handshake_mode(void) {
   }
   free(slots);
   if (window_begins == 0) window_begins = begun;
-  return report("handshake", completed, end - window_begins);
+  return report("handshake", completed, total, end - window_begins);
 }

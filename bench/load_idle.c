@@ -32,7 +32,8 @@ int idle_mode(void) {
       if (fd < 0 || prove(fd) < 0) break;
       open++;
     }
-    report("idle", (uint64_t)(open - before), now() - begun);
+    uint64_t opened = (uint64_t)(open - before);
+    report("idle", opened, opened, now() - begun);
     if (failures > 0) return 1;
   }
   return 0;

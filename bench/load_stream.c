@@ -73,16 +73,17 @@ static int ask(struct stream *stream) {
 }
 
 int rtt_mode(void) {
-  if (open_all(EPOLLIN) < 0) return report("rtt", 0, 1);
+  if (open_all(EPOLLIN) < 0) return report("rtt", 0, 0, 1);
   for (int i = 0; i < options.connections; i++)
-    if (ask(&streams[i]) < 0) return report("rtt", 0, 1);
-  uint64_t count = 0;
+    if (ask(&streams[i]) < 0) return report("rtt", 0, 0, 1);
+  uint64_t count = 0, warm_up = 0;
   double begun = now(), window = 0;
   struct epoll_event ready[256];
   while (failures == 0) {
     double time = now();
     if (window == 0 && time >= begun + options.warmup) {
       window = time;
+      warm_up = count;
       count = 0;
       forget_latencies();
     }
@@ -98,7 +99,8 @@ int rtt_mode(void) {
       if (ask(stream) < 0) break;
     }
   }
-  return report("rtt", count, now() - (window > 0 ? window : begun));
+  return report("rtt", count, warm_up + count,
+                now() - (window > 0 ? window : begun));
 }
 
 int throughput_mode(int sending, int receiving, const char *mode) {
@@ -107,9 +109,9 @@ int throughput_mode(int sending, int receiving, const char *mode) {
   if (sending) other = map_counter(options.counter);
   uint64_t errors_before = other->errors;
   uint32_t wanted = (sending ? EPOLLOUT : 0) | (receiving ? EPOLLIN : 0);
-  if (open_all(wanted) < 0) return report(mode, 0, 1);
+  if (open_all(wanted) < 0) return report(mode, 0, 0, 1);
   // What has arrived: here, and at the other end as it counts itself.
-  uint64_t received = 0, at_window = 0;
+  uint64_t received = 0, at_begin = other->bytes, at_window = 0;
   double begun = now(), window = 0, time;
   struct epoll_event ready[64];
   while (failures == 0) {
@@ -134,10 +136,12 @@ int throughput_mode(int sending, int receiving, const char *mode) {
       if ((ready[i].events & EPOLLOUT) && transmit(stream, CHUNK) < 0) break;
     }
   }
-  uint64_t moved = received + other->bytes - at_window;
+  uint64_t total = received + other->bytes - at_begin;
+  uint64_t moved = total + at_begin - at_window;
   time = now();
   if (other->errors != errors_before)
     fail("the other end got wrong bytes %llu times",
          (unsigned long long)(other->errors - errors_before));
-  return report(mode, moved, time - (window > 0 ? window : begun));
+  return report(mode, moved, total,
+                time - (window > 0 ? window : begun));
 }

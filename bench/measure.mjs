@@ -38,11 +38,16 @@ export function resultIn(line, program) {
   return result;
 }
 
-/** A load generator that is told what to do next on its standard input. */
-export function loadSession(args) {
+/**
+ * A load generator that is told what to do next on its standard input.
+ *
+ * @param cwd where it runs, and what it starts
+ */
+export function loadSession(args, cwd) {
   const program = start([built("load"), ...args.map(String)], {
     output: "stdout",
     input: true,
+    cwd,
   });
   program.child.stdin.on("error", () => {}); // told by the missing answer
   const lines = [];

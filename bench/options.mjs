@@ -18,6 +18,9 @@ nothing unpaced is measured, and the short form in the machine's own network.
   --peers=ID,…        these peers, and always the C relay
   --repeat=N          rounds; 5, or ${STEADY_ROUNDS} with --short and of what is unpaced
   --seconds=S         of each measurement; 0.8
+  --beside=REV        also tcpmux as it was at that revision of git, on Bun,
+                      Deno and Node, and the ratios of the two; with --short or
+                      --only nothing but those, unless --peers names more
   --no-write          only print
   --json=FILE         what was measured, there too
   --record            with --short: renew its ratios in results.json
@@ -26,7 +29,12 @@ nothing unpaced is measured, and the short form in the machine's own network.
   --help              this
 
 Only a whole run writes files, and ends with --short --record; with --only or
---peers it prints. It takes gcc and about 40 minutes, --short two.
+--peers it prints. It takes gcc and about 40 minutes, --short two. These say
+whether something has become slower or takes more memory, in five minutes, and
+the second, of what tells most, in three:
+
+  npm run bench -- --short --beside=REV
+  npm run bench -- --only=handshake-proxied,rtt-32,idle-worked --beside=REV
 `;
 
 export class UsageError extends Error {}
@@ -41,6 +49,7 @@ export function readOptions(args) {
         short: { type: "boolean", default: false },
         only: { type: "string" },
         peers: { type: "string" },
+        beside: { type: "string" },
         repeat: { type: "string" },
         seconds: { type: "string", default: "0.8" },
         "no-write": { type: "boolean", default: false },
@@ -70,11 +79,15 @@ export function readOptions(args) {
   if (values.record && partial) {
     throw new UsageError("--record takes all of the short form");
   }
+  if (values.beside !== undefined && (values.check || values.record)) {
+    throw new UsageError("--beside goes neither with --check nor --record");
+  }
   return {
     help: values.help,
     short,
     only: values.only?.split(","),
     peers: values.peers?.split(","),
+    beside: values.beside,
     repeat,
     steadyRepeat,
     seconds,

@@ -1,4 +1,5 @@
 // Which scenarios of whom are measured this time, and who is left out and why.
+import { isPaired, withEarlier } from "./earlier.mjs";
 import { UsageError } from "./options.mjs";
 import { PEERS, SHORT_PEERS } from "./peers/index.mjs";
 import { SCENARIOS } from "./scenarios.mjs";
@@ -10,9 +11,14 @@ const KNOWN = new Set([
 
 const needsBuild = (id) => id === "bun-binary" || id.endsWith("-bundle");
 
-/** `build` makes the bundle and the binary; it is called if they are needed. */
-export function planOf(options, build) {
+/**
+ * `earlier` is what checkOut gives, or undefined. `build` makes the bundle and
+ * the binary; it is called if they are needed.
+ */
+export function planOf(options, earlier, build) {
   const { short, only, peers } = options;
+  // Some scenarios beside an earlier revision: for the ratios to that one.
+  const pairsOnly = earlier !== undefined && (short || only) && !peers;
   let scenarios = SCENARIOS;
   if (only) {
     scenarios = scenarios.filter(({ id }) =>
@@ -23,15 +29,19 @@ export function planOf(options, build) {
       throw new UsageError(`--only names none of: ${ids}`);
     }
   } else if (short) {
-    scenarios = scenarios.filter((scenario) => scenario.short);
+    scenarios = scenarios.filter(({ short, paired }) =>
+      short || paired && earlier
+    );
   }
-  const wanted = peers ?? (short ? SHORT_PEERS : [...KNOWN]);
+  const wanted = pairsOnly
+    ? [...KNOWN].filter(isPaired)
+    : peers ?? (short ? SHORT_PEERS : [...KNOWN]);
   const unknown = wanted.find((id) => !KNOWN.has(id));
   if (unknown !== undefined) {
     throw new UsageError(`there is no peer ${unknown}, but ${[...KNOWN]}`);
   }
-  // All ratios are to this one.
-  const taken = new Set(["c", ...wanted]);
+  // All other ratios are to the C relay.
+  const taken = new Set([...pairsOnly ? [] : ["c"], ...wanted]);
   scenarios = withPeers(scenarios, (id) => taken.has(id));
   const needsBuilt = scenarios.some(({ peers }) => peers.some(needsBuild));
   if (needsBuilt) build();
@@ -42,6 +52,7 @@ export function planOf(options, build) {
     if (why !== undefined) skipped[peer.id] = why;
   }
   scenarios = withPeers(scenarios, (id) => !Object.hasOwn(skipped, id));
+  if (earlier) scenarios = withEarlier(scenarios, earlier);
   return { scenarios, skipped, needsBuilt };
 }
 

@@ -23,9 +23,9 @@ const nowhere = openSync("/dev/null", "r+");
  * Starts a program in a process group of its own. What it writes goes nowhere,
  * unless `output` asks for "stdout" or "stderr" as a pipe.
  */
-export function start([command, ...args], { output, input } = {}) {
+export function start([command, ...args], { output, input, cwd = ROOT } = {}) {
   const child = spawn(command, args, {
-    cwd: ROOT,
+    cwd,
     detached: true,
     env: { ...process.env, NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1" },
     stdio: [

@@ -5,9 +5,9 @@ import { start, untilListening } from "./processes.mjs";
 
 const PATIENCE = 20_000;
 
-export async function measureReload(form, world) {
+export async function measureReload(form, world, folder) {
   const { command, address } = await commandOf(form, world);
-  const program = start(command, { output: "stderr" });
+  const program = start(command, { output: "stderr", cwd: folder });
   try {
     let log = "";
     let wake = () => {};

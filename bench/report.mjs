@@ -1,5 +1,6 @@
 // RESULTS.md, from what was measured.
 import { listOf, table } from "./markdown.mjs";
+import { pairsReport } from "./pairs.mjs";
 import { PEERS, titleOf } from "./peers/index.mjs";
 import { figure } from "./print.mjs";
 import { SCENARIOS } from "./scenarios.mjs";
@@ -54,7 +55,8 @@ const METHOD = `## How it is measured
 - Programs are tiny and static, so that it is the server that is measured.
 - Memory is what the server's processes share with nobody, each connection's
   part of it after one byte has gone there and back, in a server that has done
-  nothing else. A runtime takes some MiB once, while it warms up: of 1,000
+  nothing else (\`idle-worked\`: in one that has made handshakes for some
+  seconds). A runtime takes some MiB once, while it warms up: of 1,000
   connections that is some KiB each.
 `;
 
@@ -118,7 +120,7 @@ what it moves, ${ranges.join(", ")}.`;
 
 export function reportOf(results) {
   const { machine, versions, settings, skipped, scenarios } = results;
-  const { failures, hiccups, unpaced } = results;
+  const { failures, hiccups, unpaced, beside } = results;
   const groups = [...new Set(SCENARIOS.map(({ group }) => group))]
     .filter((group) =>
       SCENARIOS.some((each) => each.group === group && scenarios[each.id])
@@ -161,6 +163,7 @@ ${
 ${listOf(hiccups)}`,
     );
   }
+  if (beside) parts.push(pairsReport(beside));
   parts.push(`## Figures
 
 Median, lowest–highest, and in bold the ratio to the limit.

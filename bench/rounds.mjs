@@ -2,19 +2,21 @@
 // with another one, so that what drifts meets all alike.
 import { onFirstCore, withOneCore } from "./affinity.mjs";
 import { measureClient } from "./client.mjs";
-import { measureIdle } from "./idle.mjs";
+import { presentOf, turnsOf } from "./earlier.mjs";
+import { measureIdle, measureWorked } from "./idle.mjs";
 import { load } from "./measure.mjs";
-import { PEERS } from "./peers/index.mjs";
+import { pairsOf } from "./pairs.mjs";
 import { processorTime } from "./processes.mjs";
 import { measureReload } from "./reload.mjs";
 import { measureStartup } from "./startup.mjs";
 import { summarize } from "./stats.mjs";
+import { ROOT } from "../scripts/runtimes.mjs";
 
 /** Each of these is a figure of its own. */
-const ALONE = new Set([undefined, "reload", "client"]);
+const ALONE = new Set([undefined, "worked", "reload", "client"]);
 
 /** These take long and vary little. */
-const FEW_ROUNDS = { idle: 2, startup: 5, reload: 3 };
+const FEW_ROUNDS = { idle: 2, worked: 3, startup: 5, reload: 3 };
 
 /** Modes in which most is in small steps, and seconds until they are warm. */
 const WARM = new Set(["handshake", "rtt"]);
@@ -34,10 +36,15 @@ export class Rounds {
   failures = [];
   /** What peers of others failed at once, and then did. */
   hiccups = [];
-  #costs = {};
+  /** Of each scenario, the present sources beside the earlier ones. */
+  pairs = {};
 
-  constructor({ servers, worlds, backend, idleCount, settings, say }) {
+  /** @param given `earlier` is what checkOut gives, or undefined */
+  constructor(given) {
+    const { servers, worlds, backend, idleCount, settings, say } = given;
+    const { peers, earlier } = given;
     Object.assign(this, { servers, worlds, backend, idleCount, settings, say });
+    Object.assign(this, { peers, earlier });
   }
 
   /** Measures these scenarios; gives their summaries by id. */
@@ -50,10 +57,12 @@ export class Rounds {
       const together = ALONE.has(scenario.run)
         ? [scenario]
         : scenarios.filter(({ run }) => run === scenario.run);
-      const runs = await this.#measureTogether(together);
+      const measured = await this.#measureTogether(together);
       for (const each of together) {
+        const { runs, costs } = measured[each.id];
         done.add(each.id);
-        summaries[each.id] = summarize(runs[each.id], this.#costs[each.id]);
+        summaries[each.id] = summarize(runs, each.costless ? {} : costs);
+        if (this.earlier) this.pairs[each.id] = pairsOf(each, runs, costs);
         this.say(each, summaries[each.id]);
       }
     }
@@ -64,29 +73,38 @@ export class Rounds {
   async #measureTogether(scenarios) {
     const [first] = scenarios;
     const peers = [...new Set(scenarios.flatMap(({ peers }) => peers))];
-    const runs = Object.fromEntries(
-      scenarios.map(({ id, peers }) => [
-        id,
-        Object.fromEntries(peers.map((peer) => [peer, []])),
+    const emptyOf = ({ peers }) =>
+      Object.fromEntries(peers.map((peer) => [peer, []]));
+    const measured = Object.fromEntries(
+      scenarios.map((each) => [
+        each.id,
+        { runs: emptyOf(each), costs: emptyOf(each) },
       ]),
     );
     const { repeat } = this.settings;
     const rounds = Math.min(repeat, FEW_ROUNDS[first.run] ?? repeat);
     await this.servers.keepOnly(first.run ? "none" : first.world);
     for (let round = 0; round < rounds; round++) {
-      const shift = round % peers.length;
-      for (const peer of [...peers.slice(shift), ...peers.slice(0, shift)]) {
+      for (const peer of turnsOf(peers, round)) {
         const wanted = scenarios.filter((each) => each.peers.includes(peer));
         const settings = settingsIn(round, first, this.settings);
-        const figures = await this.#attempt(first, peer, wanted, settings);
-        for (const { id } of wanted) runs[id][peer][round] = figures[id];
+        const { figures = {}, cost } = await this.#attempt(
+          first,
+          peer,
+          wanted,
+          settings,
+        );
+        for (const { id } of wanted) {
+          measured[id].runs[peer][round] = figures[id];
+          measured[id].costs[peer][round] = cost;
+        }
       }
     }
-    return runs;
+    return measured;
   }
 
   async #attempt(scenario, peer, wanted, settings) {
-    const known = PEERS.find(({ id }) => id === peer);
+    const known = this.peers.find(({ id }) => id === peer);
     // What is not ours may need to be started again; what is ours must not.
     const attempts = known?.foreign ? 2 : 1;
     for (let attempt = 1;; attempt++) {
@@ -107,9 +125,20 @@ export class Rounds {
     }
   }
 
+  /** { figures, cost }: by scenario, and the processor time of one. */
   async #figures(scenario, id, wanted, settings) {
+    if (scenario.run === undefined) {
+      return await this.#load(scenario, id, settings);
+    }
+    return { figures: await this.#run(scenario, id, wanted, settings) };
+  }
+
+  async #run(scenario, id, wanted, settings) {
     const { worlds } = this;
-    const peer = PEERS.find((each) => each.id === id);
+    const peer = this.peers.find((each) => each.id === id);
+    const present = presentOf(id);
+    const folder = present === id ? ROOT : this.earlier.folder;
+    const single = (value) => ({ [scenario.id]: value });
     switch (scenario.run) {
       case "idle":
         return await measureIdle(peer, worlds.idle, {
@@ -117,35 +146,38 @@ export class Rounds {
           wanted: wanted.map((each) => each.id),
           settings,
         });
+      case "worked":
+        return single(await measureWorked(peer, worlds.idle, settings));
       case "startup":
-        return await measureStartup(id, worlds.main);
+        return await measureStartup(present, worlds.main, folder);
       case "client": {
-        const speed = await measureClient(id, scenario.mode, worlds.main);
-        return { [scenario.id]: speed };
+        const { mode } = scenario;
+        return single(await measureClient(present, mode, worlds.main, folder));
       }
       case "reload": {
-        const form = `${id}-source`;
-        const time = await measureReload(form, worlds[scenario.world]);
-        return { [scenario.id]: time };
+        const form = `${present}-source`;
+        const world = worlds[scenario.world];
+        return single(await measureReload(form, world, folder));
       }
     }
+  }
+
+  async #load(scenario, id, settings) {
+    const peer = this.peers.find((each) => each.id === id);
     const server = await this.servers.get(peer, scenario.world);
     const target = server.target(scenario.service);
     const { mode, flags } = scenario;
     const time = processorTime(server.pids);
-    const began = performance.now();
-    const { rate } = scenario.oneCore
+    const { rate, total } = scenario.oneCore
       ? await withOneCore(
         [...server.pids, this.backend],
         () => load(mode, target, flags, settings, onFirstCore),
       )
       : await load(mode, target, flags, settings);
-    const figure = rate * (scenario.scale ?? 1);
-    const done = figure * (performance.now() - began) / 1000;
-    if (server.pids.length > 0 && !scenario.costless) {
-      const cost = (processorTime(server.pids) - time) * 1e6 / done;
-      ((this.#costs[scenario.id] ??= {})[id] ??= []).push(cost);
-    }
-    return { [scenario.id]: figure };
+    const { scale = 1 } = scenario;
+    const figures = { [scenario.id]: rate * scale };
+    if (server.pids.length === 0) return { figures };
+    const spent = processorTime(server.pids) - time;
+    return { figures, cost: spent * 1e6 / (total * scale) };
   }
 }

@@ -1,10 +1,12 @@
 // The benchmark: npm run bench [-- --help]
 import { checkAgainst } from "./check.mjs";
 import { buildC, buildTcpmux } from "./build.mjs";
+import { checkOut } from "./earlier.mjs";
 import { HELP, readOptions, UsageError } from "./options.mjs";
 import { PEERS } from "./peers/index.mjs";
 import { stopAll } from "./processes.mjs";
 import { isInside, runInside, whyNone } from "./namespace.mjs";
+import { printPairs } from "./pairs.mjs";
 import { planOf } from "./plan.mjs";
 import { printer } from "./print.mjs";
 import { readResults, save, writeResults, writeShort } from "./results.mjs";
@@ -31,14 +33,17 @@ async function main() {
     console.log(`in the machine's own network: ${missing}`);
   }
   buildC();
-  const { scenarios, skipped, needsBuilt } = planOf(options, buildTcpmux);
+  const earlier = options.beside && checkOut(options.beside);
+  const plan = planOf(options, earlier, buildTcpmux);
+  const { scenarios, skipped, needsBuilt } = plan;
   for (const [id, why] of Object.entries(skipped)) {
     console.log(`without ${id}: ${why}`);
   }
   if (needsBuilt) console.log("built: the bundle and the Bun binary");
-  const rounds = await roundsOf(options);
+  const rounds = await roundsOf(options, earlier);
   const measured = await measureAll(scenarios, rounds, options);
   const { failures } = measured;
+  if (earlier) printPairs(measured.beside);
   let code = failures.length === 0 ? 0 : 1;
   if (options.check) {
     const recorded = readResults().short;
@@ -66,7 +71,7 @@ async function main() {
   return code;
 }
 
-async function roundsOf({ repeat, seconds }) {
+async function roundsOf({ repeat, seconds }, earlier) {
   const idleCount = idleRoom();
   const backends = await startBackends();
   const worlds = worldsOf(backends.addresses, idleCount + 100);
@@ -77,6 +82,8 @@ async function roundsOf({ repeat, seconds }) {
     idleCount,
     settings: { repeat, seconds },
     say: printer(),
+    peers: [...PEERS, ...earlier?.peers ?? []],
+    earlier,
   });
 }
 
@@ -85,9 +92,10 @@ async function measureAll(scenarios, rounds, options) {
   const elsewhere = isInside() ? [] : scenarios.filter((each) => each.unpaced);
   const here = scenarios.filter((each) => !elsewhere.includes(each));
   const summaries = await rounds.measure(here);
-  const { failures, hiccups } = rounds;
+  const { failures, hiccups, pairs } = rounds;
+  const beside = rounds.earlier && { revision: rounds.earlier.revision, pairs };
   if (elsewhere.length === 0) {
-    return { failures, hiccups, scenarios: summaries };
+    return { failures, hiccups, scenarios: summaries, beside };
   }
   const unpaced = await measureUnpaced(elsewhere, options);
   return {
@@ -95,6 +103,10 @@ async function measureAll(scenarios, rounds, options) {
     hiccups: [...hiccups, ...unpaced.hiccups],
     unpaced: unpaced.network,
     scenarios: { ...summaries, ...unpaced.scenarios },
+    beside: beside && {
+      ...beside,
+      pairs: { ...pairs, ...unpaced.beside?.pairs },
+    },
   };
 }
 

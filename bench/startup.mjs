@@ -6,12 +6,13 @@ import { relayCommand } from "./peers/limit.mjs";
 import { commandOf } from "./peers/tcpmux.mjs";
 import { privateMemory } from "./processes.mjs";
 
-export async function measureStartup(form, world) {
+/** @param folder where the sources are */
+export async function measureStartup(form, world, folder) {
   const { command, address } = form === "c"
     ? await relayCommand(world)
     : await commandOf(form, world);
   const to = ["--to", address, "--service", "text"];
-  const session = loadSession(["start", ...to, "--", ...command]);
+  const session = loadSession(["start", ...to, "--", ...command], folder);
   try {
     const { answered_ms, pid } = await session.next();
     await sleep(300);

@@ -18,14 +18,16 @@ const withRatio = (ratios) => ({
 
 /**
  * Sums up a scenario's runs, { peer: [figure or undefined of each round] }, and
- * its costs, { peer: [microseconds of processor for each] }. A ratio is the median of the ratios within each round, in which the machine
- * was in the same mood for all.
+ * its costs, { peer: [microseconds of processor for each, or undefined] }. A
+ * ratio is the median of the ratios within each round, in which the machine was
+ * in the same mood for all.
  */
-export function summarize(runs, costs = {}) {
+export function summarize(runs, costs) {
   const summary = {};
   for (const [peer, figures] of Object.entries(runs)) {
     const known = figures.filter((figure) => figure !== undefined);
     if (known.length === 0) continue;
+    const spent = (costs[peer] ?? []).filter((cost) => cost !== undefined);
     const ratios = figures
       .map((figure, round) => figure / runs.c?.[round])
       .filter((ratio) => Number.isFinite(ratio));
@@ -34,7 +36,7 @@ export function summarize(runs, costs = {}) {
       min: round(Math.min(...known)),
       max: round(Math.max(...known)),
       runs: known.length,
-      ...costs[peer]?.length > 0 ? { cost: round(median(costs[peer])) } : {},
+      ...spent.length > 0 ? { cost: round(median(spent)) } : {},
       ...ratios.length > 0 ? withRatio(ratios) : {},
     };
   }

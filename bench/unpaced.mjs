@@ -3,6 +3,7 @@
 // a network of its own.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { presentOf } from "./earlier.mjs";
 import { runInside, whyNone } from "./namespace.mjs";
 import { FOLDER } from "./processes.mjs";
 
@@ -36,7 +37,12 @@ export async function measureUnpaced(scenarios, options) {
     return without(missing, []);
   }
   console.log("\nOnce more where nothing paces, in a network of its own");
-  const { peers, seconds, steadyRepeat: repeat } = options;
+  const {
+    peers = peersOf(scenarios, options),
+    seconds,
+    beside,
+    steadyRepeat: repeat,
+  } = options;
   const file = join(FOLDER, "unpaced.json");
   const args = [
     `--only=${scenarios.map(({ id }) => id).join(",")}`,
@@ -44,6 +50,7 @@ export async function measureUnpaced(scenarios, options) {
     `--repeat=${repeat}`,
     `--json=${file}`,
   ];
+  if (beside) args.push(`--beside=${beside}`);
   if (peers) args.push(`--peers=${peers.join(",")}`);
   const code = await runInside(args);
   // Measurements that failed are in there; without it, all did.
@@ -53,6 +60,12 @@ export async function measureUnpaced(scenarios, options) {
   const results = JSON.parse(readFileSync(file, "utf8"));
   const { congestion } = results.machine;
   return { ...results, network: { congestion, repeat } };
+}
+
+/** With an earlier revision in a part of a run, others have to be named. */
+function peersOf(scenarios, { beside, only }) {
+  if (!beside || only) return undefined;
+  return [...new Set(scenarios.flatMap((each) => each.peers.map(presentOf)))];
 }
 
 const without = (missing, failures) => (

@@ -1,6 +1,6 @@
 // tcpmux itself, in the forms in which it can be run.
 import { existsSync } from "node:fs";
-import { bun, deno, node } from "../../scripts/runtimes.mjs";
+import { bun, deno, node, ROOT } from "../../scripts/runtimes.mjs";
 import { BINARY, BUNDLE } from "../build.mjs";
 import { freePort, start, untilListening, versionBy } from "../processes.mjs";
 import { writeConfig } from "../worlds.mjs";
@@ -44,7 +44,8 @@ export async function commandOf(form, world) {
   return { command: [...FORMS[form], "--config", file], address, file };
 }
 
-function peer(id, title, form, version) {
+/** @param folder where it is started, and its sources are */
+function peer({ id, title, form, version }, folder) {
   return {
     id,
     title,
@@ -53,7 +54,7 @@ function peer(id, title, form, version) {
       existsSync(FORMS[form][0]) ? undefined : "it is not installed",
     async start(world) {
       const { command, address } = await commandOf(form, world);
-      const program = start(command);
+      const program = start(command, { cwd: folder });
       await untilListening(address, program);
       return {
         pids: [program.pid],
@@ -66,19 +67,33 @@ function peer(id, title, form, version) {
 
 const bunVersion = () => `Bun ${versionBy([bun, "--version"], /(\S+)/)}`;
 
+/** What runs from its sources. */
+const SOURCES = [
+  { id: "bun", name: "Bun", version: bunVersion },
+  {
+    id: "deno",
+    name: "Deno",
+    version: () => `Deno ${versionBy([deno, "--version"], /deno (\S+)/)}`,
+  },
+  {
+    id: "node",
+    name: "Node",
+    version: () => `Node ${versionBy([node26, "--version"], /v(\S+)/)}`,
+  },
+];
+
+/** Those peers with the sources that are in a folder. */
+export const sourcePeers = (folder, identify) =>
+  SOURCES.map(({ id, name, version }) =>
+    peer({ ...identify(id, name), form: `${id}-source`, version }, folder)
+  );
+
 export const peers = [
-  peer("bun", "tcpmux, Bun", "bun-source", bunVersion),
-  peer(
-    "deno",
-    "tcpmux, Deno",
-    "deno-source",
-    () => `Deno ${versionBy([deno, "--version"], /deno (\S+)/)}`,
-  ),
-  peer(
-    "node",
-    "tcpmux, Node",
-    "node-source",
-    () => `Node ${versionBy([node26, "--version"], /v(\S+)/)}`,
-  ),
-  peer("bun-binary", "tcpmux, Bun binary", "bun-binary", bunVersion),
+  ...sourcePeers(ROOT, (id, name) => ({ id, title: `tcpmux, ${name}` })),
+  peer({
+    id: "bun-binary",
+    title: "tcpmux, Bun binary",
+    form: "bun-binary",
+    version: bunVersion,
+  }, ROOT),
 ];
