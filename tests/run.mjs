@@ -1,163 +1,152 @@
-// Runs every test file on Deno, Bun and Node (22 and the newest), then the
-// end-to-end tests once more against the bundle and the Bun binary:
+// Runs the test files on Deno, Bun and Node, and the end-to-end tests once
+// more against the bundle and the Bun binary:
 //
-//   npm test [-- [--on=deno,bun,node22,node26,built] [FILE…]]
+//   npm test [-- [--unit] [--on=deno,bun,node22,node26,built] [FILE…]]
 //
-// It installs what it needs from npm. Programs that only some tests need
-// (sshd, redis-server, nginx, …) come from the system: tests that miss one
-// are skipped and say so, or fail with TCPMUX_TEST_REQUIRE=1.
-import { spawn } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
-import { availableParallelism } from "node:os";
+// docs/testing.md tells what is run where, and how. It installs what it needs
+// from npm. Programs that only some tests need (sshd, redis-server, nginx, …)
+// come from the system: tests that miss one are skipped and say so, or fail
+// with TCPMUX_TEST_REQUIRE=1.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as runtimes from "../scripts/runtimes.mjs";
-import { failuresIn } from "./failures.mjs";
+import { LIMIT, runContained } from "./support/runner/contained.mjs";
+import { countsIn } from "./support/runner/counts.mjs";
+import { failuresIn } from "./support/runner/failures.mjs";
+import { allFiles, isUnit, runsAlone, runsOf } from "./support/runner/plan.mjs";
+import { runAll } from "./support/runner/schedule.mjs";
 
-const { bun, deno, install, node, ROOT, systemNode } = runtimes;
-install();
+runtimes.install();
 
 const given = process.argv.slice(2);
-const on = given.find((word) => word.startsWith("--on="))?.slice(5).split(",");
 const named = given.filter((word) => !word.startsWith("--"));
-const all = readdirSync(join(ROOT, "tests"))
-  .filter((name) => name.endsWith("_test.ts"))
-  .map((name) => join("tests", name));
-const files = named.length > 0 ? named : all;
-// What is built is the same code: it is not attacked and worn out once more.
-const endToEnd = files.filter((name) =>
-  name.endsWith("_e2e_test.ts") &&
-  (named.length > 0 || !/\b(hostile|soak|guard|xinetd)_/.test(name))
-);
-
-const nodeTest = (binary) => [
-  binary,
-  "--test",
-  "--test-reporter=spec",
-  "--test-timeout=300000",
-];
-const denoTest = [deno, "test", "-A", "--no-lock", "--no-check", "--quiet"];
-const bunTest = [bun, "test", "--timeout=300000"];
-
-/** A run: a name for `--on`, a title, a command and the program it tests. */
-const runs = [];
-const add = (name, title, command, list, program) => {
-  if (command[0] === undefined) {
-    console.log(`${title}: not run, npm has none for this machine`);
-  } else if (list.length > 0 && (on === undefined || on.includes(name))) {
-    runs.push({ title, command: [...command, ...list], program });
-  }
-};
-add("deno", "Deno", denoTest, files);
-add("bun", "Bun", bunTest, files);
-add("node22", "Node 22", nodeTest(node(22)), files);
-add("node26", "Node 26", nodeTest(node(26)), files);
-
-const bundle = join(ROOT, "dist", "tcpmux.mjs");
-const built = [
-  ["the bundle on the machine's own Node", [systemNode(), bundle]],
-  ["the bundle on Deno", [deno, "run", "-A", "--no-lock", bundle]],
-  ["the bundle on Bun", [bun, "--no-env-file", bundle]],
-  ["the Bun binary", [join(ROOT, "dist", "tcpmux")]],
-];
-for (const [title, program] of built) {
-  add("built", title, bunTest, endToEnd, program);
-}
+const files = (named.length > 0 ? named : allFiles())
+  .filter((file) => isUnit(file) || !given.includes("--unit"));
+const runs = runsOf({
+  on: given.find((word) => word.startsWith("--on="))?.slice(5).split(","),
+  files,
+  // What is asked for by its name runs on all.
+  everywhere: named.length > 0,
+}).filter(({ title, command }) => {
+  if (command?.[0] !== undefined) return true;
+  console.log(`${title}: not run, npm has none for this machine`);
+  return false;
+});
 if (runs.some(({ program }) => program !== undefined)) {
   if (runtimes.run(process.execPath, ["scripts/build.mjs"]) !== 0) {
     process.exit(1);
   }
 }
 
-// Two at a time: most tests wait for something most of the time. What a run
-// says is shown when it ends, so that it stays in one piece.
-const AT_A_TIME = Math.min(2, availableParallelism());
-let failedRuns = 0;
-const totals = { passed: 0, failed: 0, skipped: 0 };
-const summary = [];
+for (const run of runs) {
+  run.totals = { passed: 0, failed: 0, skipped: 0, seconds: 0, cpu: 0 };
+}
+const jobs = files.flatMap((file) =>
+  runs.filter((run) => run.files.includes(file))
+    .map((run) => ({ run, file, alone: runsAlone(file) }))
+);
+
+const start = performance.now();
+const folder = mkdtempSync(join(tmpdir(), "tcpmux-run-"));
 /** Said once more at the end, where one looks first. */
 const failures = [];
-const waiting = [...runs];
-await Promise.all(Array.from({ length: AT_A_TIME }, async () => {
-  for (let next; (next = waiting.shift()) !== undefined;) await runOne(next);
-}));
+const skipReasons = new Set();
+let done = 0;
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+// All that runs goes with us.
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.once(signal, () => process.exit(1));
+}
+await runAll(jobs, perform).catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
+
 for (const { title, text } of failures) {
   console.log(`\n=== failed: ${title}\n${text}`);
 }
-console.log(`\n${summary.join("\n")}`);
+console.log(`\n${[...skipReasons].map((line) => `${line}\n`).join("")}`);
+for (const { title, files, totals } of runs) {
+  const { passed, failed, skipped } = totals;
+  console.log(
+    `${failed === 0 && passed > 0 ? "ok  " : "FAIL"} ${title}, ` +
+      `${files.length} files: ${passed} passed, ${failed} failed, ` +
+      `${skipped} skipped (${times(totals)})`,
+  );
+}
 for (const { title, names } of failures) {
   for (const name of names) console.log(`FAIL ${title}: ${name}`);
 }
-const failed = Math.max(totals.failed, failedRuns);
+console.log(`${Math.round((performance.now() - start) / 1000)} s in all`);
+const sum = (key) => runs.reduce((all, { totals }) => all + totals[key], 0);
 console.log(
-  `${totals.passed} passed, ${failed} failed, ${totals.skipped} skipped`,
+  `${sum("passed")} passed, ${sum("failed")} failed, ${sum("skipped")} skipped`,
 );
-process.exit(failedRuns === 0 && runs.length > 0 ? 0 : 1);
+// A run without a single test that passed is a failure too.
+const good = runs.length > 0 && failures.length === 0 &&
+  runs.every(({ totals }) => totals.passed > 0);
+process.exitCode = good ? 0 : 1;
 
-async function runOne({ title, command, program }) {
-  console.log(`... ${title}`);
-  const start = Date.now();
-  const { status, output } = await outputOf(command, program);
-  console.log(`\n=== ${title}\n${output}`);
-  const counts = countsIn(output);
-  const seconds = Math.round((Date.now() - start) / 1000);
-  // A run without a single test that passed is a failure too.
-  const ok = status === 0 && counts.passed > 0 && counts.failed === 0;
-  if (!ok) {
-    failedRuns++;
-    failures.push({ title, ...failuresIn(output) });
-  }
-  for (const key of Object.keys(totals)) totals[key] += counts[key];
-  summary.push(
-    `${ok ? "ok  " : "FAIL"} ${title}: ${counts.passed} passed, ` +
-      `${counts.failed} failed, ${counts.skipped} skipped (${seconds} s)`,
+/** Runs one file and adds what came of it. */
+async function perform({ run, file }) {
+  const result = await runContained(
+    { command: [...run.command, file], env: environment(run) },
+    folder,
   );
+  const counts = countsIn(result.output);
+  const wrong = whatIsWrong(result, counts);
+  // What the test runner has not counted is a failure of the file.
+  if (wrong.length > 0 && counts.failed === 0) counts.failed = 1;
+  const ok = counts.failed === 0;
+  for (const key of ["passed", "failed", "skipped"]) {
+    run.totals[key] += counts[key];
+  }
+  run.totals.seconds += result.seconds;
+  run.totals.cpu += result.cpu;
+  for (const line of result.output.match(/^skipped: .*$/gm) ?? []) {
+    skipReasons.add(line);
+  }
+  const title = `${run.title}, ${file}`;
+  const { passed, failed, skipped } = counts;
+  console.log(
+    `${ok ? "ok  " : "FAIL"} ${++done}/${jobs.length} ` +
+      `${title}: ${passed} passed` +
+      `${failed > 0 ? `, ${failed} failed` : ""}` +
+      `${skipped > 0 ? `, ${skipped} skipped` : ""} (${times(result)})`,
+  );
+  if (ok) return;
+  console.log(`\n${result.output}\n${wrong.join("\n")}\n`);
+  const { text, names } = failuresIn(result.output);
+  failures.push({
+    title,
+    text: [text || result.output.slice(-3000), ...wrong].join("\n"),
+    names: names.length + wrong.length > 0 ? [...names, ...wrong] : ["failed"],
+  });
 }
 
-/** Runs one command to its end and keeps what it says. */
-function outputOf([command, ...args], program) {
+/** What is wrong with a file, besides tests that have failed. */
+function whatIsWrong({ status, late, left }, { failed }) {
+  return [
+    ...late ? [`killed after ${LIMIT} s`] : [],
+    ...status !== 0 && failed === 0 && !late ? [`exit ${status}`] : [],
+    ...left.map((words) => `it has left behind, and we have killed: ${words}`),
+  ];
+}
+
+function times({ seconds, cpu }) {
+  return `${seconds.toFixed(1)} s, ${cpu.toFixed(1)} s of processor`;
+}
+
+function environment({ program }) {
   const env = {
     ...process.env,
     NO_COLOR: "1",
     // Deno would look for a newer one, from each server that a test starts.
     DENO_NO_UPDATE_CHECK: "1",
+    // Else Node 26 strips and compiles all sources at each start.
+    NODE_COMPILE_CACHE: join(runtimes.ROOT, "node_modules/.cache/node-compile"),
   };
   if (program !== undefined) env.TCPMUX_TEST_PROGRAM = JSON.stringify(program);
-  if (!existsSync(command)) throw new Error(`there is no ${command}`);
-  const child = spawn(command, args, {
-    cwd: ROOT,
-    env,
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on("data", (bytes) => output += bytes);
-  }
-  return new Promise((resolve, reject) => {
-    child.once("error", reject);
-    child.once("close", (status) => resolve({ status, output }));
-  });
-}
-
-/** Reads the last lines of any of the three runners. */
-function countsIn(output) {
-  // Deno counts what stands at the top of a file, and steps below it.
-  const ofDeno =
-    /(\d+) passed(?: \((\d+) steps?\))? \| (\d+) failed(?: \((\d+) steps?\))?(?: \| (\d+) ignored)?(?: \((\d+) steps?\))?/
-      .exec(output);
-  if (ofDeno) {
-    const [, passed, steps, failed, failedSteps, ignored, ignoredSteps] = ofDeno
-      .map((count) => Number(count ?? 0));
-    return {
-      passed: steps || passed,
-      failed: failedSteps || failed,
-      skipped: ignoredSteps || ignored,
-    };
-  }
-  const last = (pattern) =>
-    Number([...output.matchAll(pattern)].at(-1)?.[1] ?? 0);
-  return {
-    passed: last(/^ℹ pass (\d+)$/gm) || last(/^ *(\d+) pass$/gm),
-    failed: last(/^ℹ fail (\d+)$/gm) || last(/^ *(\d+) fail$/gm),
-    skipped: last(/^ℹ skipped (\d+)$/gm) || last(/^ *(\d+) skip$/gm),
-  };
+  return env;
 }

@@ -1,0 +1,144 @@
+// What is run on what. A run is a runtime, or one of the forms that are built,
+// with the files that it is to run.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import {
+  bun,
+  deno,
+  node,
+  ROOT,
+  systemNode,
+} from "../../../scripts/runtimes.mjs";
+
+const BUNDLE = join(ROOT, "dist", "tcpmux.mjs");
+const BINARY = join(ROOT, "dist", "tcpmux");
+
+/** Milliseconds that one test may take, where the runner has such a limit. */
+const TEST_LIMIT = 300_000;
+
+/** These attack a server or wear it out, and take by far the most time. */
+const ATTACK = /\b(hostile|soak|guard|xinetd)_/;
+
+/** Of the command line, where a runtime that cannot read a source shows. */
+const FROM_SOURCES = /\b(cli|builtin)_e2e_test\.ts$/;
+
+const isEndToEnd = (file) => file.endsWith("_e2e_test.ts");
+const isBehaviour = (file) => isEndToEnd(file) && !ATTACK.test(file);
+export const isUnit = (file) => !isEndToEnd(file);
+
+/** Files that take tens of seconds begin first, or all would wait for them. */
+const SLOW = /\b(hostile|soak|guard|exec_limits|descriptors|transport|fuzz)_/;
+
+/** All test files, in the order in which they begin. */
+export function allFiles() {
+  const rank = (file) => SLOW.test(file) ? 0 : isEndToEnd(file) ? 1 : 2;
+  return readdirSync(join(ROOT, "tests"))
+    .filter((name) => name.endsWith("_test.ts"))
+    .map((name) => join("tests", name))
+    .sort((a, b) => rank(a) - rank(b));
+}
+
+const onDeno = [deno, "test", "-A", "--no-lock", "--no-check", "--quiet"];
+const onBun = [bun, "test", `--timeout=${TEST_LIMIT}`];
+// Without --test, which would hold pipes to the file: whatever a test leaves
+// behind would hold them too, and Node would wait for that.
+const onNode = (binary) =>
+  binary && [
+    binary,
+    "--test-reporter=spec",
+    `--test-timeout=${TEST_LIMIT}`,
+  ];
+
+/**
+ * Every run: its name for `--on`, a title, the command that a file is added
+ * to, the files that it takes, and the program that it tests, if not the
+ * sources.
+ */
+const RUNS = [
+  {
+    name: "deno",
+    title: "Deno",
+    command: onDeno,
+    takes: () => true,
+  },
+  {
+    name: "bun",
+    title: "Bun",
+    command: onBun,
+    takes: () => true,
+  },
+  {
+    name: "node26",
+    title: "Node 26",
+    command: onNode(node(26)),
+    takes: () => true,
+  },
+  {
+    name: "node22",
+    title: "Node 22",
+    command: onNode(node(22)),
+    takes: (file) => isUnit(file) || FROM_SOURCES.test(file),
+  },
+  // Node 22 compiles all sources at each start, which takes five times as long
+  // as the bundle, and its own loader has been tested by then.
+  {
+    name: "node22",
+    title: "Node 22, the bundle",
+    command: onNode(node(22)),
+    takes: (file) => isEndToEnd(file) && !FROM_SOURCES.test(file),
+    program: [node(22), BUNDLE],
+  },
+  // What is built is the same code: it is not attacked and worn out once more.
+  {
+    name: "built",
+    title: "the bundle on the machine's own Node",
+    command: onBun,
+    takes: isBehaviour,
+    program: [systemNode(), BUNDLE],
+  },
+  {
+    name: "built",
+    title: "the bundle on Deno",
+    command: onBun,
+    takes: isBehaviour,
+    program: [deno, "run", "-A", "--no-lock", BUNDLE],
+  },
+  {
+    name: "built",
+    title: "the bundle on Bun",
+    command: onBun,
+    takes: isBehaviour,
+    program: [bun, "--no-env-file", BUNDLE],
+  },
+  {
+    name: "built",
+    title: "the Bun binary",
+    command: onBun,
+    takes: isBehaviour,
+    program: [BINARY],
+  },
+];
+
+/**
+ * The runs that are asked for, each with its files.
+ *
+ * @param on names of runs, or all
+ * @param files which may be taken, in the order in which they begin
+ * @param everywhere whether what is built runs attacks too
+ */
+export function runsOf({ on, files, everywhere }) {
+  return RUNS
+    .filter(({ name }) => on === undefined || on.includes(name))
+    .map((run) => {
+      const takes = everywhere && run.takes === isBehaviour
+        ? isEndToEnd
+        : run.takes;
+      return { ...run, files: files.filter(takes) };
+    })
+    .filter((run) => run.files.length > 0);
+}
+
+/** Whether a file says that it measures time, and so needs the machine. */
+export function runsAlone(file) {
+  return /^\/\/ Runs alone: /m.test(readFileSync(join(ROOT, file), "utf8"));
+}
