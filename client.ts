@@ -1,5 +1,6 @@
 /**
- * The commands of the client's side: connect, list, forward, proxy and probe.
+ * The commands of the client's side: connect, list, forward, proxy, probe and
+ * completions. The library is mod.ts.
  *
  * @module
  */

@@ -12,9 +12,21 @@ export {
 } from "./src/connect.ts";
 export { list } from "./src/list.ts";
 export { serve, type ServeOptions, type Server } from "./src/serve.ts";
-export type { TableInput } from "./src/table/parse.ts";
-export type { HandlerInput, ServiceInput } from "./src/table/schema.ts";
-export type { ServerInput } from "./src/table/server_schema.ts";
+export type {
+  BuiltinInput,
+  CommonInput,
+  ConnectInput,
+  ExecInput,
+  HandlerInput,
+  LogInput,
+  PenaltiesInput,
+  RlimitsInput,
+  ServerInput,
+  ServiceInput,
+  TableInput,
+  TcpmuxInput,
+  TextInput,
+} from "./src/table/input.ts";
 export type { Handler, HandlerSession } from "./src/table/service.ts";
 export { type Problem, TableError } from "./src/table/problem.ts";
 export {
@@ -26,9 +38,16 @@ export {
   type UnixEndpoint,
 } from "./src/endpoint.ts";
 export { type ErrorCode, TcpmuxError } from "./src/errors.ts";
-export type { ConnectionRecord, Outcome } from "./src/record.ts";
+export type { ConnectionRecord } from "./src/record.ts";
+export type { Outcome } from "./src/policy/refusal.ts";
 export type { Log, LogFields } from "./src/log.ts";
-export type { Conn, Listener, Transport } from "./src/transport/transport.ts";
+export type { StreamConn } from "./src/transport/stream_conn.ts";
+export type {
+  Attempt,
+  Conn,
+  Listener,
+  Transport,
+} from "./src/transport/transport.ts";
 export { memoryTransport } from "./src/transport/memory.ts";
 export { pickTransport } from "./src/transport/pick.ts";
 

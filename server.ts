@@ -1,5 +1,6 @@
 /**
  * The commands of the server's side: serve, which is the default, and check.
+ * The library is mod.ts.
  *
  * @module
  */

@@ -1,20 +1,21 @@
 import type { Endpoint } from "../src/endpoint.ts";
-import { StreamConn } from "../src/transport/stream_conn.ts";
+import { TimerList } from "../src/timers.ts";
 import type { Conn, Transport } from "../src/transport/transport.ts";
 
 const END: Endpoint = { transport: "tcp", host: "192.0.2.1", port: 1 };
 
 /** A peer that says these pieces, whatever it is told, and ends its side. */
-export class Scripted extends StreamConn {
+export class Scripted implements Conn {
   readonly local = END;
   readonly remote = END;
+  readonly end = undefined;
+  readonly waiting = false;
   /** What it was told. */
   readonly written: Uint8Array[] = [];
   #pieces: readonly Uint8Array[];
   #next = 0;
 
   constructor(pieces: readonly Uint8Array[]) {
-    super();
     this.#pieces = pieces;
   }
 
@@ -36,6 +37,11 @@ export class Scripted extends StreamConn {
     return Promise.resolve();
   }
 
+  isAlive(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+
+  interrupt(): void {}
   close(): void {}
   abort(): void {}
 }
@@ -51,8 +57,9 @@ export function leadingTo(conn: Conn): Transport {
       socketStdio: false,
       unix: false,
     },
+    timers: new TimerList(),
     listen: never,
-    connect: () => Promise.resolve(conn),
+    connect: () => ({ conn: Promise.resolve(conn), abort() {} }),
     spawn: never,
     stdio: () => conn,
   };

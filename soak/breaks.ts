@@ -3,7 +3,7 @@ import { pattern } from "../tests/support/bytes.ts";
 import type { Random } from "../tests/support/random.ts";
 import { sleep } from "../tests/support/wait.ts";
 import type { Exchange } from "./exchanges.ts";
-import { answered, connectTo, type ListNode } from "./link.ts";
+import { answered, connectTo, type ServiceLink } from "./link.ts";
 import { payloadOf } from "./payload.ts";
 import { assertIs } from "./world.ts";
 
@@ -87,7 +87,7 @@ export const tooSlow: Exchange = async (world) => {
   assertIs(reply, "-Timed out waiting for a service name", "slow line");
 };
 
-function leave(link: ListNode, random: Random): void {
+function leave(link: ServiceLink, random: Random): void {
   if (random.oneIn(2)) link.conn.abort();
   else link.conn.close();
 }

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import type { Random } from "../tests/support/random.ts";
 import { sleep } from "../tests/support/wait.ts";
-import type { ListNode } from "./link.ts";
+import type { ServiceLink } from "./link.ts";
 import { type Payload, payloadOf } from "./payload.ts";
 import { COMING_AND_GOING } from "./table.ts";
 import { assertIs, type World } from "./world.ts";
@@ -114,7 +114,7 @@ async function open(
   return Object.assign(link, { early: early?.length ?? 0 });
 }
 
-type Opened = ListNode & { readonly early: number };
+type Opened = ServiceLink & { readonly early: number };
 
 async function send(
   link: Opened,
@@ -132,7 +132,7 @@ async function send(
 
 /** @param slowly stops reading now and then, so that the server has to wait */
 async function receive(
-  link: ListNode,
+  link: ServiceLink,
   slowly: Random | undefined,
 ): Promise<{ count: number; digest: string }> {
   const hash = createHash("sha256");
@@ -147,7 +147,7 @@ async function receive(
 
 function finish(
   world: World,
-  link: ListNode,
+  link: ServiceLink,
   service: string,
   sent: number,
   received: number,

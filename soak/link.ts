@@ -7,11 +7,12 @@ import { sleep } from "../tests/support/wait.ts";
 const transport = await pickTransport();
 
 export function connectTo(port: number): Promise<Conn> {
-  return transport.connect({ transport: "tcp", host: "127.0.0.1", port });
+  const to = { transport: "tcp", host: "127.0.0.1", port } as const;
+  return transport.connect(to).conn;
 }
 
 /** A connection on which a service was asked for and has been answered. */
-export class ListNode {
+export class ServiceLink {
   readonly conn: Conn;
   /** Without its end; empty where there was none. */
   readonly reply: string;
@@ -56,7 +57,7 @@ export async function ask(
   service: string,
   random: Random,
   early?: Uint8Array,
-): Promise<ListNode> {
+): Promise<ServiceLink> {
   const conn = await connectTo(port);
   try {
     const request = requestLine(service, early);
@@ -74,20 +75,20 @@ export async function ask(
 }
 
 /** Reads the reply line. */
-export async function answered(conn: Conn): Promise<ListNode> {
+export async function answered(conn: Conn): Promise<ServiceLink> {
   let held: Uint8Array = new Uint8Array(0);
   for (;;) {
     const end = held.indexOf(0x0a);
     if (end >= 0) {
       const line = Buffer.from(held.subarray(0, end)).toString("latin1");
-      return new ListNode(
+      return new ServiceLink(
         conn,
         line.replace(/\r$/, ""),
         held.subarray(end + 1),
       );
     }
     const bytes = await conn.read();
-    if (bytes === null) return new ListNode(conn, "", held);
+    if (bytes === null) return new ServiceLink(conn, "", held);
     held = new Uint8Array(Buffer.concat([held, bytes]));
   }
 }

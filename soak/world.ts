@@ -1,5 +1,5 @@
 import type { Random } from "../tests/support/random.ts";
-import { ask, ListNode } from "./link.ts";
+import { ask, ServiceLink } from "./link.ts";
 import type { Generation } from "./table.ts";
 import type { Watch } from "./watch.ts";
 
@@ -47,9 +47,9 @@ export class World {
     random: Random,
     { early, mayBeBusy = false }: { early?: Uint8Array; mayBeBusy?: boolean } =
       {},
-  ): Promise<ListNode | undefined> {
+  ): Promise<ServiceLink | undefined> {
     const begun = performance.now();
-    let link: ListNode;
+    let link: ServiceLink;
     try {
       link = await ask(this.port, service, random, early);
     } catch (error) {

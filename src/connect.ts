@@ -1,23 +1,17 @@
 /** The client's side of RFC 1078. */
-import { isIP } from "node:net";
 import { dial } from "./dial.ts";
-import {
-  type Endpoint,
-  formatEndpoint,
-  parseEndpoint,
-  TCPMUX_PORT,
-} from "./endpoint.ts";
+import { type Endpoint, formatEndpoint, parseServer } from "./endpoint.ts";
 import { TcpmuxError } from "./errors.ts";
-import { PushbackConn } from "./pushback_conn.ts";
-import type { Cancel } from "./transport/cancel.ts";
-import { withDeadline } from "./transport/deadline.ts";
+import type { TimerList } from "./timers.ts";
+import { cancelled, timedOut } from "./transport/attempt.ts";
 import { pickTransport } from "./transport/pick.ts";
+import { StreamConn } from "./transport/stream_conn.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
 import { HELP, type Reply, ReplyReader, requestLine } from "./wire.ts";
 
 /** How a client connects. */
 export interface ConnectOptions {
-  /** Gives up when aborted: code `cancelled`. */
+  /** Gives up when aborted: code `cancelled`. By default there is none. */
   signal?: AbortSignal;
   /**
    * Milliseconds to reach the server, its name looked up and all its
@@ -30,40 +24,41 @@ export interface ConnectOptions {
    * @default 30000
    */
   replyTimeout?: number;
-  /** Only IPv4 or only IPv6. Both by default. */
+  /**
+   * Only IPv4 or only IPv6.
+   * @default both, tried side by side (RFC 8305)
+   */
   family?: 4 | 6;
   /**
-   * Bytes to send together with the name, one round trip earlier. Servers of
-   * before 1990 lose them, so the default is to wait for the `+`.
+   * Bytes to send together with the name, one round trip earlier. Some old
+   * servers lose them.
+   * @default none: the service's first bytes wait for the `+`
    */
   early?: Uint8Array;
   /**
-   * Drops one NUL byte that comes directly behind the reply line: xinetd
-   * sends it, and it belongs to no service.
+   * Drops one NUL byte directly behind the reply line: xinetd sends it, and it
+   * belongs to no service.
    * @default false
    */
   dropNul?: boolean;
   /**
-   * Sockets.
+   * The sockets to use.
    * @default those of the runtime
    */
   transport?: Transport;
 }
 
-/** A connection to a service, behind the server's `+`. */
-export interface ServiceConn extends Conn {
-  /** The text behind the `+`, with nothing that is not printable ASCII. */
-  readonly message: string;
-}
-
-/** The server has answered `-`. */
+/**
+ * The server has answered `-`. Its code is `busy` where the reply's words say
+ * that another attempt may succeed, and `refused` otherwise.
+ */
 export class RefusedError extends TcpmuxError {
   override readonly name = "RefusedError";
   /** The text behind the `-`, with nothing that is not printable ASCII. */
   readonly reply: string;
 
   constructor(service: string, server: string, reply: string) {
-    // No standard tells busy from not there: only the words do.
+    // RFC 1078 has no code for busy: only the words of the reply show it.
     const busy = /\b(busy|try again|too many|temporar|shutting down)/i.test(
       reply,
     );
@@ -80,12 +75,17 @@ export class RefusedError extends TcpmuxError {
  * Connects to a service of a TCPMUX server (RFC 1078).
  *
  * @param server `HOST`, `HOST:PORT`, `[V6]:PORT`, `unix:/path` or
- * `unix:@name`; the port is 1 where none is said
- * @returns the connection, from the first byte of the service on
+ * `unix:@name`; the port is 1 where none is given
+ * @param service 1 to 255 printable ASCII characters without spaces; servers
+ * ignore its case
+ * @returns the connection, whose first byte is the service's; it is the
+ * caller's to close
  * @throws {RefusedError} when the server answers `-`: code `refused`, or
  * `busy` where its words say so
  * @throws {TcpmuxError} `timed_out`, `cancelled`, `host_not_found`,
- * `connection_refused` and the like; `protocol` for what is no TCPMUX server
+ * `connection_refused` and the like; `protocol` where no TCPMUX server answers;
+ * `usage` where `server` is no address
+ * @throws {TypeError} where `service` cannot be a name
  *
  * @example
  * ```ts
@@ -108,94 +108,124 @@ export async function connect(
   service: string,
   options: ConnectOptions = {},
 ): Promise<ServiceConn> {
-  const requested = await request(server, service, options);
-  const reply = await requested.reply;
-  return new BehindReply(requested.conn, reply.message);
+  const conn = await request(server, service, options);
+  await conn.reply;
+  return conn;
 }
 
-/** A service that was asked for and has not been answered yet. */
-export interface Requested {
-  /** Reads what comes behind the reply; only once the reply is there. */
-  readonly conn: Conn;
-  /** Rejects as {@linkcode connect} does; the connection is gone then. */
-  readonly reply: Promise<{ readonly message: string }>;
-}
-
-/** Asks for a service, so that more can be sent before it is answered. */
+/**
+ * Asks for a service without waiting for the reply, so that the caller can send
+ * more meanwhile. Reading waits for the reply; a refusal aborts the connection.
+ */
 export async function request(
   server: string,
   service: string,
   options: ConnectOptions = {},
-): Promise<Requested> {
+): Promise<ServiceConn> {
   checkName(service);
-  const endpoint = parseServer(server);
-  const conn = new PushbackConn(await reach(endpoint, options));
-  try {
-    await conn.write(requestLine(service, options.early));
-  } catch (error) {
-    conn.abort();
-    throw error;
+  const transport = options.transport ?? await pickTransport();
+  const conn = await reach(transport, parseServer(server), options);
+  // Not awaited: the reply may come first, and its deadline is for both.
+  conn.write(requestLine(service, options.early)).catch(() => {});
+  const { signal, replyTimeout: timeout = 30_000 } = options;
+  const { timers } = transport;
+  const reply = readReply(conn, { timeout, timers, signal }).then((reply) => {
+    if (reply.positive) return reply;
+    throw new RefusedError(service, server, reply.message);
+  });
+  return new ServiceConn(conn, reply, options.dropNul === true);
+}
+
+/** A connection to a service, whose bytes begin behind the server's reply. */
+export class ServiceConn extends StreamConn {
+  /** Rejects as {@linkcode connect} does; the connection is aborted then. */
+  readonly reply: Promise<void>;
+  #message = "";
+  #early: Uint8Array | undefined;
+  #dropsNul: boolean;
+
+  constructor(conn: Conn, reply: Promise<Reply>, dropsNul: boolean) {
+    super(conn);
+    this.#dropsNul = dropsNul;
+    this.reply = this.#await(reply);
   }
-  return { conn, reply: replyOf(conn, service, server, options) };
+
+  async #await(reply: Promise<Reply>): Promise<void> {
+    try {
+      const { message, rest } = await reply;
+      this.#message = message;
+      if (rest.length > 0) this.#early = rest;
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+  }
+
+  /** The text behind the `+`, with nothing that is not printable ASCII. */
+  get message(): string {
+    return this.#message;
+  }
+
+  override async read(): Promise<Uint8Array | null> {
+    await this.reply;
+    for (;;) {
+      const bytes = this.#early ?? await super.read();
+      this.#early = undefined;
+      const dropsNul = this.#dropsNul && bytes?.[0] === 0;
+      this.#dropsNul = false;
+      if (!dropsNul) return bytes;
+      if (bytes.length > 1) return bytes.subarray(1);
+    }
+  }
 }
 
-/** The text of a server's address, with the port of RFC 1078 by default. */
-export function parseServer(server: string): Endpoint {
-  const written = isIP(server) === 6 ? `[${server}]` : server;
-  return parseEndpoint(written, TCPMUX_PORT);
-}
-
-/** Connects to a server and says nothing yet. */
+/** Connects to a server, and sends nothing yet. */
 export async function reach(
+  transport: Transport,
   endpoint: Endpoint,
   options: ConnectOptions,
 ): Promise<Conn> {
-  const { signal, connectTimeout = 10_000, family } = options;
-  return await dial(options.transport ?? await pickTransport(), endpoint, {
-    timeout: connectTimeout,
-    ...(signal === undefined ? {} : { signal }),
-    family,
-  });
-}
-
-async function replyOf(
-  conn: PushbackConn,
-  service: string,
-  server: string,
-  options: ConnectOptions,
-): Promise<{ message: string }> {
-  const { signal, replyTimeout: timeout = 30_000 } = options;
+  const { signal, connectTimeout: timeout = 10_000, family } = options;
+  const what = `cannot connect to ${formatEndpoint(endpoint)}`;
+  if (signal?.aborted) throw cancelled(what, signal.reason);
+  const attempt = dial(transport, endpoint, { timeout, family });
+  const abort = () => attempt.abort();
+  signal?.addEventListener("abort", abort, { once: true });
   try {
-    const reply = await readReply(conn, {
-      timeout,
-      ...(signal === undefined ? {} : { signal }),
-    });
-    if (!reply.positive) {
-      throw new RefusedError(service, server, reply.message);
-    }
-    conn.unread(reply.rest);
-    if (options.dropNul) conn.dropNext(0); // in the same segment or the next
-    return { message: reply.message };
+    return await attempt.conn;
   } catch (error) {
-    conn.abort();
-    throw error;
+    throw signal?.aborted ? cancelled(what, signal.reason) : error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
   }
 }
 
+/** What ends the wait for a reply. */
+export interface ReplyDeadline {
+  /** Milliseconds; 0 for no limit. */
+  readonly timeout: number;
+  readonly timers: TimerList;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * Reads a server's reply line.
+ * Reads a server's reply line. The connection is the caller's to close.
  *
- * @throws {TcpmuxError} `protocol` for a server that closes or says anything
- * else; `timed_out` or `cancelled`, and then the connection is gone
+ * @throws {TcpmuxError} `protocol` for a server that closes or sends anything
+ * else; `timed_out` or `cancelled`
  */
-export function readReply(
+export async function readReply(
   conn: Conn,
-  options: { signal?: Cancel; timeout?: number },
+  { timeout, timers, signal }: ReplyDeadline,
 ): Promise<Reply> {
   const from = formatEndpoint(conn.remote);
   const what = `no reply of ${from}`;
-  return withDeadline(what, options, async (ending) => {
-    ending.addEventListener("abort", () => conn.abort());
+  if (signal?.aborted) throw cancelled(what, signal.reason);
+  const cancel = () => conn.interrupt(cancelled(what, signal?.reason));
+  const expire = () => conn.interrupt(timedOut(what, timeout));
+  signal?.addEventListener("abort", cancel, { once: true });
+  const timer = timers.limit(timeout, expire);
+  try {
     const reader = new ReplyReader();
     for (;;) {
       const bytes = await conn.read();
@@ -211,10 +241,13 @@ export function readReply(
         );
       }
     }
-  });
+  } finally {
+    timer?.cancel();
+    signal?.removeEventListener("abort", cancel);
+  }
 }
 
-/** @throws {TypeError} for what cannot be the name of a service */
+/** @throws {TypeError} where the text cannot be the name of a service */
 function checkName(service: string): void {
   if (service.toUpperCase() === HELP) {
     throw new TypeError(
@@ -226,13 +259,4 @@ function checkName(service: string): void {
     `${JSON.stringify(service)} is no name for a service: a name is 1 to 255 ` +
       "printable ASCII characters without blanks",
   );
-}
-
-class BehindReply extends PushbackConn implements ServiceConn {
-  readonly message: string;
-
-  constructor(conn: Conn, message: string) {
-    super(conn);
-    this.message = message;
-  }
 }

@@ -1,9 +1,13 @@
+import { isIP } from "node:net";
 import { TcpmuxError } from "./errors.ts";
 
 /** An address to listen on or to connect to. */
 export type Endpoint = TcpEndpoint | UnixEndpoint;
 
-/** A TCP address. `host` is a name or an address without brackets. */
+/**
+ * A TCP address. `host` is a name or an address without brackets; `port` is
+ * from 0 to 65535, and 0 asks for any free port to listen on.
+ */
 export interface TcpEndpoint {
   readonly transport: "tcp";
   readonly host: string;
@@ -25,19 +29,34 @@ export const ENDPOINT_FORMS = "HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
 /**
  * Reads `HOST:PORT`, `[V6]:PORT`, `unix:/path` or `unix:@abstract`.
  *
- * @param defaultPort what a missing port means; without it a port is required
+ * @param defaultPort the port where the text has none; by default a text
+ * without a port is wrong
  * @throws {TcpmuxError} code `usage`, saying what is wrong with the text
  */
 export function parseEndpoint(text: string, defaultPort?: number): Endpoint {
-  const endpoint = readEndpoint(text, defaultPort);
-  if (typeof endpoint !== "string") return endpoint;
-  throw new TcpmuxError(
-    "usage",
-    `${
-      JSON.stringify(text)
-    } is not an address (${ENDPOINT_FORMS}): ${endpoint}`,
-    { address: text },
-  );
+  return endpointOf(text, readEndpoint(text, defaultPort));
+}
+
+/**
+ * The address of a TCPMUX server: as {@linkcode parseEndpoint}, with port 1
+ * (RFC 1078) where none is given, and an IPv6 address also without brackets.
+ *
+ * @throws {TcpmuxError} code `usage`, saying what is wrong with the text
+ */
+export function parseServer(text: string): Endpoint {
+  return endpointOf(text, readServer(text));
+}
+
+/** The address of a TCPMUX server, or what is wrong with the text. */
+export function readServer(text: string): Endpoint | string {
+  const written = isIP(text) === 6 ? `[${text}]` : text;
+  return readEndpoint(written, TCPMUX_PORT);
+}
+
+function endpointOf(text: string, read: Endpoint | string): Endpoint {
+  if (typeof read !== "string") return read;
+  const what = `${JSON.stringify(text)} is not an address (${ENDPOINT_FORMS})`;
+  throw new TcpmuxError("usage", `${what}: ${read}`, { address: text });
 }
 
 /** An address, or what is wrong with the text. */
@@ -45,7 +64,7 @@ export function readEndpoint(
   text: string,
   defaultPort?: number,
 ): Endpoint | string {
-  // A host of that name could not be told from a path once it has a port.
+  // No host is called unix: with a port, it would look like a path.
   if (/^unix(:|$)/.test(text)) return unixEndpoint(text);
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(text);
   if (match === null) {
@@ -94,8 +113,45 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** An IPv4 address that a dual-stack socket shows as IPv6, as IPv4 again. */
+/** The IPv4 form of an address that a dual-stack socket shows as IPv6. */
 export function unmapped(address: string): string {
-  if (!address.startsWith("::")) return address; // most are, and it is cheap
+  if (!address.startsWith("::")) return address; // cheap, and true of most
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+}
+
+/** The members of a socket that name its ends, on Bun and on Node. */
+interface SocketEnds {
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+}
+
+/** The end of a Unix socket that has no name. */
+export const UNNAMED: Endpoint = { transport: "unix", path: "" };
+
+export function tcpEnd(address: string, port: number): Endpoint {
+  return { transport: "tcp", host: unmapped(address), port };
+}
+
+/** Our end of a socket. Asking for it costs a call of the system. */
+export function localEnd({ localAddress, localPort }: SocketEnds): Endpoint {
+  return localAddress === undefined
+    ? UNNAMED
+    : tcpEnd(localAddress, localPort ?? 0);
+}
+
+/** The other end of an accepted socket; undefined where it has left already. */
+export function remoteEnd(
+  { remoteAddress, remotePort }: SocketEnds,
+): Endpoint | undefined {
+  return remoteAddress === undefined
+    ? undefined
+    : tcpEnd(remoteAddress, remotePort ?? 0);
+}
+
+/** Whether all connections of a listener have the same local address. */
+export function isOneAddress(endpoint: Endpoint): boolean {
+  return endpoint.transport === "unix" ||
+    !["0.0.0.0", "::"].includes(endpoint.host);
 }

@@ -3,30 +3,50 @@
  * programs may compare them, and the log and the exit codes are made from them.
  */
 export type ErrorCode =
+  /** Another socket listens at the address. */
   | "address_in_use"
+  /** The machine has no such address, or no free port. */
   | "address_not_available"
+  /** A write to a side that takes no more bytes. */
   | "broken_pipe"
+  /** A server has reached a limit: another attempt may succeed. */
   | "busy"
+  /** The caller has given up. */
   | "cancelled"
+  /** The connection or the server was closed on this side. */
   | "closed"
+  /** Nothing listens at the address. */
   | "connection_refused"
+  /** The other side has broken the connection. */
   | "connection_reset"
+  /** Any other failure. */
   | "failed"
+  /** The host name has no address. */
   | "host_not_found"
+  /** A service table is wrong, or cannot be read. */
   | "invalid_table"
+  /** A file or a program is missing. */
   | "not_found"
+  /** The system or the runtime does not permit it. */
   | "permission_denied"
+  /** The other side does not speak TCPMUX (RFC 1078). */
   | "protocol"
+  /** A server has answered `-`. */
   | "refused"
+  /** A deadline was missed. */
   | "timed_out"
+  /** The limit on descriptors or processes is reached. */
   | "too_many_files"
+  /** No route leads to the host. */
   | "unreachable"
+  /** This runtime cannot do it. */
   | "unsupported"
+  /** An argument or a flag is wrong. */
   | "usage";
 
 /** What is known of a failure besides its code and its sentence. */
 export interface ErrorFacts {
-  /** What this was caused by: usually the runtime's own error. */
+  /** The error behind this one: usually the runtime's own. */
   cause?: unknown;
   /** The address that was listened on or connected to, as text. */
   address?: string;
@@ -37,8 +57,8 @@ export interface ErrorFacts {
 }
 
 /**
- * The one class of error that this project throws for anything but misuse of
- * a function, which is a `TypeError` or `RangeError`.
+ * The one class of error that this project throws. Misuse of a function is the
+ * exception: it throws a `TypeError` or `RangeError`.
  */
 export class TcpmuxError extends Error {
   override readonly name: string = "TcpmuxError";
@@ -61,12 +81,17 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** The code of any thrown value; what is not ours is `failed`. */
+/** The stack of any thrown value, for faults that a programmer has to find. */
+export function stackOf(error: unknown): string {
+  return error instanceof Error && error.stack ? error.stack : String(error);
+}
+
+/** The code of any thrown value: `failed` for one that is no `TcpmuxError`. */
 export function codeOf(error: unknown): ErrorCode {
   return error instanceof TcpmuxError ? error.code : "failed";
 }
 
-/** The peer is gone or broke the connection: nobody's bug. */
+/** Whether the error says that a peer left or broke the connection: no bug. */
 export function isDisconnect(error: unknown): boolean {
   switch (codeOf(error)) {
     case "connection_reset":

@@ -1,15 +1,15 @@
-/** What can be in a {@linkcode LinkedList}, in one at a time. */
+/** The base of what a {@linkcode LinkedList} holds; in one list at a time. */
 export class ListNode {
   before: ListNode | undefined;
   behind: ListNode | undefined;
-  chained = false;
+  isListed = false;
 }
 
 /**
- * What comes and goes by the thousand, in the order in which it came. A `Set`
- * would do the same, but what is deleted from one still points to what came
- * behind it: an old one that is garbage then keeps all that is younger from
- * being collected as such, which costs more than all else of a connection.
+ * Objects that come and go by the thousand, in the order in which they came.
+ * A `Set` would do the same, but an entry that was deleted from it still points
+ * to the entry behind it. Such an entry, once old, keeps all younger ones from
+ * being collected early, and that costs more than the rest of a connection.
  */
 export class LinkedList<T extends ListNode> {
   #first: ListNode | undefined;
@@ -24,23 +24,23 @@ export class LinkedList<T extends ListNode> {
     return this.#first as T | undefined;
   }
 
-  /** @param link in no chain yet */
-  add(link: T): void {
+  /** @param node in no list yet */
+  add(node: T): void {
     const last = this.#last;
-    this.#last = link;
-    if (last === undefined) this.#first = link;
-    else last.behind = link;
-    link.before = last;
-    link.chained = true;
+    this.#last = node;
+    if (last === undefined) this.#first = node;
+    else last.behind = node;
+    node.before = last;
+    node.isListed = true;
     this.#size++;
   }
 
-  /** @returns whether it was in a chain, which can only be this one */
-  remove(link: ListNode): boolean {
-    if (!link.chained) return false;
-    const { before, behind } = link;
-    link.before = link.behind = undefined;
-    link.chained = false;
+  /** @returns whether it was in a list, which can only be this one */
+  remove(node: ListNode): boolean {
+    if (!node.isListed) return false;
+    const { before, behind } = node;
+    node.before = node.behind = undefined;
+    node.isListed = false;
     if (before === undefined) this.#first = behind;
     else before.behind = behind;
     if (behind === undefined) this.#last = before;
@@ -49,12 +49,12 @@ export class LinkedList<T extends ListNode> {
     return true;
   }
 
-  /** All that are in it now, the oldest first. */
+  /** The nodes that are in the list now, the oldest first. */
   all(): T[] {
-    const links: T[] = [];
-    for (let link = this.#first; link !== undefined; link = link.behind) {
-      links.push(link as T);
+    const nodes: T[] = [];
+    for (let node = this.#first; node !== undefined; node = node.behind) {
+      nodes.push(node as T);
     }
-    return links;
+    return nodes;
   }
 }

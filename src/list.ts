@@ -1,16 +1,12 @@
-import {
-  type ConnectOptions,
-  parseServer,
-  reach,
-  RefusedError,
-} from "./connect.ts";
-import { formatEndpoint } from "./endpoint.ts";
+import { type ConnectOptions, reach, RefusedError } from "./connect.ts";
+import { formatEndpoint, parseServer } from "./endpoint.ts";
 import { TcpmuxError } from "./errors.ts";
-import { withDeadline } from "./transport/deadline.ts";
+import { withDeadline } from "./transport/attempt.ts";
+import { pickTransport } from "./transport/pick.ts";
 import type { Conn } from "./transport/transport.ts";
 import { HELP, requestLine } from "./wire.ts";
 
-/** Bytes of a list that are read at the most. */
+/** The most bytes of a list that are read. */
 const MAX_LIST = 1024 * 1024;
 
 /**
@@ -20,6 +16,9 @@ const MAX_LIST = 1024 * 1024;
  * and then names; a line `HELP` and then names; and a refusal.
  *
  * @param server as for {@linkcode connect}
+ * @param options as for {@linkcode connect}; `replyTimeout` is for the whole
+ * list, 30 seconds by default
+ * @returns the names in the server's order, and as it spells them
  * @throws {RefusedError} when the server answers `-`
  * @throws {TcpmuxError} as {@linkcode connect} does
  *
@@ -39,15 +38,13 @@ export async function list(
   server: string,
   options: Omit<ConnectOptions, "early" | "dropNul"> = {},
 ): Promise<string[]> {
-  const conn = await reach(parseServer(server), options);
+  const transport = options.transport ?? await pickTransport();
+  const conn = await reach(transport, parseServer(server), options);
   const { signal, replyTimeout: timeout = 30_000 } = options;
   const what = `no list of ${formatEndpoint(conn.remote)}`;
   try {
-    const text = await withDeadline(what, {
-      timeout,
-      ...(signal === undefined ? {} : { signal }),
-    }, async (ending) => {
-      ending.addEventListener("abort", () => conn.abort());
+    const text = await withDeadline(what, { timeout, signal }, async (own) => {
+      own.addEventListener("abort", () => conn.abort());
       await conn.write(requestLine(HELP));
       return await readAll(conn, what);
     });

@@ -1,45 +1,41 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "./endpoint.ts";
-import { Episode } from "./episode.ts";
-import { codeOf, messageOf, TcpmuxError } from "./errors.ts";
-import type { Log } from "./log.ts";
-import { removeStale } from "./transport/stale_socket.ts";
+import { Episode, type Log } from "./log.ts";
+import { codeOf, messageOf, stackOf, TcpmuxError } from "./errors.ts";
 import { listenerKey, type ListenerSpec } from "./table/listener.ts";
+import { removeStale } from "./stale_socket.ts";
 import type { Conn, Listener, Transport } from "./transport/transport.ts";
 
-/** The port that is used where port 1 is not permitted and none was asked. */
+/** The port where the table names no address and port 1 is not permitted. */
 export const FALLBACK_PORT = 1078;
 
 /** Milliseconds before accepting is tried again after it has failed. */
 const ACCEPT_PAUSE = 50;
 
-/** @param listener its address, as text */
-type Accepted = (conn: Conn, door: ListenerSpec, listener: string) => void;
-
-interface OpenDoor {
-  readonly door: ListenerSpec;
+/** A listener of a table that has been opened. */
+export interface OpenListener {
+  readonly spec: ListenerSpec;
+  /** Its real address, as text. */
+  readonly address: string;
   readonly listener: Listener;
 }
 
+type OnAccepted = (conn: Conn, listener: OpenListener) => void;
+
 /** The listeners of a server, and the loops that accept from them. */
 export class Listeners {
-  /** By what makes them the same door. */
-  #open = new Map<string, OpenDoor>();
-  /** Of these; each connection to an upstream asks for them. */
+  /** By `listenerKey`, which finds a listener again at a reload. */
+  #open = new Map<string, OpenListener>();
   #endpoints: readonly Endpoint[] = [];
-  #closed = false;
-  #transport: Transport;
-  #log: Log;
-  #accepted: Accepted;
+  #isClosed = false;
+  readonly #transport: Transport;
+  readonly #log: Log;
+  readonly #onAccepted: OnAccepted;
 
-  constructor(
-    transport: Transport,
-    log: Log,
-    accepted: Accepted,
-  ) {
+  constructor(transport: Transport, log: Log, onAccepted: OnAccepted) {
     this.#transport = transport;
     this.#log = log;
-    this.#accepted = accepted;
+    this.#onAccepted = onAccepted;
   }
 
   /** Where the server listens, with the real ports. */
@@ -48,31 +44,34 @@ export class Listeners {
   }
 
   /**
-   * Makes these the doors: opens what is new and, when all of that has
-   * worked, closes what is no longer asked for. What stays is not touched.
+   * Opens the listeners that are new and, when all of them are open, closes
+   * those that are not wanted any more. The others stay as they are.
    *
-   * @param commit called when all are open, before anybody comes in anew
-   * @throws {TcpmuxError} and then nothing has changed; code `closed` when
-   * `close` was called, perhaps meanwhile
+   * @param commit called when all are open, before a new one accepts
+   * @throws {TcpmuxError} and then nothing has changed; code `closed` after
+   * `close`, even where that was called meanwhile
    */
   async set(
     wanted: readonly ListenerSpec[],
     commit: () => void,
   ): Promise<void> {
-    const next = new Map<string, OpenDoor>();
-    const fresh = new Map<string, Listener>();
+    const next = new Map<string, OpenListener>();
+    const fresh: string[] = [];
     try {
-      for (const door of wanted) {
-        const key = listenerKey(door);
+      for (const spec of wanted) {
+        const key = listenerKey(spec);
         if (next.has(key)) continue;
-        const listener = this.#open.get(key)?.listener ??
-          await this.#listen(door);
-        if (!this.#open.has(key)) fresh.set(key, listener);
-        next.set(key, { door, listener });
+        const known = this.#open.get(key);
+        if (known === undefined) fresh.push(key);
+        const listener = known?.listener ?? await this.#listen(spec);
+        const address = formatEndpoint(listener.endpoint);
+        next.set(key, { spec, listener, address });
       }
-      if (this.#closed) throw new TcpmuxError("closed", "the server is closed");
+      if (this.#isClosed) {
+        throw new TcpmuxError("closed", "the server is closed");
+      }
     } catch (error) {
-      for (const listener of fresh.values()) listener.close();
+      for (const key of fresh) next.get(key)?.listener.close();
       throw error;
     }
     const old = this.#open;
@@ -81,25 +80,23 @@ export class Listeners {
       listener.endpoint
     );
     commit();
-    for (const [key, { listener }] of old) {
+    for (const [key, { listener, address }] of old) {
       if (next.has(key)) continue;
       listener.close();
-      this.#log("info", "no longer listening", {
-        address: formatEndpoint(listener.endpoint),
-      });
+      this.#log("info", "no longer listening", { address });
     }
-    for (const [key, listener] of fresh) {
-      const { door } = next.get(key)!;
+    for (const key of fresh) {
+      const { spec, address, listener } = next.get(key)!;
       this.#log("info", "listening", {
-        address: formatEndpoint(listener.endpoint),
-        service: door.protocol === "forward" ? door.service.name : undefined,
+        address,
+        service: spec.protocol === "forward" ? spec.service.name : undefined,
       });
-      this.#acceptFrom(key, listener);
+      this.#acceptFrom(key, listener, address);
     }
   }
 
   close(): void {
-    this.#closed = true;
+    this.#isClosed = true;
     for (const { listener } of this.#open.values()) listener.close();
     this.#open.clear();
     this.#endpoints = [];
@@ -117,7 +114,7 @@ export class Listeners {
     }
   }
 
-  /** @returns whether it is worth another try */
+  /** @returns whether the address may be free now */
   async #free(endpoint: Endpoint): Promise<boolean> {
     if (endpoint.transport !== "unix") return false;
     if (this.#transport.name === "memory") return false; // it has no files
@@ -165,8 +162,11 @@ export class Listeners {
     }
   }
 
-  async #acceptFrom(key: string, listener: Listener): Promise<void> {
-    const address = formatEndpoint(listener.endpoint);
+  async #acceptFrom(
+    key: string,
+    listener: Listener,
+    address: string,
+  ): Promise<void> {
     const failing = new Episode({
       began: (reason) =>
         this.#log("error", "cannot accept, will go on trying", {
@@ -176,16 +176,34 @@ export class Listeners {
       over: () => this.#log("info", "accepting again", { address }),
     });
     for (;;) {
+      let conn: Conn | null;
       try {
-        const conn = await listener.accept();
-        if (conn === null) return failing.cancel();
-        const open = this.#open.get(key); // a reload may have changed it
-        if (open === undefined) conn.abort();
-        else this.#accepted(conn, open.door, address);
+        conn = await listener.accept();
       } catch (error) {
         failing.happened(messageOf(error));
         await sleep(ACCEPT_PAUSE);
+        continue;
       }
+      if (conn === null) return failing.cancel();
+      this.#accepted(conn, this.#open.get(key)); // a reload may have changed it
+    }
+  }
+
+  #accepted(conn: Conn, listener: OpenListener | undefined): void {
+    if (listener === undefined) {
+      const client = formatEndpoint(conn.remote);
+      this.#log("debug", "a client came as its listener was closed", {
+        client,
+      });
+      return conn.abort();
+    }
+    try {
+      this.#onAccepted(conn, listener);
+    } catch (error) {
+      const { address } = listener;
+      const stack = stackOf(error);
+      this.#log("error", "a new connection met a fault", { address, stack });
+      conn.abort();
     }
   }
 }

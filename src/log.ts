@@ -1,35 +1,20 @@
 /** What the server logs: levels, fields, and how a line is written. */
+import { setTimeout } from "node:timers";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 export type LogLevel = typeof LOG_LEVELS[number];
 
+/** The fields of a log line; those that are undefined are left out. */
 export type LogFields = Readonly<
   Record<string, string | number | boolean | undefined>
 >;
 
-/** Where log lines go. Passed in; nothing logs by any other way. */
+/** Writes one line of the log. It is passed in: nothing logs in another way. */
 export type Log = (
   level: LogLevel,
   message: string,
   fields?: LogFields,
 ) => void;
-
-/**
- * The same log, but what it throws goes to standard error, the first time:
- * what is under way must not break off because it cannot be told.
- */
-export function steady(log: Log): Log {
-  let hasFailed = false;
-  return (level, message, fields) => {
-    try {
-      log(level, message, fields);
-    } catch (error) {
-      if (hasFailed) return;
-      hasFailed = true;
-      console.error("tcpmux: the log failed:", error);
-    }
-  };
-}
 
 /** One line of the log, before it is written in one format or the other. */
 export interface LogLine {
@@ -60,7 +45,7 @@ function textValue(text: string): string {
   return /^[\x21\x23-\x7e]+$/.test(text) ? text : escaped(JSON.stringify(text));
 }
 
-/** What a terminal obeys, reorders or does not show, as JSON's escapes. */
+/** JSON's escapes for all that a terminal obeys, reorders or does not show. */
 export function escaped(text: string): string {
   return text.replace(
     /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu,
@@ -70,4 +55,62 @@ export function escaped(text: string): string {
 
 function escape(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
+}
+
+/** Milliseconds without an event after which an episode may be over. */
+const QUIET = 1000;
+
+export interface EpisodeOptions {
+  /** Called at the first event of an episode. */
+  readonly began: (reason: string) => void;
+  /**
+   * Called when the episode is over.
+   *
+   * @param times how many events it had
+   */
+  readonly over: (times: number) => void;
+  /** Whether the episode may end now; by default it may. */
+  readonly mayEnd?: () => boolean;
+}
+
+/**
+ * Many events of one kind in a row, of which only the beginning and the end are
+ * logged.
+ */
+export class Episode {
+  #options: EpisodeOptions;
+  #times = 0;
+  #last = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: EpisodeOptions) {
+    this.#options = options;
+  }
+
+  /** Counts an event, which begins an episode if none is under way. */
+  happened(reason: string): void {
+    this.#last = performance.now();
+    if (this.#times++ > 0) return;
+    this.#options.began(reason);
+    this.#wait();
+  }
+
+  /** Ends the episode without a call of `over`. */
+  cancel(): void {
+    clearTimeout(this.#timer);
+    this.#times = 0;
+  }
+
+  #wait(): void {
+    this.#timer = setTimeout(() => this.#look(), QUIET);
+    this.#timer.unref(); // the timer does not keep the program running
+  }
+
+  #look(): void {
+    const isQuiet = performance.now() - this.#last >= QUIET;
+    if (!isQuiet || this.#options.mayEnd?.() === false) return this.#wait();
+    const times = this.#times;
+    this.#times = 0;
+    this.#options.over(times);
+  }
 }

@@ -1,11 +1,11 @@
 import { closestString, levenshteinDistance } from "@std/text";
 
-/** The word that was probably meant, or undefined where none is like it. */
+/** The word that was probably meant, or undefined where none is similar. */
 export function nearest(
   given: string,
   words: readonly string[],
 ): string | undefined {
-  // What differs much in length is not like it, and would take long to compare.
+  // A word of another length is not similar, and would take long to compare.
   const alike = words.filter((word) =>
     Math.abs(word.length - given.length) <= allowance(word)
   );
@@ -15,7 +15,7 @@ export function nearest(
   return distance <= allowance(word) ? word : undefined;
 }
 
-/** How many letters may be wrong. */
+/** How many letters of a word may be wrong. */
 function allowance(word: string): number {
   return Math.max(1, Math.floor(word.length / 3));
 }

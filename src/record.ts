@@ -1,58 +1,72 @@
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import { isDisconnect, messageOf, stackOf } from "./errors.ts";
+import type { Log } from "./log.ts";
+import type { Outcome } from "./policy/refusal.ts";
+import { type Counters, MissedDeadline } from "./relay_options.ts";
 import type { Service } from "./table/service.ts";
 
-/** How a connection ended. */
-export type Outcome =
-  | "served"
-  | "help"
-  | "unknown"
-  | "denied"
-  | "busy"
-  | "malformed"
-  | "timeout"
-  | "failed"
-  | "aborted";
-
-/** All that is known of a finished connection. */
+/** All that is known of a connection when it has ended. */
 export interface ConnectionRecord {
-  /** Counts the connections of this server from 1. */
+  /** The number of the connection: the first of a server has 1. */
   readonly conn: number;
+  /** The client's address, in the form that `parseEndpoint` reads. */
   readonly remote: string;
+  /** The server's address that the client connected to. */
   readonly local: string;
-  /** As the table spells it; empty where none was reached. */
+  /** The service's name in the table; empty where none was reached. */
   readonly service: string;
+  /** The name that a client of a proxy asked for, as it wrote it. */
+  readonly requested?: string;
+  /** The service's kind; empty where none was reached. */
   readonly kind: Service["kind"] | "";
   readonly outcome: Outcome;
-  /** Bytes of the service: neither the request line nor the reply. */
+  /**
+   * Bytes from the client to the service, without the request line. Stays 0 for
+   * a program on the client's own socket, as `bytesOut` does.
+   */
   readonly bytesIn: number;
+  /** Bytes from the service to the client, without the reply line. */
   readonly bytesOut: number;
+  /** Milliseconds from acceptance to the record, with one decimal place. */
   readonly durationMs: number;
   /** Why it ended so; empty where the outcome says it all. */
   readonly reason: string;
 }
 
 /** What a record is made of. */
-export interface Recorded {
+export interface Recorded extends Counters {
   readonly id: number;
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
+  readonly peer: { readonly local: Endpoint; readonly remote: Endpoint };
   readonly service: Service | undefined;
+  readonly requested: string | undefined;
   /** When it was accepted, by `performance.now()`. */
   readonly begin: number;
 }
 
+/** How a connection ended. */
+export interface Ended {
+  readonly outcome: Outcome;
+  readonly reason: string;
+}
+
+/** The outcome of a connection that ended with this error. */
+export function endOf(error: unknown): Ended {
+  const reason = messageOf(error);
+  if (error instanceof MissedDeadline) return { outcome: "timeout", reason };
+  return { outcome: isDisconnect(error) ? "aborted" : "failed", reason };
+}
+
 /** The record of a connection that ends now. */
 export function recordOf(
-  { id, local, remote, service, begin }: Recorded,
-  outcome: Outcome,
-  reason: string,
-  { bytesIn, bytesOut }: { bytesIn: number; bytesOut: number },
+  { id, peer, service, requested, begin, bytesIn, bytesOut }: Recorded,
+  { outcome, reason }: Ended,
 ): ConnectionRecord {
   return {
     conn: id,
-    remote: formatEndpoint(remote),
-    local: formatEndpoint(local),
+    remote: formatEndpoint(peer.remote),
+    local: formatEndpoint(peer.local),
     service: service?.name ?? "",
+    ...(requested === undefined ? {} : { requested }),
     kind: service?.kind ?? "",
     outcome,
     bytesIn,
@@ -60,4 +74,59 @@ export function recordOf(
     durationMs: Math.round((performance.now() - begin) * 10) / 10,
     reason,
   };
+}
+
+/** Hands each record on to `onRecord`, and writes its line to the log. */
+export class Recorder {
+  readonly #log: Log;
+  readonly #onRecord: (record: ConnectionRecord) => unknown;
+
+  /** @param onRecord whose failures are logged, and harm nobody */
+  constructor(
+    log: Log,
+    onRecord: (record: ConnectionRecord) => unknown = () => {},
+  ) {
+    this.#log = log;
+    this.#onRecord = onRecord;
+  }
+
+  record(record: ConnectionRecord): void {
+    try {
+      const handling = this.#onRecord(record);
+      if (handling instanceof Promise) this.#follow(handling, record);
+    } catch (error) {
+      this.#failed(error, record);
+    }
+    this.#log("info", "connection", {
+      conn: record.conn,
+      remote: record.remote,
+      local: record.local,
+      service: record.service,
+      requested: record.requested,
+      kind: record.kind,
+      outcome: record.outcome,
+      bytes_in: record.bytesIn,
+      bytes_out: record.bytesOut,
+      duration_ms: record.durationMs,
+      reason: record.reason === "" ? undefined : record.reason,
+    });
+  }
+
+  async #follow(
+    handling: Promise<unknown>,
+    record: ConnectionRecord,
+  ): Promise<void> {
+    try {
+      await handling;
+    } catch (error) {
+      this.#failed(error, record);
+    }
+  }
+
+  #failed(error: unknown, { conn }: ConnectionRecord): void {
+    this.#log("error", "onRecord threw", {
+      conn,
+      stack: stackOf(error),
+    });
+  }
 }

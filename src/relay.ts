@@ -1,149 +1,288 @@
-import { Direction, ENDED, type Sides } from "./direction.ts";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { isDisconnect, TcpmuxError } from "./errors.ts";
-import { after, type Timeout } from "./timers.ts";
-import type { Cancel } from "./transport/cancel.ts";
-import type { Conn } from "./transport/transport.ts";
+import {
+  type Counters,
+  MissedDeadline,
+  type RelayLimits,
+  type RelayOptions,
+  Stalls,
+  TAKE_TIME,
+} from "./relay_options.ts";
+import type { Timer, TimerList } from "./timers.ts";
+import type { Conn, Pump } from "./transport/transport.ts";
 
 /**
- * Carries bytes between a client and a peer until both directions are done.
+ * Carries bytes between a client and a peer until both directions have ended.
  * The end of one direction is passed on as a half-close, and the other goes
  * on. Where one side can be written to no more, what the other one sends is
  * read and dropped, so that it is not stuck, until that other direction has
  * come to its own end: what was sent before is still delivered.
  *
- * A reset of either side is passed on to the other. The peer is let go when it
- * is over; the client is the caller's to close.
+ * A reset of either side is passed on to the other. When the promise settles,
+ * the peer has been closed; the client is the caller's to close.
  *
- * @param ending ends it at once: both sides are let go
- * @param peerGone resolves when the peer will take nothing more, so that
- * what the client still sends concerns nobody
- * @throws {TcpmuxError} when a side was reset, or the client is gone
+ * @throws {TcpmuxError} when a side was reset or the client is gone
+ * @throws {MissedDeadline} when one of its limits was reached
  */
-export function relay(
-  client: Conn,
-  peer: Conn,
-  ending: Cancel,
-  peerGone?: Promise<void>,
-): Promise<void> {
-  let end: (() => void) | undefined;
-  return new Promise<void>((resolve, reject) => {
-    const relay = new Relay(client, peer, { over: resolve, broke: reject });
-    end = () => relay.end();
-    if (ending.aborted) return end();
-    ending.addEventListener("abort", end, { once: true });
-    relay.start();
-    peerGone?.then(() => relay.peerGone());
-  }).finally(() => ending.removeEventListener("abort", end!));
+export function relay(options: RelayOptions): Promise<void> {
+  return new Relay(options).run();
 }
 
-/** Who is told once when a {@linkcode Relay} is over. */
-export interface Told {
-  over(): void;
-  broke(error: unknown): void;
-}
+/** Milliseconds between two checks that a half-closed side is still there. */
+const ALIVE_PERIOD = 15_000;
+
+/** How one direction has ended: an error where its sink takes no more. */
+type DirectionEnd = undefined | "ended" | Error;
 
 /**
- * Milliseconds within which a peer must take some of what is left of a client
- * that is gone.
+ * Most of a server's connections are in one of these, and wait. So it is one
+ * object for both directions, without functions and promises of its own.
  */
-const TAKE_TIME = 5_000;
+class Relay implements Pump {
+  readonly #client: Conn;
+  readonly #peer: Conn;
+  readonly #counters: Counters;
+  readonly #limits: RelayLimits;
+  readonly #timers: TimerList;
+  #settle: ((result: void | Promise<never>) => void) | undefined = undefined;
+  /** Up is from the client to the peer, down from the peer to the client. */
+  #up: DirectionEnd = undefined;
+  #down: DirectionEnd = undefined;
+  #inputIsOver = false;
+  #timer: Timer | undefined = undefined;
+  /** Only with a stall time-out. */
+  #stalls: Stalls | undefined;
+  #start: Pick<RelayOptions, "early" | "inputOver"> | undefined;
 
-/**
- * Both directions, and what has become of them so far: as `relay`, but without
- * a promise, since most of a server's connections are in one and wait. It and
- * what it is made of are kept small for that: see bench/NOTES.md.
- */
-export class Relay implements Sides {
-  readonly client: Conn;
-  readonly peer: Conn;
-  /** Until it is over. */
-  #told: Told | undefined;
-  #up: Direction;
-  #down: Direction;
-  #peerIsGone = false;
-  #taking: Timeout | undefined;
-  /** How often the peer had taken something when waiting for it began. */
-  #taken = 0;
-
-  constructor(client: Conn, peer: Conn, told: Told) {
-    this.client = client;
-    this.peer = peer;
-    this.#told = told;
-    this.#up = new Direction(this, true);
-    this.#down = new Direction(this, false);
+  constructor(options: RelayOptions) {
+    this.#client = options.client;
+    this.#peer = options.peer;
+    this.#counters = options.counters;
+    this.#limits = options.limits;
+    this.#timers = options.timers;
+    if (options.limits.stallTimeout > 0) this.#stalls = new Stalls();
+    const { early, inputOver } = options;
+    if (early.length > 0 || inputOver) this.#start = { early, inputOver };
   }
 
-  /** To be called once. */
-  start(): void {
-    this.#up.start();
-    this.#down.start();
+  run(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      this.#begin();
+    });
   }
 
-  /** The peer will take nothing more. */
-  peerGone(): void {
-    this.#peerIsGone = true;
-    this.look();
+  #begin(): void {
+    this.#counters.lastMoved = performance.now();
+    this.#watch();
+    const start = this.#start;
+    this.#start = undefined;
+    start?.inputOver?.then(() => {
+      this.#inputIsOver = true;
+      this.#finishIfDone();
+    });
+    if (start !== undefined && start.early.length > 0) {
+      this.#sendEarly(start.early);
+    } else this.#carry(this.#client, this.#peer);
+    this.#carry(this.#peer, this.#client);
   }
 
-  closesNow(direction: Direction): boolean {
-    return direction === this.#up && this.#down.end === ENDED;
+  async #sendEarly(early: Uint8Array): Promise<void> {
+    const isWritten = await this.#write(this.#client, this.#peer, early);
+    if (isWritten) this.#carry(this.#client, this.#peer);
   }
 
-  /** Ends it, if that was all. */
-  look(): void {
-    const up = this.#up.end;
-    const down = this.#down.end;
-    if (this.#told === undefined || down === undefined) return;
-    if (down.how === "sink broken") {
+  #carry(source: Conn, sink: Conn): void {
+    if (this.#settle === undefined) return;
+    if (source.pipeTo?.(sink, this) !== true) this.#copy(source, sink);
+  }
+
+  /** What `pipeTo` does, for connections that have no shorter way. */
+  async #copy(source: Conn, sink: Conn): Promise<void> {
+    while (this.#settle !== undefined) {
+      let bytes: Uint8Array | null;
+      try {
+        bytes = await source.read();
+      } catch (error) {
+        return this.over(source, error as Error);
+      }
+      if (bytes === null) return this.over(source, null);
+      if (!await this.#write(source, sink, bytes)) return;
+    }
+  }
+
+  /** @returns whether the sink has taken them */
+  async #write(source: Conn, sink: Conn, bytes: Uint8Array): Promise<boolean> {
+    const isUp = source === this.#client;
+    try {
+      this.#stalls?.setWriting(isUp, true);
+      await sink.write(bytes);
+    } catch (error) {
+      this.sinkBroken(source, error as Error);
+      return false;
+    } finally {
+      this.#stalls?.setWriting(isUp, false);
+    }
+    this.moved(source, bytes.length);
+    return true;
+  }
+
+  moved(source: Conn, count: number): void {
+    const counters = this.#counters;
+    if (source === this.#client) counters.bytesIn += count;
+    else counters.bytesOut += count;
+    counters.lastMoved = performance.now();
+  }
+
+  over(source: Conn, end: null | Error): void {
+    if (this.#settle === undefined) return;
+    if (end !== null) return this.#fail(end);
+    if (source === this.#peer) this.#halfClose(source, this.#client);
+    // If down has ended already, closing the peer replaces the half-close.
+    else if (this.#down === "ended") this.#ended(source, "ended");
+    else this.#halfClose(source, this.#peer);
+  }
+
+  async #halfClose(source: Conn, sink: Conn): Promise<void> {
+    try {
+      await sink.closeWrite();
+    } catch (error) {
+      return this.#ended(source, error as Error);
+    }
+    this.#ended(source, "ended");
+  }
+
+  sinkBroken(source: Conn, error: Error): void {
+    if (this.#settle === undefined) return;
+    this.#dropRest(source);
+    this.#ended(source, error);
+  }
+
+  async #dropRest(source: Conn): Promise<void> {
+    try {
+      // A source in memory, which never waits, must not keep others waiting.
+      while (this.#settle !== undefined && await source.read() !== null) {
+        await nextTurn();
+      }
+    } catch {
+      // The source broke, or the relay is over: the rest is lost either way.
+    }
+  }
+
+  #ended(source: Conn, end: "ended" | Error): void {
+    if (this.#settle === undefined) return;
+    if (source === this.#client) this.#up = end;
+    else this.#down = end;
+    this.#counters.lastMoved = performance.now(); // an end is a sign of life
+    this.#finishIfDone();
+    if (this.#settle !== undefined) this.#watch();
+  }
+
+  #finishIfDone(): void {
+    const [up, down] = [this.#up, this.#down];
+    if (this.#settle === undefined || down === undefined) return;
+    if (down !== "ended") {
       // What the client sent before it went is still the peer's.
-      if (up === undefined) return this.#await();
-      const told = this.#finish();
-      this.client.abort();
-      this.peer.close();
-      return told?.broke(down.error);
+      if (up === undefined) return;
+      this.#finish(Promise.reject(down));
+      this.#client.abort();
+      return this.#peer.close();
     }
-    if (up === undefined && !this.#peerIsGone) return;
-    if (up?.how === "sink broken" && !isDisconnect(up.error)) {
-      return this.fail(up.error);
-    }
-    const told = this.#finish();
-    this.peer.close();
-    told?.over();
+    if (up === undefined && !this.#inputIsOver) return;
+    if (up instanceof Error && !isDisconnect(up)) return this.#fail(up);
+    this.#finish();
+    // Nobody takes any more what a program that has ended was to be given.
+    if (this.#client.waiting) this.#peer.abort();
+    else this.#peer.close();
+    this.#client.interrupt(OVER);
   }
 
-  /** Gives the peer a time to take some of what the client has left. */
-  #await(): void {
-    if (this.#taking !== undefined) return;
-    this.#taken = this.#up.count;
-    this.#taking = after(TAKE_TIME, this);
+  #fail(error: Error): void {
+    if (this.#settle === undefined) return;
+    this.#finish(Promise.reject(error));
+    this.#client.abort();
+    this.#peer.abort();
   }
 
-  /** That time is over. */
+  /** Called before a side is closed: its pipe reports an end, to be ignored. */
+  #finish(result: void | Promise<never> = undefined): void {
+    const settle = this.#settle!;
+    this.#settle = undefined;
+    this.#timer?.cancel();
+    settle(result);
+  }
+
+  /** Arms the timer for whichever deadline is next. */
+  #watch(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    const { idleTimeout, halfClosedTimeout, stallTimeout } = this.#limits;
+    const isHalfClosed = this.#up !== undefined || this.#down !== undefined;
+    const next = Math.min(
+      isHalfClosed ? ALIVE_PERIOD : Infinity,
+      this.#down instanceof Error ? TAKE_TIME : Infinity,
+      stallTimeout > 0 ? stallTimeout / 4 : Infinity,
+      idleTimeout > 0 ? this.#stepsOf(idleTimeout) : Infinity,
+      isHalfClosed && halfClosedTimeout > 0
+        ? this.#stepsOf(halfClosedTimeout)
+        : Infinity,
+    );
+    if (next < Infinity) this.#timer = this.#timers.after(next, this);
+  }
+
+  /** The time left, rounded up to sixteenths, so that relays share timers. */
+  #stepsOf(timeout: number): number {
+    const left = timeout - (performance.now() - this.#counters.lastMoved);
+    const step = timeout / 16;
+    return Math.max(1, Math.ceil(left / step)) * step;
+  }
+
   expired(): void {
-    this.#taking = undefined;
-    const { end } = this.#down;
-    if (end?.how === "sink broken" && this.#up.count === this.#taken) {
-      this.fail(end.error);
-    } else this.look();
+    this.#timer = undefined;
+    const { idleTimeout, halfClosedTimeout } = this.#limits;
+    const quiet = performance.now() - this.#counters.lastMoved;
+    if (idleTimeout > 0 && quiet >= idleTimeout) {
+      return this.#miss("idle_timeout");
+    }
+    if (this.#up !== undefined || this.#down !== undefined) {
+      if (halfClosedTimeout > 0 && quiet >= halfClosedTimeout) {
+        return this.#miss("half_closed_timeout");
+      }
+      if (this.#down instanceof Error && quiet >= TAKE_TIME) {
+        return this.#fail(this.#down);
+      }
+      this.#askIfAlive();
+    }
+    if (this.#isStalled()) return this.#miss("stall_timeout");
+    this.#watch();
   }
 
-  fail(error: unknown): void {
-    const told = this.#finish();
-    if (told === undefined) return;
-    this.client.abort();
-    this.peer.abort();
-    told.broke(error);
+  #isStalled(): boolean {
+    if (this.#stalls === undefined) return false;
+    const longest = this.#stalls.longest(
+      this.#client.waiting,
+      this.#peer.waiting,
+      this.#counters,
+    );
+    return longest >= this.#limits.stallTimeout;
   }
 
-  /** Ends it at once. */
-  end(): void {
-    this.fail(new TcpmuxError("closed", "ended by the server"));
+  /** A side whose input has ended may have been reset since. */
+  async #askIfAlive(): Promise<void> {
+    const side = this.#up === undefined ? this.#peer : this.#client;
+    if (await side.isAlive()) return;
+    this.#fail(
+      new TcpmuxError(
+        "connection_reset",
+        "the connection was reset after its end",
+      ),
+    );
   }
 
-  #finish(): Told | undefined {
-    const told = this.#told;
-    this.#told = undefined;
-    this.#taking?.cancel();
-    return told;
+  #miss(key: string): void {
+    this.#fail(new MissedDeadline(key));
   }
 }
+
+/** Interrupts the read of `#dropRest` when the relay is over. */
+const OVER = new TcpmuxError("closed", "the relay is over");

@@ -1,16 +1,20 @@
-import type { ConnectionRecord } from "./record.ts";
-import type { Endpoint } from "./endpoint.ts";
 import { getLogger } from "@logtape/logtape";
+import type { Endpoint } from "./endpoint.ts";
 import type { Log } from "./log.ts";
-import { Mux } from "./mux.ts";
-import { buildTable, parseTable, type TableInput } from "./table/parse.ts";
+import type { ConnectionRecord } from "./record.ts";
+import { MuxServer } from "./server.ts";
+import type { TableInput } from "./table/input.ts";
+import { buildTable, parseTable } from "./table/parse.ts";
 import { getEnv } from "./transport/permission.ts";
 import { pickTransport } from "./transport/pick.ts";
 import type { Transport } from "./transport/transport.ts";
 
 /** How a program serves, besides what its table says. */
 export interface ServeOptions {
-  /** Stops the server when aborted, as `close()` does. */
+  /**
+   * Stops the server when aborted, as `close()` does.
+   * @default none
+   */
   signal?: AbortSignal;
   /**
    * Where log lines go.
@@ -18,12 +22,13 @@ export interface ServeOptions {
    */
   log?: Log;
   /**
-   * Called once for every connection, when it has ended. Its failures
-   * are logged and harm nobody.
+   * Called once for every connection, when it has ended. What it throws or
+   * rejects with is logged, and has no other effect.
+   * @default nothing is called
    */
   onRecord?: (record: ConnectionRecord) => void;
   /**
-   * Sockets and processes.
+   * The sockets and processes to use.
    * @default those of the runtime
    */
   transport?: Transport;
@@ -37,15 +42,20 @@ export interface Server extends AsyncDisposable {
   readonly closed: Promise<void>;
   /**
    * Puts another table in force, all of it or none. Sessions under way keep
-   * their service; listeners that stay are not touched.
+   * their service, and listeners that both tables have stay open.
    *
-   * @throws {TableError} and the old table stays in force
+   * @throws {TableError} for a table that is wrong or cannot be served here;
+   * the old table stays in force then, as with every error
+   * @throws {TcpmuxError} for an address that cannot be listened on, as
+   * {@linkcode serve} does; `closed` once the server has stopped
    */
   reload(table: TableInput | string): Promise<void>;
   /**
-   * Stops accepting, and gives live sessions time to end.
+   * Stops accepting, and gives live sessions time to end. Resolves when the
+   * last session has ended.
    *
-   * @param drainTimeout milliseconds; by default the table's `drain_timeout`
+   * @param drainTimeout milliseconds, 0 for at once; by default the table's
+   * `drain_timeout`
    */
   close(drainTimeout?: number): Promise<void>;
 }
@@ -54,7 +64,9 @@ export interface Server extends AsyncDisposable {
  * Serves TCPMUX (RFC 1078).
  *
  * @param table services as objects and functions, or a table as TOML text
- * @throws {TableError} for a table that is wrong, with every problem
+ * @returns the server, once it listens at all its addresses
+ * @throws {TableError} for a table that is wrong or cannot be served here, with
+ * every problem
  * @throws {TcpmuxError} for an address that cannot be listened on: codes
  * `address_in_use`, `address_not_available`, `permission_denied`
  *
@@ -79,25 +91,25 @@ export async function serve(
   table: TableInput | string,
   options: ServeOptions = {},
 ): Promise<Server> {
-  const mux = await Mux.start(toTable(table), {
+  const server = await MuxServer.start(toTable(table), {
     transport: options.transport ?? await pickTransport(),
     log: options.log ?? tapeLog(),
     getEnv,
     ...(options.onRecord === undefined ? {} : { onRecord: options.onRecord }),
   });
   const { signal } = options;
-  const stop = () => void mux.close();
+  const stop = () => void server.close();
   if (signal?.aborted) stop();
   signal?.addEventListener("abort", stop, { once: true });
-  mux.closed.then(() => signal?.removeEventListener("abort", stop));
+  server.closed.then(() => signal?.removeEventListener("abort", stop));
   return {
     get addresses() {
-      return mux.addresses;
+      return server.addresses;
     },
-    closed: mux.closed,
-    reload: async (next) => await mux.reload(toTable(next)),
-    close: (drainTimeout) => mux.close(drainTimeout),
-    [Symbol.asyncDispose]: () => mux.close(),
+    closed: server.closed,
+    reload: async (next) => await server.reload(toTable(next)),
+    close: (drainTimeout) => server.close(drainTimeout),
+    [Symbol.asyncDispose]: () => server.close(),
   };
 }
 
@@ -107,7 +119,7 @@ function toTable(table: TableInput | string) {
     : buildTable(table);
 }
 
-/** The log of LogTape's category `tcpmux`, which a program may direct. */
+/** The log of LogTape's category `tcpmux`. */
 function tapeLog(): Log {
   const logger = getLogger("tcpmux");
   return (level, message, fields = {}) => logger[level](message, fields);

@@ -1,254 +1,300 @@
+import { drain } from "./drain.ts";
+import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
+import type { Handshake, HandshakeResult } from "./handshake/handshake.ts";
+import { RequestReading } from "./handshake/request.ts";
 import { ListNode } from "./linked_list.ts";
-import { ClientConn } from "./client_conn.ts";
-import type { Endpoint } from "./endpoint.ts";
-import { isDisconnect, messageOf, TcpmuxError } from "./errors.ts";
-import { type Handshake, type Heard, NOTHING } from "./handshake/handshake.ts";
-import { handshakeAt } from "./handshake/meet.ts";
-import { decide, decideOn, type Refusal } from "./policy/decide.ts";
+import type { ListenerContext } from "./listener_context.ts";
+import { decide, decideOn, type Decision } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
-import type { Offence } from "./policy/penalties.ts";
-import type { Reception } from "./reception.ts";
-import { type Outcome, type Recorded, recordOf } from "./record.ts";
-import type { Told } from "./relay.ts";
+import { offenceOf } from "./policy/penalties.ts";
+import {
+  type Outcome,
+  type Refusal,
+  REFUSALS,
+  unavailable,
+} from "./policy/refusal.ts";
+import { type Ended, endOf, type Recorded, recordOf } from "./record.ts";
+import { relay } from "./relay.ts";
+import { sooner } from "./relay_options.ts";
 import { openService } from "./services/open.ts";
 import type {
-  Ongoing,
-  Opened,
-  Premises,
-  ServiceContext,
-} from "./services/opened.ts";
+  OpenedService,
+  RunningService,
+  SessionContext,
+} from "./services/service.ts";
 import type { Service } from "./table/service.ts";
-import { Ending } from "./transport/cancel.ts";
-import { DONE } from "./transport/done.ts";
-import type { Conn } from "./transport/transport.ts";
-import { limitsOf, type TimeLimits } from "./time_limits.ts";
-import { after } from "./timers.ts";
+import type { Timer } from "./timers.ts";
+import { closedHere } from "./transport/errno.ts";
+import type { Conn, Peer } from "./transport/transport.ts";
 import { joined } from "./wire.ts";
 
-/** What is not there and what is forbidden are one to a stranger. */
-const OFFENCES: Partial<Record<Outcome, Offence>> = {
-  unknown: "unknown",
-  denied: "unknown",
-  malformed: "malformed",
-  timeout: "unfinished",
-};
+const NOTHING = new Uint8Array(0);
 
-/**
- * One connection, from its acceptance to its record. The connection is closed
- * when it is done.
- */
-export class Session extends ListNode
-  implements ServiceContext, Recorded, Told {
+/** Bytes of a service's first output that are written at a time. */
+const PIECE = 64 * 1024;
+
+type Decided = Decision<Service> | { readonly kind: "silence" };
+
+type NoService = Exclude<Decided, { readonly kind: "serve" }>;
+
+/** One connection, from its acceptance to its record. */
+export class Session extends ListNode implements SessionContext, Recorded {
   readonly id: number;
   readonly begin = performance.now();
-  service: Service | undefined;
-  #client: ClientConn;
-  #reception: Reception;
-  #handshake: Handshake;
-  #slot: Slot;
-  /** While it has not named a service. */
-  #draining: Ending | undefined;
-  #ending: Ending | undefined;
-  #dialled: (() => void)[] | undefined;
-  #watch: TimeLimits | undefined;
-  #ongoing: Ongoing | undefined;
-  #stopped: { outcome: Outcome; reason: string } | undefined;
-  #closed = false;
+  readonly server: ListenerContext;
+  readonly peer: Peer;
+  service: Service | undefined = undefined;
+  requested: string | undefined = undefined;
+  bytesIn = 0;
+  bytesOut = 0;
+  lastMoved = 0;
+  readonly #client: Conn;
+  readonly #slot: Slot;
+  /** What the client wants, until it is relayed. */
+  #request: RequestReading | undefined = undefined;
+  #held: { abort(): void } | undefined = undefined;
+  #maxDuration: Timer | undefined = undefined;
+  #stopped: Ended | undefined = undefined;
 
-  constructor(id: number, conn: Conn, reception: Reception, slot: Slot) {
+  constructor(id: number, client: Conn, server: ListenerContext, slot: Slot) {
     super();
     this.id = id;
-    this.#client = new ClientConn(conn);
-    this.#reception = reception;
-    this.#handshake = handshakeAt(reception.door);
+    this.#client = client;
+    this.peer = client;
+    this.server = server;
     this.#slot = slot;
   }
 
-  start(): void {
-    this.#run();
-  }
-
-  /** Ends the session at once, whatever it is doing. */
-  stop(outcome: Outcome, reason: string): void {
-    this.#stopped ??= { outcome, reason };
-    this.#client.abort();
-    this.#ending?.abort();
-    this.#ongoing?.end();
-  }
-
-  /** The server stops: one that has not named a service yet is refused. */
-  drain(): void {
-    this.#draining?.abort();
-  }
-
   /** The path of one connection, top to bottom. It is never rejected. */
-  async #run(): Promise<void> {
-    const { table, identities, passes } = this.#reception;
+  async run(): Promise<void> {
     const client = this.#client;
-    const slot = this.#slot;
+    const { timers } = this.server.transport;
+    let running: RunningService | undefined;
+    let ended: Ended;
     try {
-      if (slot.verdict === "drop") return this.#drop();
-      if (slot.refusal !== undefined) return await this.#refuse(slot.refusal);
-
-      const heard = await this.#hear();
-      this.#draining = undefined;
-      if (heard.kind === "silence") {
-        return this.#finish("aborted", "the client sent nothing");
+      const begun = await this.#begin();
+      if ("outcome" in begun) ended = begun;
+      else {
+        running = begun;
+        if (running.peer !== undefined) await this.#relay(running.peer, begun);
+        const note = await this.#finish(running);
+        ended = { outcome: "served", reason: note };
       }
-      if (heard.kind === "refuse") return await this.#refuse(heard);
-
-      const asking = { remote: client.remote, now: Date.now() };
-      const decision = heard.kind === "serve"
-        ? decideOn(table, heard.service, asking)
-        : decide(table, heard.name, asking);
-      if (decision.kind === "help") return await this.#help(decision.text);
-      if (decision.kind === "refuse") return await this.#refuse(decision);
-      const { service } = decision;
-      this.service = service;
-
-      const full = await passes.refusalOf(client) ?? slot.admit(service);
-      if (full !== undefined) return await this.#refuse(full);
-      const opened = await openService(service, this, identities.get(service));
-      if (opened.kind === "refuse") return await this.#refuse(opened);
-
-      this.#watch = limitsOf(service, client, this);
-      try {
-        await client.say(this.#greeting(opened));
-      } catch (error) {
-        await opened.discard();
-        throw error;
-      }
-      client.beginService(opened.first?.length);
-      const serving = opened.serve(client, this);
-      if (serving instanceof Promise) this.over(await serving);
-      else this.#goOn(serving);
     } catch (error) {
-      this.broke(error);
+      ended = await this.#broken(error, running);
     }
+    this.#maxDuration?.cancel();
+    ended = this.#stopped ?? ended;
+    // A client that has ended its side and has got everything needs no drain.
+    const hasAll = client.end === null && ended.outcome === "served";
+    if (hasAll || client.end instanceof Error) client.close();
+    else await drain(client, timers);
+    this.#slot.release();
+    this.server.ended(this, recordOf(this, ended));
   }
 
-  /** Nothing waits for its end, and what it took to come here is let go. */
-  #goOn(ongoing: Ongoing): void {
-    this.#ongoing = ongoing;
-    this.#ending = undefined;
-    if (this.#stopped !== undefined) ongoing.end();
+  /**
+   * The path as far as the relay: a frame of its own, since thousands of
+   * sessions wait in that of `run`.
+   */
+  async #begin(): Promise<RunningService | Ended> {
+    const request = new RequestReading(this.#client, this.server.spec);
+    this.#request = request;
+    const step = this.#slot.refusal ?? await this.#readRequest(request);
+    const opened = await this.#open(this.#decide(step));
+    return opened.kind === "opened"
+      ? await this.#reply(opened, request)
+      : await this.#answer(opened, request);
   }
 
-  /** The service is. */
-  over(note?: string | void): void {
-    this.#watch?.stop();
-    this.#finish("served", note ?? "");
-  }
-
-  #hear(): Promise<Heard> {
-    this.#draining = new Ending();
-    return this.#handshake.hear(this.#client, {
-      timeout: this.#reception.table.server.handshakeTimeout,
-      draining: this.#draining,
+  #relay(peer: Conn, { inputOver }: RunningService): Promise<void> {
+    const { early } = this;
+    this.#request = undefined;
+    return relay({
+      client: this.#client,
+      peer,
+      early,
+      inputOver,
+      counters: this,
+      limits: this.service!,
+      timers: this.server.transport.timers,
     });
   }
 
-  /** Comes when the session must end at once. */
-  get ending(): Ending {
-    if (this.#ending !== undefined) return this.#ending;
-    this.#ending = new Ending();
-    if (this.#stopped !== undefined) this.#ending.abort();
-    return this.#ending;
+  #readRequest(request: RequestReading): Promise<HandshakeResult> {
+    const { table, transport } = this.server;
+    const { handshakeTimeout } = table.server;
+    const expire = () => request.refuse(request.handshake.tooSlow);
+    return transport.timers.within(handshakeTimeout, expire, request.read());
   }
 
-  get local(): Endpoint {
-    return this.#client.local;
+  #decide(step: HandshakeResult): Decided {
+    if (step.kind !== "name" && step.kind !== "service") return step;
+    const { table } = this.server;
+    const asking = { remote: this.peer.remote, now: Date.now() };
+    const decision = step.kind === "name"
+      ? decide(table, step.name, asking)
+      : decideOn(table, step.service, asking);
+    if (step.kind === "service") this.requested = step.requested;
+    if (decision.kind !== "serve") return decision;
+    this.service = decision.service;
+    return this.#slot.admit(decision.service) ?? decision;
   }
 
-  get remote(): Endpoint {
-    return this.#client.remote;
+  async #open(decision: Decided): Promise<NoService | OpenedService> {
+    if (decision.kind !== "serve") return decision;
+    const { service } = decision;
+    const { timers } = this.server.transport;
+    const expire = () => this.stop("timeout", "max_duration is over");
+    this.#maxDuration = timers.limit(service.maxDuration, expire);
+    try {
+      const identity = this.server.identities.get(service);
+      return await openService(service, this, identity);
+    } catch (error) {
+      this.#logFault(error);
+      return unavailable(messageOf(error));
+    }
+  }
+
+  /** Writes the acceptance, and begins the service. */
+  async #reply(
+    opened: OpenedService,
+    { handshake }: RequestReading,
+  ): Promise<RunningService> {
+    const { message, first = NOTHING } = opened;
+    try {
+      if (this.isStopped) throw closedHere();
+      if (message !== undefined) {
+        const reply = joined(handshake.acceptance(message), first);
+        if (first.length === 0) await this.#client.write(reply);
+        else await this.#writeFirst(reply);
+        this.bytesOut = first.length;
+      }
+    } catch (error) {
+      await opened.discard();
+      throw error;
+    }
+    const running = await opened.begin(this.#client);
+    this.hold(running);
+    return running;
+  }
+
+  /** In pieces: a client that reads slowly takes each one within the limit. */
+  async #writeFirst(bytes: Uint8Array): Promise<void> {
+    const limit = sooner(this.service!, "stallTimeout", "idleTimeout");
+    for (let at = 0; at < bytes.length; at += PIECE) {
+      const piece = bytes.subarray(at, at + PIECE);
+      await this.#within(limit.time, limit.reason, this.#client.write(piece));
+    }
+  }
+
+  /** A service may work on when all is said, but not for ever. */
+  async #finish(running: RunningService): Promise<string> {
+    if (running.finish === undefined) return "";
+    const limit = sooner(this.service!, "idleTimeout", "halfClosedTimeout");
+    // Of bytes that do not pass by us nobody knows whether they move.
+    const time = running.peer === undefined ? 0 : limit.time;
+    return await this.#within(time, limit.reason, running.finish());
+  }
+
+  /** Answers a client that gets no service. */
+  async #answer(
+    answer: NoService,
+    { handshake }: RequestReading,
+  ): Promise<Ended> {
+    switch (answer.kind) {
+      case "silence":
+        return { outcome: "aborted", reason: "the client sent nothing" };
+      case "help": {
+        // A client that does not read must not keep its slot as a handshake.
+        const { handshakeTimeout } = this.server.table.server;
+        const reason = "HELP was not read within handshake_timeout";
+        const writing = this.#client.write(answer.text);
+        await this.#within(handshakeTimeout, reason, writing);
+        this.bytesOut = answer.text.length;
+        return { outcome: "help", reason: "" };
+      }
+      case "refuse":
+        return this.#refuse(answer, handshake);
+    }
+  }
+
+  #refuse(refusal: Refusal, handshake: Handshake): Ended {
+    const { outcome, reason } = refusal;
+    if (this.#slot.verdict === "drop") {
+      this.#client.abort();
+      return { outcome, reason: "too many refusals are on their way" };
+    }
+    const offence = offenceOf(outcome);
+    if (offence !== undefined) this.#slot.blame(offence);
+    // The write is not awaited: the drain waits for it, for a bounded time.
+    this.#client.write(handshake.rejection(refusal)).catch(() => {});
+    return { outcome, reason };
+  }
+
+  /** Waits for work, and stops the session when that takes too long. */
+  #within<T>(limit: number, why: string, work: Promise<T>): Promise<T> {
+    const expire = () => this.stop("timeout", why);
+    return this.server.transport.timers.within(limit, expire, work);
+  }
+
+  /** A side broke off, a deadline was missed, or something has a fault. */
+  async #broken(
+    thrown: unknown,
+    running: RunningService | undefined,
+  ): Promise<Ended> {
+    let error = thrown;
+    this.#client.abort();
+    this.#held?.abort();
+    try {
+      await running?.finish?.();
+    } catch (ownError) {
+      // A program's own error says more than the wire that broke because of it.
+      if (endOf(error).outcome === "aborted") error = ownError;
+    }
+    const end = endOf(error);
+    const isFault = end.outcome === "failed" && !(error instanceof TcpmuxError);
+    if (isFault) this.#logFault(error);
+    const isUsual = end.outcome === "aborted" && running?.endsWithClient;
+    return isUsual ? { outcome: "served", reason: "" } : end;
+  }
+
+  /** An error of a service that was stopped is no fault, and is not logged. */
+  #logFault(error: unknown): void {
+    if (this.isStopped) return;
+    this.server.log("error", "a service threw", {
+      conn: this.id,
+      service: this.service?.name,
+      stack: stackOf(error),
+    });
+  }
+
+  get early(): Uint8Array {
+    return this.#request?.early ?? NOTHING;
   }
 
   get fromSource(): number {
     return this.#slot.fromSource;
   }
 
-  get premises(): Premises {
-    return this.#reception;
+  get isStopped(): boolean {
+    return this.#stopped !== undefined;
   }
 
-  dialling(to: Endpoint, upstream: Promise<Conn>): void {
-    const over = this.#reception.passes.opening(this.remote, to, upstream);
-    if (over !== undefined) (this.#dialled ??= []).push(over);
+  hold(held: { abort(): void }): void {
+    this.#held = held;
+    if (this.isStopped) held.abort();
   }
 
-  /** The reply line, and with it what the service says at once. */
-  #greeting({ message, first = NOTHING }: Opened): Uint8Array {
-    if (message === undefined) return NOTHING;
-    return joined(this.#handshake.accepted(message), first);
-  }
-
-  async #refuse(why: Refusal): Promise<void> {
-    const offence = OFFENCES[why.outcome];
-    if (offence !== undefined) this.#slot.blame(offence);
-    await this.#client.say(this.#handshake.refused(why));
-    this.#client.beginService();
-    this.#finish(why.outcome, why.reason);
-  }
-
-  async #help(text: Uint8Array): Promise<void> {
-    this.#client.beginService();
-    // It is still a handshake: who does not read it must not keep its slot.
-    const limit = this.#reception.table.server.handshakeTimeout;
-    const timeout = limit === 0 ? undefined : after(limit, () => {
-      this.stop("timeout", "HELP was not read within handshake_timeout");
-    });
-    try {
-      await this.#client.say(text);
-      this.#client.sent(text.length);
-    } finally {
-      timeout?.cancel();
-    }
-    this.#finish("help", "");
-  }
-
-  #drop(): void {
+  /** Ends the session at once, whatever it is doing. */
+  stop(outcome: Outcome, reason: string): void {
+    this.#stopped ??= { outcome, reason };
     this.#client.abort();
-    this.#close("busy", "too many refusals are on their way");
+    this.#held?.abort();
   }
 
-  broke(error: unknown): void {
-    this.#client.abort();
-    if (isDisconnect(error)) return this.#close("aborted", messageOf(error));
-    this.#close("failed", messageOf(error));
-    if (error instanceof TcpmuxError || this.#stopped !== undefined) return;
-    this.#reception.log("error", "a service threw", {
-      conn: this.id,
-      service: this.service?.name,
-      stack: error instanceof Error ? error.stack : String(error),
-    });
-  }
-
-  /** Closes when what was written has arrived. */
-  #finish(outcome: Outcome, reason: string): void {
-    const finishing = this.#client.finish();
-    if (finishing === DONE) this.#close(outcome, reason);
-    else this.#closeAfter(finishing, outcome, reason);
-  }
-
-  async #closeAfter(
-    finishing: Promise<void>,
-    outcome: Outcome,
-    reason: string,
-  ): Promise<void> {
-    await finishing;
-    this.#close(outcome, reason);
-  }
-
-  /** It is all over; the first word counts. */
-  #close(outcome: Outcome, reason: string): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#watch?.stop();
-    for (const over of this.#dialled ?? []) over();
-    this.#slot.release();
-    const end = this.#stopped ?? { outcome, reason };
-    const record = recordOf(this, end.outcome, end.reason, this.#client);
-    this.#reception.ended(this, record);
+  /** The server stops: a client that has not named a service is refused. */
+  refuseHandshake(): void {
+    this.#request?.refuse(REFUSALS.draining);
   }
 }

@@ -1,58 +1,100 @@
 import { setTimeout } from "node:timers";
 import { LinkedList, ListNode } from "./linked_list.ts";
 
-/** A wait that may be called off. */
-export interface Timeout {
+/** A wait that can be cancelled. */
+export interface Timer {
   /** @returns whether it was still waiting */
   cancel(): boolean;
 }
 
-/** What is told when its time is over: itself, or a function of it. */
-export type Waiting = { expired(): void } | (() => void);
+/** What is called when its time is over: its own method, or a function. */
+export type Expiring = { expired(): void } | (() => void);
 
-class Entry extends ListNode implements Timeout {
-  readonly due: number;
-  readonly waiting: Waiting;
-  readonly #lane: Lane;
+/** The most milliseconds of a runtime's timer; longer waits take several. */
+const LONGEST = 2 ** 31 - 1;
 
-  constructor(due: number, waiting: Waiting, lane: Lane) {
-    super();
-    this.due = due;
-    this.waiting = waiting;
-    this.#lane = lane;
+/**
+ * Thousands of waits, most of which are cancelled. All waits of one length end
+ * in the order in which they began, so one timer of the runtime, for the first
+ * of them, is enough for all.
+ */
+export class TimerList {
+  #byLength = new Map<number, EqualWaits>();
+
+  /** As {@linkcode after}, but 0 milliseconds are no limit at all. */
+  limit(milliseconds: number, expiring: Expiring): Timer | undefined {
+    return milliseconds === 0 ? undefined : this.after(milliseconds, expiring);
   }
 
-  cancel(): boolean {
-    return this.#lane.remove(this);
+  /** Waits for `work`, which `expiring` ends where that takes too long. */
+  async within<T>(
+    milliseconds: number,
+    expiring: Expiring,
+    work: Promise<T> | T,
+  ): Promise<T> {
+    const timer = this.limit(milliseconds, expiring);
+    try {
+      return await work;
+    } finally {
+      timer?.cancel();
+    }
+  }
+
+  /** Calls `expiring` after so many milliseconds, as `setTimeout` does. */
+  after(milliseconds: number, expiring: Expiring): Timer {
+    let waits = this.#byLength.get(milliseconds);
+    if (waits === undefined) {
+      const forget = () => this.#byLength.delete(milliseconds);
+      waits = new EqualWaits(milliseconds, forget);
+      this.#byLength.set(milliseconds, waits);
+    }
+    return waits.add(expiring);
   }
 }
 
-/**
- * All waits of one length. They end in the order in which they began, so one
- * timer for the first of them does for ten thousand.
- */
-class Lane {
+class Wait extends ListNode implements Timer {
+  readonly due: number;
+  readonly expiring: Expiring;
+  readonly #waits: EqualWaits;
+
+  constructor(due: number, expiring: Expiring, waits: EqualWaits) {
+    super();
+    this.due = due;
+    this.expiring = expiring;
+    this.#waits = waits;
+  }
+
+  cancel(): boolean {
+    return this.#waits.remove(this);
+  }
+}
+
+/** All waits of one length. */
+class EqualWaits {
   readonly #length: number;
+  readonly #forget: () => void;
   /** In the order of their ends. */
-  readonly #entries = new LinkedList<Entry>();
+  readonly #waits = new LinkedList<Wait>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(length: number) {
+  constructor(length: number, forget: () => void) {
     this.#length = length;
+    this.#forget = forget;
   }
 
-  add(waiting: Waiting): Timeout {
-    const entry = new Entry(performance.now() + this.#length, waiting, this);
-    this.#entries.add(entry);
+  add(expiring: Expiring): Timer {
+    const wait = new Wait(performance.now() + this.#length, expiring, this);
+    this.#waits.add(wait);
+    if (this.#waits.size > 1) return wait; // the first of them has a timer
     if (this.#timer === undefined) this.#arm(this.#length);
-    else if (this.#entries.size === 1) this.#timer.ref();
-    return entry;
+    else this.#timer.ref();
+    return wait;
   }
 
-  remove(entry: Entry): boolean {
-    if (!this.#entries.remove(entry)) return false;
-    // Kept: that costs less than one for each wait.
-    if (this.#entries.size === 0) this.#timer?.unref();
+  remove(wait: Wait): boolean {
+    if (!this.#waits.remove(wait)) return false;
+    // The runtime's timer is kept: that costs less than a new one each time.
+    if (this.#waits.size === 0) this.#timer?.unref();
     return true;
   }
 
@@ -64,38 +106,22 @@ class Lane {
   #expire(): void {
     this.#timer = undefined;
     const now = performance.now();
-    const due: Entry[] = [];
-    for (let entry; (entry = this.#entries.first) !== undefined;) {
-      if (entry.due > now) {
-        this.#arm(entry.due - now);
-        break;
+    try {
+      for (let wait; (wait = this.#waits.first) !== undefined;) {
+        if (wait.due > now) break;
+        this.#waits.remove(wait);
+        if (typeof wait.expiring === "function") wait.expiring();
+        else wait.expiring.expired();
       }
-      this.#entries.remove(entry);
-      due.push(entry);
-    }
-    if (this.#timer === undefined) lanes.delete(this.#length);
-    for (const { waiting } of due) {
-      if (typeof waiting === "function") waiting();
-      else waiting.expired();
+    } finally {
+      this.#goOn(now); // even where one of them has thrown
     }
   }
-}
 
-/** Milliseconds that one timer can wait; more makes several of them. */
-const LONGEST = 2 ** 31 - 1;
-
-const lanes = new Map<number, Lane>();
-
-/**
- * Tells `waiting` after so many milliseconds, as `setTimeout` does. Made for
- * waits of which there are thousands and of which most are called off; what
- * waits itself needs no function for it.
- */
-export function after(milliseconds: number, waiting: Waiting): Timeout {
-  let lane = lanes.get(milliseconds);
-  if (lane === undefined) {
-    lane = new Lane(milliseconds);
-    lanes.set(milliseconds, lane);
+  #goOn(now: number): void {
+    if (this.#timer !== undefined) return; // an expired wait has added another
+    const next = this.#waits.first;
+    if (next === undefined) this.#forget();
+    else this.#arm(Math.max(0, next.due - now));
   }
-  return lane.add(waiting);
 }

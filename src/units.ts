@@ -1,12 +1,12 @@
 const DURATION_UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** What a duration is, for messages. */
+/** The form of a duration, for messages. */
 export const DURATION_FORM =
   'a duration such as "500ms", "10s", "5m" or "1h", or 0 for none';
 
 export const DURATION = /^(\d{1,9})(ms|s|m|h)$/;
 
-/** A duration in milliseconds; undefined for what is none. */
+/** Milliseconds; undefined where the text is no duration. */
 export function readDuration(text: string): number | undefined {
   if (text === "0") return 0;
   const [, count, unit] = DURATION.exec(text) ?? [];
@@ -22,12 +22,12 @@ const SIZE_UNITS = {
   TiB: 2 ** 40,
 };
 
-/** What a size is, for messages. */
+/** The form of a size, for messages. */
 export const SIZE_FORM = 'a size such as "512B", "64KiB", "256MiB" or "2GiB"';
 
 export const SIZE = /^(\d{1,6})(B|KiB|MiB|GiB|TiB)$/;
 
-/** A size in bytes; undefined for what is none. */
+/** Bytes; undefined where the text is no size. */
 export function readSize(text: string): number | undefined {
   const [, count, unit] = SIZE.exec(text) ?? [];
   if (count === undefined) return undefined;

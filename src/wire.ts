@@ -12,7 +12,7 @@ const MAX_LINE = MAX_NAME + 2;
 /** The reserved name that asks for the list of services, in upper case. */
 export const HELP = "HELP";
 
-/** Where reading the request line stands. */
+/** How far the request line has been read. */
 export type RequestState =
   | { readonly state: "more" }
   | { readonly state: "line"; readonly name: string; readonly rest: Uint8Array }
@@ -24,15 +24,16 @@ const NONE = new Uint8Array(0);
 const ascii = new TextDecoder("latin1");
 
 /**
- * Reads the request line however the network has cut it: ended by CRLF, or by
- * LF alone as every Unix implementation takes it. It holds the longest legal
- * line plus one read at the most.
+ * Reads the request line in any segmentation. The line ends with CRLF, or with
+ * LF alone, which every Unix implementation takes as well. The reader holds the
+ * longest legal line plus one read at the most.
  */
 export class RequestReader {
   #held = NONE;
 
-  /** Takes the next bytes. After anything but `more` it is done. */
+  /** Takes the next bytes. Not called again after anything but `more`. */
   push(bytes: Uint8Array): RequestState {
+    if (bytes.length === 0) return MORE;
     const line = this.#held.length === 0 ? bytes : joined(this.#held, bytes);
     const lf = line.indexOf(LF);
     const end = endOfText(line, lf < 0 ? line.length : lf);
@@ -55,14 +56,18 @@ export class RequestReader {
   }
 }
 
-/** Only printable ASCII makes a name; a blank is legal but names nothing. */
+/**
+ * Why the bytes before the line's end make no name. A name is printable ASCII:
+ * a space is not malformed, but no service can have it.
+ */
 function whyIllegal(
   line: Uint8Array,
   end: number,
   whole: boolean,
 ): string | undefined {
   if (whole && end === 0) return "the service name is empty";
-  // First what every cut of the line shows first, so that all say the same.
+  // Bad bytes are reported before excess length, so that the error does not
+  // depend on how the line was segmented.
   for (let at = 0; at < end && at <= MAX_NAME; at++) {
     const byte = line[at]!;
     if (byte < 0x20 || byte > 0x7e) {
@@ -75,12 +80,12 @@ function whyIllegal(
   }
 }
 
-/** Where the text before a line's end ends: a CR there is part of the end. */
+/** The index where a line's text ends: a CR before the LF is no part of it. */
 function endOfText(line: Uint8Array, end: number): number {
   return end > 0 && line[end - 1] === CR ? end - 1 : end;
 }
 
-/** One after the other, for one write. */
+/** The bytes of both, the first ones first, so that one write sends them. */
 export function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   if (b.length === 0) return a;
   const both = new Uint8Array(a.length + b.length);
@@ -91,12 +96,16 @@ export function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
 
 const encoder = new TextEncoder();
 
-/** `+message CRLF`. The message is the table's, never the peer's. */
+/**
+ * `+message CRLF`.
+ *
+ * @param message printable ASCII: the table's, or made so by a reader
+ */
 export function positive(message: string): Uint8Array {
   return encoder.encode(`+${message}\r\n`);
 }
 
-/** `-message CRLF`. */
+/** `-message CRLF`, with a message as {@linkcode positive} takes it. */
 export function negative(message: string): Uint8Array {
   return encoder.encode(`-${message}\r\n`);
 }
@@ -106,7 +115,7 @@ export function helpText(names: readonly string[]): Uint8Array {
   return encoder.encode(names.map((name) => `${name}\r\n`).join(""));
 }
 
-/** The request that a client sends, and what it sends along at once. */
+/** The request line of a client, with the early bytes behind it. */
 export function requestLine(
   name: string,
   early: Uint8Array = NONE,
@@ -126,7 +135,7 @@ export interface Reply {
   readonly rest: Uint8Array;
 }
 
-/** Where reading a reply line stands. */
+/** How far a reply line has been read. */
 export type ReplyState =
   | { readonly state: "more" }
   | Reply

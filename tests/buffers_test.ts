@@ -1,51 +1,65 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { Buffers, SMALL_BUFFER } from "../src/transport/buffers.ts";
+import { Buffers } from "../src/transport/buffers.ts";
 
-const buffers = new Buffers();
+/** The buffer that follows one which was filled. */
+const larger = (buffers: Buffers, buffer: Uint8Array) =>
+  buffers.fitting(buffer, buffer.length);
 
-const small = () => new Uint8Array(SMALL_BUFFER);
-
-/** What a full small one is followed by. */
-const grown = () => buffers.fitting(small(), SMALL_BUFFER);
+/** A buffer as it is under load. */
+function largest(buffers: Buffers): Uint8Array {
+  let buffer = buffers.first();
+  for (;;) {
+    const next = larger(buffers, buffer);
+    if (next === buffer) return buffer;
+    buffer = next;
+  }
+}
 
 describe("buffers", () => {
-  test("stay small while little comes", () => {
-    const buffer = small();
-    assertEquals(buffers.fitting(buffer, SMALL_BUFFER - 1), buffer);
+  test("stay tiny while little comes", () => {
+    const buffers = new Buffers();
+    const buffer = buffers.first();
+    assert(buffer.length <= 1024);
+    assertEquals(buffers.fitting(buffer, buffer.length - 1), buffer);
   });
 
   test("grow when they were filled, and shrink when little comes", () => {
-    const large = grown();
-    assert(large.length > 100 * SMALL_BUFFER);
-    assertEquals(buffers.fitting(large, large.length), large);
+    const buffers = new Buffers();
+    const first = buffers.first().length;
+    const large = largest(buffers);
+    assert(large.length > 100 * first);
+    assertEquals(larger(buffers, large), large);
     assertEquals(buffers.fitting(large, large.length / 2), large);
-    assertEquals(buffers.fitting(large, 10).length, SMALL_BUFFER);
+    assertEquals(buffers.fitting(large, 10).length, first);
   });
 
   test("are used again once they were put back", () => {
-    const large = grown();
+    const buffers = new Buffers();
+    const large = largest(buffers);
     buffers.putBack(large);
-    const again = grown();
-    assert(again === large);
-    buffers.putBack(again);
+    assert(largest(buffers) === large);
   });
 
   test("are never used again once they were given up", () => {
-    const large = grown();
+    const buffers = new Buffers();
+    const large = largest(buffers);
     buffers.giveUp(large);
-    const next = grown();
-    assert(next !== large);
-    buffers.putBack(next);
+    assert(largest(buffers) !== large);
   });
 
   test("are not all large, however many there are", () => {
-    const all = Array.from({ length: 1000 }, grown);
+    const buffers = new Buffers();
+    const all = Array.from({ length: 1000 }, () => largest(buffers));
     const bytes = all.reduce((sum, { length }) => sum + length, 0);
-    assert(bytes < 64 * 1024 * 1024, `${bytes} bytes`);
-    for (const buffer of all) buffers.putBack(buffer);
-    const large = grown();
-    assertEquals(large.length, Math.max(...all.map(({ length }) => length)));
-    buffers.putBack(large);
+    assert(bytes < 80 * 1024 * 1024, `${bytes} bytes`);
+    const most = Math.max(...all.map(({ length }) => length));
+    const count = all.filter(({ length }) => length === most).length;
+    for (const [i, buffer] of all.entries()) {
+      if (i % 2 === 0) buffers.putBack(buffer);
+      else buffers.giveUp(buffer);
+    }
+    const again = Array.from({ length: 1000 }, () => largest(buffers));
+    assertEquals(again.filter(({ length }) => length === most).length, count);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { COMMANDS } from "../src/cli/spec.ts";
 import { tcpmux } from "./support/command.ts";
 import { ROOT } from "./support/server.ts";
 
@@ -26,7 +27,8 @@ describe("the command line", () => {
   });
 
   test("--help goes to standard output, for each command", async () => {
-    for (const words of [["--help"], ["serve", "--help"], ["check", "-h"]]) {
+    const each = COMMANDS.map(({ name }) => [name, "--help"]);
+    for (const words of [["--help"], ["-h"], ["check", "-h"], ...each]) {
       const { code, out, err } = await tcpmux(words);
       assertEquals([code, err], [0, ""]);
       assertMatch(out, /Usage: tcpmux/);

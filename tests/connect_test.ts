@@ -110,12 +110,90 @@ describe("connect()", () => {
     assertEquals(heard, ["x\r\nearly"]);
   });
 
-  test("drops one NUL behind the reply if told to", async () => {
-    const transport = await answering("+Go\r\n\0\0x");
-    const read = async (options: ConnectOptions) =>
-      await readAll(await connect(SERVER, "x", { transport, ...options }));
-    assertEquals(await read({}), "\0\0x");
-    assertEquals(await read({ dropNul: true }), "\0x");
+  const behind: [string, string[], string][] = [
+    ["alone in its segment", ["\0", "data"], "data"],
+    ["before data", ["\0data"], "data"],
+    ["but not a second one", ["\0\0data"], "\0data"],
+    ["but not a second one in a segment of its own", ["\0", "\0"], "\0"],
+    ["but not one behind data", ["a", "\0b"], "a\0b"],
+    ["where there is one", ["data"], "data"],
+    ["and takes the end for the end", ["\0"], ""],
+    ["of nothing at all", [], ""],
+  ];
+  for (const [what, segments, wanted] of behind) {
+    for (const along of [true, false]) {
+      const where = along ? "along with the reply" : "behind the reply";
+      test(`drops a NUL if told to, ${what}, ${where}`, async () => {
+        const [first = "", ...rest] = along ? segments : ["", ...segments];
+        const transport = await world(async (conn) => {
+          await readLine(conn);
+          await conn.write(bytes(`+Go\r\n${first}`));
+          for (const segment of rest) await conn.write(bytes(segment));
+          await conn.closeWrite();
+        });
+        const read = async (options: ConnectOptions) =>
+          await readAll(await connect(SERVER, "x", { transport, ...options }));
+        assertEquals(await read({ dropNul: true }), wanted);
+        assertEquals(await read({}), segments.join(""));
+      });
+    }
+  }
+
+  test("is a connection: both ends, half-close, interrupt and end", async () => {
+    const transport = await world(async (conn) => {
+      await readLine(conn);
+      await conn.write(bytes("+Go\r\n"));
+      await conn.write(bytes(`got ${await readAll(conn)}`));
+      await conn.closeWrite();
+    });
+    const conn = await connect(SERVER, "x", { transport });
+    assertEquals(conn.remote, {
+      transport: "tcp",
+      host: "127.0.0.1",
+      port: 1,
+    });
+    assertEquals(conn.local.transport, "tcp");
+    assertEquals([conn.end, await conn.isAlive()], [undefined, true]);
+    const reading = conn.read();
+    await until("it waits for bytes", () => true);
+    const enough = new Error("enough");
+    conn.interrupt(enough);
+    assert(await assertRejects(() => reading) === enough);
+    await conn.write(bytes("a"));
+    await Promise.all([conn.closeWrite(), conn.closeWrite()]);
+    await conn.closeWrite();
+    assertEquals([await readAll(conn), conn.end], ["got a", null]);
+    conn.close();
+    conn.abort();
+    await assertRejects(() => conn.read(), TcpmuxError, "closed");
+  });
+
+  test("is Web Streams both ways, and gives early bytes first", async () => {
+    const transport = await world(async (conn) => {
+      await readLine(conn);
+      await conn.write(bytes("+Go\r\nearly "));
+      for (let part; (part = await conn.read()) !== null;) {
+        await conn.write(part);
+      }
+      await conn.closeWrite();
+    });
+    const conn = await connect(SERVER, "x", { transport });
+    const sending = new Blob(["late"]).stream().pipeTo(conn.writable);
+    assertEquals(await new Response(conn.readable).text(), "early late");
+    await sending;
+  });
+
+  test("cancelling its Web Stream lets go of it", async () => {
+    let ended = false;
+    const transport = await world(async (conn) => {
+      await readLine(conn);
+      await conn.write(bytes("+Go\r\nmore"));
+      await conn.read().catch(() => {});
+      ended = true;
+    });
+    const conn = await connect(SERVER, "x", { transport });
+    await conn.readable.cancel();
+    await until("the server has seen it go", () => ended);
   });
 
   test("takes no name that cannot stand in a line", async () => {

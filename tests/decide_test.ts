@@ -1,14 +1,13 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
+import { type Asking, decide } from "../src/policy/decide.ts";
 import {
-  type Asking,
   busy,
-  decide,
   malformed,
   REFUSALS,
   unavailable,
-} from "../src/policy/decide.ts";
+} from "../src/policy/refusal.ts";
 import { parseTable } from "../src/table/parse.ts";
 import { textLine } from "../src/log.ts";
 import { bytes, text } from "./support/bytes.ts";

@@ -163,7 +163,7 @@ describe("without a port for another connection", needsNamespace(), () => {
           const conn = await transport.connect({
             transport: "unix",
             path: `${folder}/mux`,
-          });
+          }).conn;
           await conn.write(bytes("far\r\n"));
           const reply = await readLine(conn);
           if (reply === "+Go\r\n") conns.push(conn);

@@ -1,10 +1,12 @@
 /** The promises that src/transport/transport.ts makes about giving away. */
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { ClientConn } from "../src/client_conn.ts";
 import { pickTransport } from "../src/transport/pick.ts";
 import type { Conn } from "../src/transport/transport.ts";
-import { bytes, readAll, text } from "./support/bytes.ts";
+import { bytes, digestAll, readAll, text } from "./support/bytes.ts";
+import { sendUntilHeldBack } from "./support/held_back.ts";
+import { NotedPump } from "./support/pumps.ts";
+import { rejectsWith } from "./support/rejects.ts";
 import { descriptors, descriptorsBackTo, sleep } from "./support/wait.ts";
 
 const transport = await pickTransport();
@@ -20,7 +22,7 @@ async function withPair(
     port: 0,
   });
   const [client, accepted] = await Promise.all([
-    transport.connect(listener.endpoint),
+    transport.connect(listener.endpoint).conn,
     listener.accept(),
   ]);
   try {
@@ -78,21 +80,42 @@ describe(`${transport.name}, a descriptor given away`, {
       assertEquals(accepted.detach!(), undefined);
     }));
 
-  test("not with bytes that were read too much and given back", () =>
-    withPair(async (_, accepted) => {
-      const conn = new ClientConn(accepted);
-      conn.unread(bytes("x"));
-      assertEquals(conn.detach(), undefined);
-      assertEquals(text((await conn.read())!), "x");
-      conn.dropNext(0);
-      assertEquals(conn.detach(), undefined);
+  test("not while bytes wait to be written, nor behind our own end", () =>
+    withPair(async (client, accepted) => {
+      const { sent } = await sendUntilHeldBack(accepted);
+      assertEquals(accepted.detach!(), undefined);
+      const got = digestAll(client);
+      assertEquals((await got).count, await sent);
+      assertEquals(accepted.detach!(), undefined);
     }));
 
-  test("a client's that is aborted before it is released is reset", () =>
+  test("not while a pipe reads", () =>
     withPair(async (client, accepted) => {
-      const conn = new ClientConn(accepted);
-      assert(conn.detach() !== undefined);
-      await conn.finish(); // not ours to finish
+      const pump = new NotedPump(accepted);
+      assert(accepted.pipeTo!(client, pump));
+      assertEquals(accepted.detach!(), undefined);
+      accepted.interrupt(new Error("enough"));
+      await client.write(bytes("x"));
+      assertEquals(text((await accepted.read())!), "x");
+      assert(accepted.detach!() !== undefined);
+    }));
+
+  test("not behind a read that was interrupted, before what came is read", () =>
+    withPair(async (client, accepted) => {
+      const reading = accepted.read().catch(() => {});
+      accepted.interrupt(new Error("enough"));
+      await reading;
+      await client.write(bytes("x"));
+      await sleep(50);
+      assertEquals(accepted.detach!(), undefined);
+      assertEquals(text((await accepted.read())!), "x");
+      assert(accepted.detach!() !== undefined);
+    }));
+
+  test("one that is aborted before it is released is reset", () =>
+    withPair(async (client, accepted) => {
+      assert(accepted.detach!() !== undefined);
+      await rejectsWith("closed", () => accepted.read());
       let end = "";
       const reading = client.read().then(
         () => end = "end",
@@ -100,8 +123,20 @@ describe(`${transport.name}, a descriptor given away`, {
       );
       await sleep(100);
       assertEquals(end, "");
-      conn.abort();
+      accepted.abort();
       await reading;
       assertEquals(end, "reset");
+    }));
+
+  test("released twice and aborted, it is let go once", () =>
+    withPair(async (client, accepted) => {
+      const held = descriptors();
+      const detached = accepted.detach!()!;
+      detached.release();
+      detached.release();
+      accepted.abort();
+      assertEquals(await client.read(), null);
+      client.close();
+      await descriptorsBackTo(held - 2);
     }));
 });

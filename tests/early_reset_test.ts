@@ -27,7 +27,7 @@ test("a reset before accept() is nobody's error", needs("perl"), async () => {
   // Synchronous: nothing is accepted before all of them are reset.
   const words = ["-e", RESETS, String(endpoint.port), "20"];
   assertEquals(spawnSync("perl", words).status, 0);
-  const client = await transport.connect(endpoint);
+  const client = await transport.connect(endpoint).conn;
   const port = portOf(client.local);
   let conn: Conn | null;
   while (portOf((conn = await listener.accept())!.remote) !== port) {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { pickTransport } from "../src/transport/pick.ts";
+import { readAll } from "./support/bytes.ts";
 import { ask, type Asked } from "./support/client.ts";
 import { answer, shell, variables } from "./support/exec.ts";
 import { needs } from "./support/needs.ts";
@@ -12,9 +12,8 @@ import {
   type RunningServer,
   withServer,
 } from "./support/server.ts";
+import { withUpstream } from "./support/upstream.ts";
 import { descriptors } from "./support/wait.ts";
-
-const transport = await pickTransport();
 
 /** Every descriptor of a program, and what it is. */
 const LIST = "exec ls -l /proc/self/fd";
@@ -40,6 +39,12 @@ const program = [
   ...programUnderTest(),
 ];
 
+/** More listeners. */
+const MORE = [
+  ...["--listen", "[::1]:0"],
+  ...["--listen", `unix:@${join("tcpmux-test", String(Math.random()))}`],
+];
+
 for (const stdio of ["pipe", "socket"]) {
   const skip = stdio === "socket" && !programHandsOver() || needs("bash").skip;
   const keys = `stdio = "${stdio}"`;
@@ -50,47 +55,33 @@ for (const stdio of ["pipe", "socket"]) {
     `[services.echo]\nbuiltin = "echo"\n`;
 
   describe(`a program beside others, stdio = ${stdio}`, { skip }, () => {
-    test("has none of their descriptors, nor of the server's own", async () => {
+    test("has none of their descriptors, nor of the server's own", () =>
       // An upstream, which is another listener of the test's own.
-      const listener = await transport.listen({
-        transport: "tcp",
-        host: "127.0.0.1",
-        port: 0,
-      });
-      if (listener.endpoint.transport !== "tcp") throw new Error("no port");
-      const up =
-        `[services.up]\nconnect = "127.0.0.1:${listener.endpoint.port}"`;
-      const held: Asked[] = [];
-      await withServer(`${table}${up}\n`, async (server) => {
-        for (let round = 0; round < 8; round++) {
-          for (const service of ["hold", "echo", "up"]) {
-            held.push(await ask(server.port, service));
+      withUpstream(async (conn) => {
+        await readAll(conn);
+      }, (upstream) => {
+        const up = `[services.up]\nconnect = "127.0.0.1:${upstream}"\n`;
+        return withServer(`${table}${up}`, async (server) => {
+          const held: Asked[] = [];
+          for (let round = 0; round < 8; round++) {
+            for (const service of ["hold", "echo", "up"]) {
+              held.push(await ask(server.port, service));
+            }
           }
-        }
-        try {
-          const before = descriptors(server.pid);
-          assert(before > 40, `${before} descriptors`);
-          await look(server);
-          // While the table is read again, and after that.
-          server.signal("SIGHUP");
-          await look(server);
-          await server.logged("reloaded");
-          await look(server);
-        } finally {
-          for (const { conn } of held) conn.close();
-        }
-      }, {
-        program,
-        args: [
-          ...["--listen", "127.0.0.1:0", "--listen", "[::1]:0"],
-          ...[
-            "--listen",
-            `unix:@${join("tcpmux-test", String(Math.random()))}`,
-          ],
-        ],
-      });
-      listener.close();
-    });
+          try {
+            const before = descriptors(server.pid);
+            assert(before > 40, `${before} descriptors`);
+            await look(server);
+            // While the table is read again, and after that.
+            server.signal("SIGHUP");
+            await look(server);
+            await server.logged("reloaded");
+            await look(server);
+          } finally {
+            for (const { conn } of held) conn.close();
+          }
+        }, { program, args: ["--listen", "127.0.0.1:0", ...MORE] });
+      }));
 
     test("has an environment of its own, after a reload too", () =>
       withServer(table, async (server) => {

@@ -77,7 +77,8 @@ describe("a program on the socket", { skip: !can }, () => {
       return withServer(
         shell("test", "test -S /dev/fd/0 && cat", SOCKET),
         async (server) => {
-          const conn = await transport.connect({ transport: "unix", path });
+          const conn = await transport.connect({ transport: "unix", path })
+            .conn;
           await conn.write(bytes("test\r\n"));
           let said = "";
           while (said.length < 5) {

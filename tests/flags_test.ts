@@ -1,61 +1,125 @@
 import { describe, test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import { TcpmuxError } from "../src/errors.ts";
-import { type Flags, oneOf, readFlags } from "../src/cli/flags.ts";
+import {
+  type CommandLine,
+  type ReadableCommand,
+  readCommandLine,
+} from "../src/cli/flags.ts";
 
-const SPEC = {
-  values: ["config", "log-level"],
-  lists: ["listen"],
-  switches: ["json"],
-  short: { c: "config", l: "listen" },
-  words: 1,
-};
+const COMMAND = {
+  name: "try",
+  positionals: [{
+    name: "FILE",
+    kind: "file",
+    about: "a file",
+    optional: true,
+  }],
+  flags: {
+    config: {
+      short: "c",
+      value: { name: "FILE", kind: "file" },
+      about: "which file",
+    },
+    "log-level": {
+      value: { name: "LEVEL", kind: "choice", choices: ["info", "warn"] },
+      about: "what is logged",
+    },
+    listen: {
+      short: "l",
+      value: { name: "ADDRESS", kind: "text" },
+      repeated: true,
+      about: "where to listen",
+    },
+    wait: { value: { name: "TIME", kind: "duration" }, about: "how long" },
+    late: { value: { name: "TIME", kind: "seconds" }, about: "how late" },
+    most: { value: { name: "NUMBER", kind: "count" }, about: "how many" },
+    own: {
+      value: { name: "FILE", kind: "file" },
+      environment: false,
+      about: "which own file",
+    },
+    json: { about: "print JSON" },
+  },
+} as const satisfies ReadableCommand;
 
-function flags(args: string, env: Record<string, string> = {}): Flags {
+function read(
+  args: string,
+  env: Record<string, string> = {},
+): CommandLine<typeof COMMAND> {
   const words = args === "" ? [] : args.split(" ");
-  return readFlags(words, SPEC, (name) => env[name]);
+  return readCommandLine(words, COMMAND, (name) => env[name]);
 }
 
-describe("readFlags", () => {
-  test("without any", () => {
-    const none = flags("");
-    assertEquals(none.words, []);
-    assertEquals(none.value("config"), undefined);
-    assertEquals(none.list("listen"), []);
-    assertEquals(none.on("json"), false);
+const flags = (args: string, env?: Record<string, string>) =>
+  read(args, env).flags;
+
+describe("readCommandLine", () => {
+  test("without any flag", () => {
+    const none = read("");
+    assertEquals(none.positionals, []);
+    assertEquals(none.flags, {
+      config: undefined,
+      "log-level": undefined,
+      listen: [],
+      wait: undefined,
+      late: undefined,
+      most: undefined,
+      own: undefined,
+      json: false,
+    });
+  });
+
+  test("gives each flag the type that the specification says", () => {
+    const { "log-level": level, wait, json, config } = flags("");
+    level satisfies "info" | "warn" | undefined;
+    wait satisfies number | undefined;
+    json satisfies boolean;
+    config satisfies string | undefined;
+    // @ts-expect-error -- there is no such flag
+    assertEquals(flags("").nothing, undefined);
   });
 
   for (const args of ["--config x", "--config=x", "-c x", "-c=x"]) {
     test(`takes ${args}`, () => {
-      assertEquals(flags(args).value("config"), "x");
+      assertEquals(flags(args).config, "x");
     });
   }
 
   test("takes the last of a value that is given twice", () => {
-    assertEquals(flags("--config x -c y").value("config"), "y");
+    assertEquals(flags("--config x -c y").config, "y");
   });
 
   test("takes lists in their order", () => {
-    const { list } = flags("--listen a:1 -l b:2 --listen=c:3");
-    assertEquals(list("listen"), ["a:1", "b:2", "c:3"]);
+    const { listen } = flags("--listen a:1 -l b:2 --listen=c:3");
+    assertEquals(listen, ["a:1", "b:2", "c:3"]);
   });
 
   test("takes switches before words without eating them", () => {
-    const given = flags("--json file");
-    assertEquals([given.on("json"), given.words], [true, ["file"]]);
+    const { flags, positionals } = read("--json file");
+    assertEquals([flags.json, positionals], [true, ["file"]]);
   });
 
   test("leaves numbers and all behind -- as the words they are", () => {
-    assertEquals(flags("007").words, ["007"]);
-    assertEquals(flags("-- --json").words, ["--json"]);
-    assertEquals(flags("-- --json").on("json"), false);
-    assertEquals(flags("--config 1e3").value("config"), "1e3");
-    assertEquals(flags("-").words, ["-"]);
+    assertEquals(read("007").positionals, ["007"]);
+    assertEquals(read("-- --json").positionals, ["--json"]);
+    assertEquals(flags("-- --json").json, false);
+    assertEquals(flags("--config 1e3").config, "1e3");
+    assertEquals(read("-").positionals, ["-"]);
+  });
+
+  test("reads times and numbers", () => {
+    assertEquals(flags("--wait 2m").wait, 120_000);
+    assertEquals(flags("--wait 0").wait, 0);
+    assertEquals(flags("--late 0.5").late, 500);
+    assertEquals(flags("--late 2s").late, 2000);
+    assertEquals(flags("--most 17").most, 17);
   });
 
   const wrong: [string, string][] = [
     ["--confg x", "no flag --confg; the nearest is --config"],
     ["--lisen=x", "no flag --lisen=x; the nearest is --listen"],
+    ["--hlp", "no flag --hlp; the nearest is --help"],
     ["-x", "no flag -x"],
     ["--config.a x", "no flag --config.a"],
     ["--no-json", "no flag --no-json"],
@@ -65,6 +129,10 @@ describe("readFlags", () => {
     ["--config=", "--config needs a value"],
     ["--config --json", "--config needs a value"],
     ["--listen a:1 --listen", "--listen needs a value"],
+    ["--log-level loud", '--log-level is "loud", but may be info, warn'],
+    ["--wait 1", '--wait is "1", but is a duration such as'],
+    ["--late soon", '--late is "soon", but is a time such as 0.5'],
+    ["--most 0", '--most is "0", but is a whole number from 1 to 999999'],
     ["a b", '"b" is one word too many'],
   ];
   for (const [args, why] of wrong) {
@@ -81,27 +149,70 @@ describe("readFlags", () => {
       TCPMUX_LISTEN: " a:1, b:2\tc:3 ",
     };
     const none = flags("", env);
-    assertEquals(none.value("config"), "env.toml");
-    assertEquals(none.value("log-level"), "warn");
-    assertEquals(none.list("listen"), ["a:1", "b:2", "c:3"]);
+    assertEquals(none.config, "env.toml");
+    assertEquals(none["log-level"], "warn");
+    assertEquals(none.listen, ["a:1", "b:2", "c:3"]);
     const given = flags("-c x -l d:4", env);
-    assertEquals(given.value("config"), "x");
-    assertEquals(given.list("listen"), ["d:4"]);
+    assertEquals(given.config, "x");
+    assertEquals(given.listen, ["d:4"]);
   });
 
   test("takes an empty variable for none", () => {
     const env = { TCPMUX_CONFIG: "", TCPMUX_LISTEN: " " };
-    assertEquals(flags("", env).value("config"), undefined);
-    assertEquals(flags("", env).list("listen"), []);
+    assertEquals(flags("", env).config, undefined);
+    assertEquals(flags("", env).listen, []);
+  });
+
+  test("reads a variable as it reads the flag", () => {
+    const env = { TCPMUX_LOG_LEVEL: "loud" };
+    assertThrows(() => flags("", env), TcpmuxError, '--log-level is "loud"');
+    assertEquals(flags("--log-level info", env)["log-level"], "info");
+  });
+
+  test("takes no variable for a flag that has none", () => {
+    assertEquals(flags("", { TCPMUX_OWN: "x" }).own, undefined);
   });
 });
 
-test("oneOf says what is allowed", () => {
-  assertEquals(oneOf("f", "a", ["a", "b"]), "a");
-  assertEquals(oneOf("f", undefined, ["a", "b"]), undefined);
-  assertThrows(
-    () => oneOf("f", "c", ["a", "b"]),
-    TcpmuxError,
-    '--f is "c", but may be a, b',
-  );
+describe("a command with arguments that it needs", () => {
+  const command = {
+    name: "ask",
+    positionals: [
+      { name: "HOST", kind: "host", about: "a host" },
+      {
+        name: "COLOUR",
+        kind: "choice",
+        choices: ["red", "blue"],
+        about: "a colour",
+      },
+      {
+        name: "MORE",
+        kind: "text",
+        about: "more",
+        optional: true,
+        repeated: true,
+      },
+    ],
+    flags: {},
+  } as const satisfies ReadableCommand;
+  const read = (...words: string[]) =>
+    readCommandLine(words, command, () => undefined).positionals;
+
+  test("gets them", () => {
+    const [host, colour, ...more] = read("h", "red", "a", "b");
+    host satisfies string;
+    colour satisfies "red" | "blue";
+    assertEquals([host, colour, more], ["h", "red", ["a", "b"]]);
+  });
+
+  for (const words of [[], ["h"]]) {
+    test(`refuses ${words.length} of them`, () => {
+      const says = "ask takes a host and a colour: HOST red, blue (";
+      assertThrows(() => read(...words), TcpmuxError, says);
+    });
+  }
+
+  test("refuses a word that is not among the choices", () => {
+    assertThrows(() => read("h", "green"), TcpmuxError, 'not "green"');
+  });
 });

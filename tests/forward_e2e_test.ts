@@ -123,7 +123,7 @@ describe("tcpmux forward", () => {
         const conn = await transport.connect({
           transport: "unix",
           path: join(own, "echo"),
-        });
+        }).conn;
         await conn.write(bytes("by a path"));
         await conn.closeWrite();
         assertEquals(await readAll(conn), "by a path");

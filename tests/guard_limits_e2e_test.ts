@@ -105,6 +105,10 @@ describe("limits", needs("nc"), () => {
         for (const address of from) all.push(await come(port, address));
         const expected = isIn.map((one) => one ? "+Go" : BUSY);
         assertEquals(all.map(({ reply }) => reply), expected);
+        // Else its record comes only when it has been waited for in vain.
+        for (const { client, reply } of all) {
+          if (reply === BUSY) await client.leave();
+        }
         await refused(running, reason);
         const ofService = service !== "";
         if (ofService) {

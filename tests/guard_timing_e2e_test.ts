@@ -1,4 +1,5 @@
 /** Whether time tells a forbidden name from one that nobody has. */
+// Runs alone: load would hide what it looks for.
 import { describe, test } from "node:test";
 import { assert } from "@std/assert";
 import { bytes, readLine } from "./support/bytes.ts";

@@ -1,5 +1,6 @@
 /** Clients that ask for much and read nothing of it. */
 import { describe, test } from "node:test";
+import { ENDLESS, words } from "./support/exec.ts";
 import { whileTheyWait, withHostileUpstream } from "./support/hostile.ts";
 import { programHandsOver } from "./support/server.ts";
 import {
@@ -69,14 +70,17 @@ describe("clients that never read leave nothing behind", () => {
   });
 
   test("of an upstream that sends without end", () =>
-    withHostileUpstream(["send:+ab\\r\\n", "flood:90"], (port) =>
-      unharmedBy(
-        `connect = "127.0.0.1:${port}"`,
-        `tcpmux = "127.0.0.1:${port}/any"`,
-      )));
+    withHostileUpstream(
+      ["send:+ab\\r\\n", "flood:0.3", "drip:90"],
+      (port) =>
+        unharmedBy(
+          `connect = "127.0.0.1:${port}"`,
+          `tcpmux = "127.0.0.1:${port}/any"`,
+        ),
+    ));
 
   test("of a program on pipes", () =>
-    unharmedBy(`exec = ["cat"]`, `exec = ["cat", "/dev/zero"]`));
+    unharmedBy(`exec = ["cat"]`, `exec = ${words(ENDLESS)}`));
 
   test(
     "of a program on the socket",
@@ -84,7 +88,7 @@ describe("clients that never read leave nothing behind", () => {
     () =>
       unharmedBy(
         `exec = ["cat"]\nstdio = "socket"`,
-        `exec = ["cat", "/dev/zero"]\nstdio = "socket"`,
+        `exec = ${words(ENDLESS)}\nstdio = "socket"`,
       ),
   );
 });

@@ -1,6 +1,6 @@
 /** Connections that break off in every state of a session, of every kind. */
 import { describe, test } from "node:test";
-import { shell } from "./support/exec.ts";
+import { ENDLESS, shell, words } from "./support/exec.ts";
 import { assail, withHostileUpstream } from "./support/hostile.ts";
 import { programHandsOver } from "./support/server.ts";
 import { HEALTHY, ROOM, unharmed, withVictim } from "./support/unharmed.ts";
@@ -22,7 +22,7 @@ const TEXTS = NAMES
   .join("");
 
 function programs(keys = ""): string {
-  return shell("give", "exec cat /dev/zero", keys) +
+  return `[services.give]\nexec = ${words(ENDLESS)}\n${keys}\n` +
     shell("take", "exec cat > /dev/null", keys) +
     shell("both", "exec cat", keys);
 }
@@ -76,7 +76,7 @@ describe("breaking off in every state leaves nothing behind", () => {
 
   test("with an upstream", () =>
     withHostileUpstream(
-      ["flood:30"],
+      ["flood:0.3", "drip:30"],
       (give) =>
         withHostileUpstream(["all"], (take) =>
           withHostileUpstream(["read:3", "send:abc", "all"], (both) => {
@@ -96,8 +96,7 @@ describe("breaking off in every state leaves nothing behind", () => {
       ).join("");
       return withVictim(
         `[server]\n${ROOM}\n${chained}\n${HEALTHY}`,
-        (front) =>
-          unharmed(behind, () => unharmed(front, () => breakOff(front.port))),
+        (front) => unharmed(front, () => breakOff(front.port), behind),
       );
     }));
 });

@@ -208,7 +208,8 @@ describe("serve", () => {
         },
       });
       const conns = await Promise.all([1, 2, 3].map(async () => {
-        const conn = await transport.connect(parseEndpoint("127.0.0.1:1"));
+        const conn = await transport.connect(parseEndpoint("127.0.0.1:1"))
+          .conn;
         await conn.write(bytes("echo\r\n"));
         assertEquals(await readSome(conn, 5), "+Go\r\n");
         return conn;

@@ -11,36 +11,36 @@ class Numbered extends ListNode {
   }
 }
 
-describe("a chain", () => {
+describe("a linked list", () => {
   test("is as a set that is asked in the order of what came", () => {
     const steps = fc.array(fc.record({
       number: fc.nat(9),
       add: fc.boolean(),
     }));
     fc.assert(fc.property(steps, (steps) => {
-      const chain = new LinkedList<Numbered>();
+      const list = new LinkedList<Numbered>();
       const set = new Set<Numbered>();
-      const links = Array.from({ length: 10 }, (_, i) => new Numbered(i));
+      const nodes = Array.from({ length: 10 }, (_, i) => new Numbered(i));
       for (const { number, add } of steps) {
-        const link = links[number]!;
-        if (!add) assertEquals(chain.remove(link), set.delete(link));
-        else if (!set.has(link)) {
-          chain.add(link);
-          set.add(link);
+        const node = nodes[number]!;
+        if (!add) assertEquals(list.remove(node), set.delete(node));
+        else if (!set.has(node)) {
+          list.add(node);
+          set.add(node);
         }
-        assertEquals(chain.all(), [...set]);
-        assertEquals(chain.size, set.size);
-        assertEquals(chain.first, [...set][0]);
+        assertEquals(list.all(), [...set]);
+        assertEquals(list.size, set.size);
+        assertEquals(list.first, [...set][0]);
       }
     }));
   });
 
   test("lets go of what has left it: it points to nothing in it", () => {
-    const chain = new LinkedList<Numbered>();
-    const links = [1, 2, 3].map((number) => new Numbered(number));
-    for (const link of links) chain.add(link);
-    chain.remove(links[1]!);
-    assertEquals([links[1]!.before, links[1]!.behind], [undefined, undefined]);
-    assertEquals(chain.all(), [links[0]!, links[2]!]);
+    const list = new LinkedList<Numbered>();
+    const nodes = [1, 2, 3].map((number) => new Numbered(number));
+    for (const node of nodes) list.add(node);
+    list.remove(nodes[1]!);
+    assertEquals([nodes[1]!.before, nodes[1]!.behind], [undefined, undefined]);
+    assertEquals(list.all(), [nodes[0]!, nodes[2]!]);
   });
 });

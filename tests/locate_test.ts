@@ -1,7 +1,8 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { locateKeys, pathKey } from "../src/table/locate.ts";
+import { pathKey } from "../src/table/definitions.ts";
+import { locateKeys } from "../src/table/locate.ts";
 import { readToml } from "../src/table/toml.ts";
 
 describe("locateKeys", () => {

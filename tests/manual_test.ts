@@ -4,12 +4,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { EXIT } from "../src/cli/exit.ts";
-import { readFlags } from "../src/cli/flags.ts";
-import { type Command, FLAG_SPECS } from "../src/cli/flag_specs.ts";
+import { COMMANDS } from "../src/cli/spec.ts";
+import {
+  type CommandSpec,
+  EXIT_CODES,
+  PROBE_STATES,
+} from "../src/cli/spec/parts.ts";
 import { forwardSchema, settingsSchema } from "../src/table/forwards.ts";
 import { parseTable } from "../src/table/parse.ts";
-import { jsonSchema, kindSchemas } from "../src/table/schema.ts";
+import { commonSchema, KIND_KEYS, kindSchemas } from "../src/table/schema.ts";
+import { serverSchema } from "../src/table/server_schema.ts";
 import { findProgram, needs } from "./support/needs.ts";
 import { run } from "./support/run.ts";
 import { ROOT } from "./support/server.ts";
@@ -76,32 +80,29 @@ describe("tcpmux(1)", () => {
     const parts = [...COMMAND.matchAll(/^\.Ss tcpmux (\w+)$/gm)].map(
       ([, name]) => name!,
     );
-    assertEquals(parts.sort(), Object.keys(FLAG_SPECS).sort());
+    assertEquals(parts, COMMANDS.map(({ name }) => name));
     const synopsis = part(COMMAND, ".Sh SYNOPSIS");
     for (const command of parts) {
       assertMatch(synopsis, new RegExp(`\\bCm ${command}$`, "m"));
     }
   });
 
-  for (const command of Object.keys(FLAG_SPECS) as Command[]) {
-    test(`names the flags of ${command}, and no others`, () => {
-      const { values, lists = [], switches = [], short = {} } =
-        FLAG_SPECS[command];
-      const items = part(COMMAND, `.Ss tcpmux ${command}`).split("\n")
+  for (const command of COMMANDS as readonly CommandSpec[]) {
+    const { name, positionals, flags } = command;
+    test(`names the arguments and flags of ${name}, and no others`, () => {
+      const items = part(COMMAND, `.Ss tcpmux ${name}`).split("\n")
         .filter((line) => line.startsWith(".It "));
-      const long = items.flatMap((line) =>
-        /Fl -([\w-]+)/.exec(line)?.[1] ?? []
-      );
-      assertEquals(long.sort(), [...values, ...lists, ...switches].sort());
-      for (const item of items) {
-        const [, letter, name] = /^\.It (?:Fl (\w) , )?Fl -([\w-]+)/.exec(
-          item,
-        )!;
-        const known = Object.keys(short).find((key) => short[key] === name);
-        assertEquals(letter, known, `the short form of --${name}`);
-        const switched = (switches as readonly string[]).includes(name!);
-        assertEquals(!/ Ar /.test(item), switched, `the value of --${name}`);
-      }
+      const argument = (name: string) => `.It Ar ${name.toLowerCase()}`;
+      assertEquals(items, [
+        ...positionals.map(({ name }) => argument(name)),
+        ...Object.entries(flags).map(([long, { short, value }]) => {
+          const letter = short === undefined ? "" : ` Fl ${short} ,`;
+          const name = value === undefined
+            ? ""
+            : ` Ar ${value.name.toLowerCase()}`;
+          return `.It${letter} Fl -${long}${name}`;
+        }),
+      ]);
     });
   }
 
@@ -110,112 +111,62 @@ describe("tcpmux(1)", () => {
       ...part(COMMAND, ".Sh EXIT STATUS").matchAll(/^\.It (\d+)/gm),
     ]
       .map(([, code]) => Number(code));
-    const interrupted = 130;
-    assertEquals(codes, [...Object.values(EXIT), interrupted]);
+    const all = [...Object.values(EXIT_CODES), ...Object.values(PROBE_STATES)];
+    assertEquals(codes, all.map(({ code }) => code));
   });
 
-  test("has examples whose flags there are", () => {
+  test("has the examples of all commands", () => {
     const lines = part(COMMAND, ".Sh EXAMPLES").replaceAll("\\e", "\\")
-      .split("\n").filter((line) => !line.startsWith("."));
-    const commands = lines.flatMap((line) =>
-      /\btcpmux (\w+) ([^'&)]*(?:'[^']*'[^'&)]*)?)/.exec(line)?.slice(1) ?? []
-    );
-    assert(commands.length >= 12, lines.join("\n"));
-    for (let at = 0; at < commands.length; at += 2) {
-      const spec = FLAG_SPECS[commands[at] as Command];
-      assert(spec !== undefined, `there is no command ${commands[at]}`);
-      readFlags(commands[at + 1]!.trim().split(/\s+/), spec, () => undefined);
+      .replaceAll("\\(dq", '"').replaceAll(/^\\&/gm, "").split("\n");
+    for (const { examples } of COMMANDS as readonly CommandSpec[]) {
+      for (const line of examples.flatMap(({ lines }) => lines)) {
+        assert(lines.includes(line), line);
+      }
     }
   });
 });
 
-interface Keys {
-  readonly [key: string]: { description?: string; properties?: Keys };
+/** The keys that the page describes in a part, in its order. */
+function items(heading: string): string[] {
+  return [...part(TABLE, `.Ss ${heading}`).matchAll(/^\.It Ic (\w+)$/gm)]
+    .map(([, key]) => key!);
 }
 
-/** What the page says of the keys in a part. */
-function items(heading: string): Record<string, string> {
-  const [, ...found] = part(TABLE, `.Ss ${heading}`).split(/^\.It Ic /m);
-  return Object.fromEntries(found.map((item) => {
-    const end = item.indexOf("\n");
-    return [item.slice(0, end), item.slice(end).replaceAll("\\(dq", '"')];
-  }));
-}
-
-/** The same keys, and the defaults that the schema tells. */
-function assertDescribed(heading: string, keys: Keys): void {
-  const found = items(heading);
-  assertEquals(Object.keys(found).sort(), Object.keys(keys).sort(), heading);
-  for (const [key, { description = "" }] of Object.entries(keys)) {
-    const standard = /Default:? ("[^"]*"|\w+)/.exec(description)?.[1];
-    if (standard === undefined || standard === "the") continue;
-    assert(
-      found[key]!.includes(standard),
-      `the default of ${key}: ${standard}`,
-    );
-  }
+/** The keys of a schema without those of another. */
+function keysOf(
+  { shape }: { shape: object },
+  without: { shape: object } = { shape: {} },
+): string[] {
+  return Object.keys(shape).filter((key) => !(key in without.shape));
 }
 
 describe("services.toml(5)", () => {
-  const { properties } = jsonSchema() as { properties: Keys };
-  const server = properties["server"]!.properties!;
-  const kinds = (properties["services"] as unknown as {
-    additionalProperties: { anyOf: { properties: Keys }[] };
-  }).additionalProperties.anyOf.map((kind) => kind.properties);
-  const common = Object.keys(kinds[0]!).filter((key) =>
-    kinds.every((kind) => key in kind)
-  );
-  const pick = (keys: Keys, which: (key: string) => boolean): Keys =>
-    Object.fromEntries(Object.entries(keys).filter(([key]) => which(key)));
-
-  test("describes the server's keys", () => {
-    assertDescribed(
-      "[server]",
-      pick(server, (key) => server[key]!.properties === undefined),
-    );
-    for (const [key, { properties }] of Object.entries(server)) {
-      if (properties !== undefined) {
-        assertDescribed(`[server.${key}]`, properties);
-      }
-    }
-  });
-
-  test("describes the keys of all services", () => {
-    assertDescribed(
-      "All services",
-      pick(kinds[0]!, (key) => common.includes(key)),
-    );
-  });
-
-  const headings: Record<keyof typeof kindSchemas, string> = {
-    builtin: "Services of the server's own",
-    exec: "Programs",
-    connect: "Other servers",
-    tcpmux: "Services of other TCPMUX servers",
-    text: "Fixed answers",
-  };
-  for (const [kind, heading] of Object.entries(headings)) {
-    test(`describes the keys of ${kind}`, () => {
-      const keys = kinds.find((keys) => kind in keys)!;
-      assertDescribed(heading, pick(keys, (key) => !common.includes(key)));
+  const { penalties, log } = serverSchema.shape;
+  const { rlimits } = kindSchemas.exec.shape;
+  const { builtin, exec, connect, tcpmux, text } = kindSchemas;
+  const parts: [string, string[]][] = [
+    ["[server]", keysOf(serverSchema)],
+    ["[server.penalties]", keysOf(penalties.unwrap())],
+    ["[server.log]", keysOf(log.unwrap())],
+    ["All services", keysOf(commonSchema)],
+    ["Services of the server's own", keysOf(builtin, commonSchema)],
+    ["Programs", keysOf(exec, commonSchema)],
+    ["rlimits of programs", keysOf(rlimits.unwrap())],
+    ["Other servers", keysOf(connect, commonSchema)],
+    ["Services of other TCPMUX servers", keysOf(tcpmux, commonSchema)],
+    ["Fixed answers", keysOf(text, commonSchema)],
+    ["[forward.NAME]", keysOf(forwardSchema)],
+    ["[server] of forwards", keysOf(settingsSchema)],
+  ];
+  for (const [heading, keys] of parts) {
+    test(`describes each key of ${heading}`, () => {
+      assertEquals(items(heading), keys);
     });
   }
 
   test("describes every kind", () => {
-    assertEquals(Object.keys(headings), Object.keys(kindSchemas));
-  });
-
-  test("describes the keys of forwards", () => {
-    const keys = (schema: { shape: object }) =>
-      Object.keys(schema.shape).sort();
-    assertEquals(
-      Object.keys(items("[forward.NAME]")).sort(),
-      keys(forwardSchema),
-    );
-    assertEquals(
-      Object.keys(items("[server] of forwards")).sort(),
-      keys(settingsSchema),
-    );
+    assertEquals(KIND_KEYS, ["builtin", "exec", "connect", "tcpmux", "text"]);
+    assertEquals([...TABLE.matchAll(/^\.Bl -tag -width Ds$/gm)].length, 13);
   });
 
   test("has an example that is a table", () => {

@@ -91,6 +91,16 @@ async function digestThrough(conn: Conn): Promise<void> {
   conn.close();
 }
 
+/** The record of the first client that has asked for that name. */
+async function recordOf(proxy: RunningCommand, name: string) {
+  const line = await proxy.logged(
+    "connection",
+    ({ requested }) => requested === name,
+  );
+  assertEquals([line.service, line.kind], ["proxy", "tcpmux"]);
+  return line;
+}
+
 describe("tcpmux proxy", () => {
   test("takes SOCKS5 and CONNECT on one port, and what comes with them", () =>
     withProxy(async (port, proxy) => {
@@ -103,7 +113,7 @@ describe("tcpmux proxy", () => {
         await raw(port, socksFor("FIRST")),
         `${socksAnswer(0)}the server speaks first\n`,
       );
-      const { outcome, bytes_in, bytes_out } = await proxy.record("echo");
+      const { outcome, bytes_in, bytes_out } = await recordOf(proxy, "echo");
       assertEquals([outcome, bytes_in, bytes_out], ["served", 5, 5]);
     }));
 
@@ -154,7 +164,7 @@ describe("tcpmux proxy", () => {
         "POST /path?q HTTP/1.1\r\nHost: say\r\nContent-Length: 4\r\n" +
           "Connection: close\r\n\r\nbody",
       );
-      assertEquals((await proxy.record("say")).outcome, "served");
+      assertEquals((await recordOf(proxy, "say")).outcome, "served");
     }));
 
   test("takes a name with its suffix and without", () =>
@@ -175,7 +185,7 @@ describe("tcpmux proxy", () => {
           /\r\n\r\ntcpmux: the other server refused: Service not available\n$/,
         );
       }
-      assertEquals((await proxy.record("none")).outcome, "failed");
+      assertEquals((await recordOf(proxy, "none")).outcome, "failed");
     }));
 
   test("tells who asks while the server is down", async () => {

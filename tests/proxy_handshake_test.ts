@@ -1,38 +1,41 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { ClientConn } from "../src/client_conn.ts";
+import type { HandshakeStep } from "../src/handshake/handshake.ts";
 import { ProxyHandshake } from "../src/handshake/proxy.ts";
 import { buildTable } from "../src/table/parse.ts";
 import type { TcpmuxService } from "../src/table/service.ts";
-import { memoryTransport } from "../src/transport/memory.ts";
-import type { Conn } from "../src/transport/transport.ts";
-import { bytes, readSome, text } from "./support/bytes.ts";
+import { bytes, text } from "./support/bytes.ts";
 
 const [service] = buildTable({
   services: { any: { tcpmux: "127.0.0.1:1/any" } },
 }).services;
 
-/** A client, and the server's side of its connection. */
-async function pair(): Promise<{ client: Conn; server: ClientConn }> {
-  const transport = memoryTransport();
-  const any = { transport: "tcp", host: "127.0.0.1", port: 0 } as const;
-  const listener = await transport.listen(any);
-  const client = await transport.connect(listener.endpoint);
-  const server = new ClientConn((await listener.accept())!);
-  listener.close();
-  return { client, server };
-}
-
-function handshake(): ProxyHandshake {
+function handshake(suffix = ""): ProxyHandshake {
   return new ProxyHandshake({
     protocol: "proxy",
     endpoint: { transport: "tcp", host: "127.0.0.1", port: 0 },
     service: service as TcpmuxService,
-    suffix: "",
+    suffix,
   });
 }
 
-const draining = new AbortController().signal;
+/** Pushes as the session does: nothing at first, and nothing after an answer. */
+function pushed(
+  shaking: ProxyHandshake,
+  ...pieces: readonly (Uint8Array | null)[]
+): { step: HandshakeStep; answered: string } {
+  let answered = "";
+  let step = shaking.push(new Uint8Array(0));
+  for (const piece of pieces) {
+    assertEquals(step.kind, "more");
+    step = shaking.push(piece);
+    while (step.kind === "answer") {
+      answered += text(step.bytes);
+      step = shaking.push(new Uint8Array(0));
+    }
+  }
+  return { step, answered };
+}
 
 describe("ProxyHandshake", () => {
   for (
@@ -42,47 +45,81 @@ describe("ProxyHandshake", () => {
       ["SOCKS", "\x05\x01\0\x05\x01", "\x05\x01\0\x01"],
     ] as const
   ) {
-    test(`answers ${what} when the time is over`, async () => {
-      const { client, server } = await pair();
+    test(`answers ${what} when the time is over`, () => {
       const shaking = handshake();
-      if (begun !== "") await client.write(bytes(begun));
-      const heard = await shaking.hear(server, { timeout: 50, draining });
-      assert(heard.kind === "refuse");
+      const { step } = pushed(shaking, bytes(begun));
+      assertEquals(step.kind, "more");
+      const { outcome, reason } = shaking.tooSlow;
       assertEquals(
-        [heard.outcome, heard.reason],
+        [outcome, reason],
         ["timeout", "no request within handshake_timeout"],
       );
-      const refused = text(shaking.refused(heard));
+      const refused = text(shaking.rejection(shaking.tooSlow));
       assertEquals(refused.slice(0, answer.length), answer);
       if (answer === "") assertEquals(refused, "");
-      client.close();
-      server.close();
     });
   }
 
-  test("hears a name, and asks the one server for it", async () => {
-    const { client, server } = await pair();
-    const shaking = handshake();
-    await client.write(bytes("CONNECT Other:1 HTTP/1.1\r\n\r\nearly"));
-    const heard = await shaking.hear(server, { timeout: 0, draining });
-    assert(heard.kind === "serve");
-    assertEquals(heard.service, {
-      ...service!,
-      name: "Other",
-      remoteName: "Other",
-    } as TcpmuxService);
-    assertEquals(await readSome(server, 5), "early");
-    assertEquals(text(shaking.accepted()).slice(0, 12), "HTTP/1.1 200");
-    client.close();
-    server.close();
+  test("reads a name, and asks the one server for it", () => {
+    const shaking = handshake(".mux");
+    const { step, answered } = pushed(
+      shaking,
+      bytes("CONNECT Oth"),
+      bytes("er.MUX:1 HTTP/1.1\r\n\r\nearly"),
+    );
+    assert(step.kind === "service");
+    // The name of the record is the table's, whatever the client asks for.
+    assertEquals(
+      step.service,
+      { ...service!, remoteName: "Other" } as TcpmuxService,
+    );
+    assertEquals([step.requested, text(step.early)], ["Other", "early"]);
+    assertEquals(answered, "");
+    assertEquals(text(shaking.acceptance("Go")).slice(0, 12), "HTTP/1.1 200");
   });
 
-  test("says nothing to who came and went", async () => {
-    const { client, server } = await pair();
-    await client.closeWrite();
-    const heard = await handshake().hear(server, { timeout: 0, draining });
-    assertEquals(heard.kind, "silence");
-    client.close();
-    server.close();
+  test("answers a greeting of SOCKS, and reads on behind it", () => {
+    const shaking = handshake();
+    const request = "\x05\x01\0\x03\x04echo\0\x07early";
+    const { step, answered } = pushed(shaking, bytes("\x05\x01\0" + request));
+    assert(step.kind === "service");
+    assertEquals([step.requested, text(step.early)], ["echo", "early"]);
+    assertEquals(answered, "\x05\0");
+    assertEquals(
+      text(shaking.acceptance("Go")),
+      "\x05\0\0\x01\0\0\0\0\0\0",
+    );
+  });
+
+  test("has no answer to who came and went", () => {
+    assertEquals(pushed(handshake(), null).step.kind, "silence");
+  });
+
+  for (
+    const [what, begun, answer] of [
+      ["HTTP", "CONNECT e", "HTTP/1.1 400 Bad Request\r\n"],
+      ["SOCKS", "\x05\x01\0\x05\x01", "\x05\x01\0\x01"],
+      ["SOCKS in its greeting", "\x05\x01", ""],
+    ] as const
+  ) {
+    test(`refuses ${what} that is cut short`, () => {
+      const shaking = handshake();
+      const { step } = pushed(shaking, bytes(begun), null);
+      assert(step.kind === "refuse");
+      assertEquals(
+        [step.outcome, step.reason],
+        ["malformed", "the client ended before its request did"],
+      );
+      const refused = text(shaking.rejection(step));
+      assertEquals(refused.slice(0, answer.length), answer);
+    });
+  }
+
+  test("refuses what is neither SOCKS nor HTTP, without a word", () => {
+    const shaking = handshake();
+    const { step } = pushed(shaking, bytes("\x16\x03\x01"));
+    assert(step.kind === "refuse");
+    assertEquals(step.outcome, "malformed");
+    assertEquals(text(shaking.rejection(step)), "");
   });
 });

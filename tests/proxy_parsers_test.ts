@@ -9,7 +9,7 @@ import {
   MAX_HEAD,
 } from "../src/handshake/http_head.ts";
 import { httpTarget } from "../src/handshake/http_target.ts";
-import { serviceOf } from "../src/handshake/proxied_name.ts";
+import { serviceNameOf } from "../src/handshake/proxied_name.ts";
 import {
   SOCKS_REPLY,
   socksMethod,
@@ -324,7 +324,7 @@ describe("httpTarget", () => {
   }
 });
 
-describe("serviceOf", () => {
+describe("serviceNameOf", () => {
   const names: [string, string, string][] = [
     ["ssh", "", "ssh"],
     ["ssh.mux", "", "ssh.mux"],
@@ -336,7 +336,7 @@ describe("serviceOf", () => {
   ];
   for (const [host, suffix, name] of names) {
     test(`of ${host} without "${suffix}" is ${name}`, () => {
-      assertEquals(serviceOf(host, suffix), { name });
+      assertEquals(serviceNameOf(host, suffix), { name });
     });
   }
 
@@ -356,7 +356,7 @@ describe("serviceOf", () => {
     ]
   ) {
     test(`there is none of ${JSON.stringify(host.slice(0, 20))}`, () => {
-      assert("why" in serviceOf(host, ".mux"));
+      assert("why" in serviceNameOf(host, ".mux"));
     });
   }
 });

@@ -36,7 +36,7 @@ function start(folder: string): RunningServer {
 
 async function about(folder: string): Promise<string> {
   const path = join(folder, "mux");
-  const conn = await transport.connect({ transport: "unix", path });
+  const conn = await transport.connect({ transport: "unix", path }).conn;
   await conn.write(bytes("about\r\n"));
   const said = await readAll(conn);
   conn.close();

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { formatProblem, TableError } from "../src/table/problem.ts";
-import { buildTable, parseTable, type TableInput } from "../src/table/parse.ts";
+import type { TableInput } from "../src/table/input.ts";
+import { buildTable, parseTable } from "../src/table/parse.ts";
 
 const FOLDER = new URL("./tables/", import.meta.url);
 

@@ -2,7 +2,10 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { AddressSet, EVERYBODY } from "../src/policy/access.ts";
-import { buildTable, parseTable, type TableInput } from "../src/table/parse.ts";
+import { parseForwards } from "../src/table/forwards.ts";
+import type { TableInput } from "../src/table/input.ts";
+import { buildTable, parseTable } from "../src/table/parse.ts";
+import { serverSchema } from "../src/table/server_schema.ts";
 import type { ExecService, Service } from "../src/table/service.ts";
 
 const EXAMPLE = readFileSync(new URL("../services.toml", import.meta.url), {
@@ -16,6 +19,8 @@ const COMMON = {
   enabled: true,
   message: "Go",
   idleTimeout: 0,
+  halfClosedTimeout: 3_600_000,
+  stallTimeout: 0,
   maxDuration: 0,
   access: EVERYBODY,
   hours: undefined,
@@ -59,6 +64,8 @@ describe("a table", () => {
         handshakeTimeout: 10_000,
         connectTimeout: 5_000,
         idleTimeout: 0,
+        halfClosedTimeout: 3_600_000,
+        stallTimeout: 0,
         drainTimeout: 30_000,
         maxDuration: 0,
         access: EVERYBODY,
@@ -77,6 +84,8 @@ describe("a table", () => {
       handshake_timeout = "500ms"
       connect_timeout = "2s"
       idle_timeout = "5m"
+      half_closed_timeout = "10m"
+      stall_timeout = "15m"
       drain_timeout = "1h"
       max_duration = "8h"
       time_zone = "UTC"
@@ -104,6 +113,8 @@ describe("a table", () => {
       handshakeTimeout: 500,
       connectTimeout: 2_000,
       idleTimeout: 300_000,
+      halfClosedTimeout: 600_000,
+      stallTimeout: 900_000,
       drainTimeout: 3_600_000,
       maxDuration: 28_800_000,
       access: EVERYBODY,
@@ -222,13 +233,98 @@ describe("a table", () => {
     });
   });
 
-  test("has programs on the socket, to which no idle_timeout applies", () => {
-    const server = `[server]\nidle_timeout = "7s"`;
-    for (const own of ["", "idle_timeout = 0"]) {
+  test("has programs on the socket, with the server's times for one on pipes", () => {
+    const server = `[server]\nidle_timeout = "7s"\nstall_timeout = "8s"`;
+    const zero = "idle_timeout = 0\nhalf_closed_timeout = 0\nstall_timeout = 0";
+    const hour = 3_600_000;
+    for (
+      const [own, times] of [["", [7_000, hour, 8_000]], [zero, [0, 0, 0]]]
+    ) {
       const entry = service(`exec = ["cat"]\nstdio = "socket"\n${own}`, server);
-      const { stdio, idleTimeout } = entry as ExecService;
-      assertEquals([stdio, idleTimeout], ["socket", 0]);
+      const { stdio, idleTimeout, halfClosedTimeout, stallTimeout } =
+        entry as ExecService;
+      assertEquals(stdio, "socket");
+      assertEquals([idleTimeout, halfClosedTimeout, stallTimeout], times);
     }
+  });
+
+  const own = `idle_timeout = "1s"\nhalf_closed_timeout = 0\n` +
+    `stall_timeout = "500ms"`;
+  const kinds: [string, Partial<Service>][] = [
+    [`builtin = "echo"`, { kind: "builtin" }],
+    [`exec = ["cat"]`, { kind: "exec" }],
+    [`connect = "127.0.0.1:22"`, { kind: "connect" }],
+    [`tcpmux = "127.0.0.1:1/b"`, { kind: "tcpmux" }],
+    [`text = ""`, { kind: "text" }],
+  ];
+  for (const [toml, { kind }] of kinds) {
+    test(`has times without bytes for services of the kind ${kind}`, () => {
+      const times = (set: Service) => [
+        set.kind,
+        set.idleTimeout,
+        set.halfClosedTimeout,
+        set.stallTimeout,
+      ];
+      const server = `[server]\nhalf_closed_timeout = "3s"\n` +
+        `stall_timeout = "2s"`;
+      assertEquals(times(service(toml)), [kind, 0, 3_600_000, 0]);
+      assertEquals(times(service(toml, server)), [kind, 0, 3_000, 2_000]);
+      const ownTimes = [kind, 1_000, 0, 500];
+      assertEquals(times(service(`${toml}\n${own}`, server)), ownTimes);
+    });
+  }
+
+  test("has durations of many years", () => {
+    const year = 365 * 24 * 3_600_000;
+    const keys = Object.keys(serverSchema.shape).filter((key) =>
+      /_timeout$|^max_duration$/.test(key)
+    );
+    const settings = keys.map((key) => `${key} = "876000h"`);
+    const { server } = parseTable(`[server]\n${settings.join("\n")}`, "f");
+    assertEquals(keys.length, 7);
+    for (const key of keys) {
+      const name = key.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+      assertEquals(server[name as "idleTimeout"], 100 * year, name);
+    }
+    const most = "999999999h";
+    const { stallTimeout, limits } = service(
+      `text = ""\nstall_timeout = "${most}"\nrate = "1/s"\n` +
+        `rate_pause = "${most}"`,
+    );
+    assertEquals([stallTimeout, limits.ratePause], [
+      999_999_999 * 3_600_000,
+      999_999_999 * 3_600_000,
+    ]);
+  });
+
+  test("of forwards has the same times without bytes", () => {
+    const { services, server } = parseForwards(
+      `[server]
+      half_closed_timeout = "2h"
+      stall_timeout = "1m"
+      [forward.a]
+      listen = "0"
+      server = "127.0.0.1"
+      [forward.b]
+      listen = "0"
+      server = "127.0.0.1"
+      idle_timeout = "1s"
+      half_closed_timeout = "2s"
+      stall_timeout = "3s"`,
+      "f",
+      { settings: (said) => said },
+    );
+    const times = [server, ...services].map((each) => [
+      each.idleTimeout,
+      each.halfClosedTimeout,
+      each.stallTimeout,
+    ]);
+    assertEquals(times, [
+      [0, 7_200_000, 60_000],
+      [0, 7_200_000, 60_000],
+      [1_000, 2_000, 3_000],
+    ]);
+    assertEquals(server.limits.maxConnectionsPerSource, 0);
   });
 
   test("has upstreams, one or several, with the server's time-out", () => {

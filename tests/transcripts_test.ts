@@ -61,7 +61,9 @@ async function replay({ table, steps }: Transcript): Promise<void> {
     `server.listen = "127.0.0.1:1"\n${table === "" ? TABLE : table}`,
     { transport, onRecord: (record) => records.push(record) },
   );
-  const client = new Client(await transport.connect(server.addresses[0]!));
+  const client = new Client(
+    await transport.connect(server.addresses[0]!).conn,
+  );
   try {
     for (const step of steps) await client.take(step, records);
   } finally {

@@ -1,19 +1,19 @@
 /** A client's whole word to a server or a proxy, up to the service. */
-import { ClientConn } from "../../src/client_conn.ts";
-import type { Handshake, Heard } from "../../src/handshake/handshake.ts";
-import { NamedHandshake } from "../../src/handshake/tcpmux.ts";
+import type {
+  Handshake,
+  HandshakeStep,
+} from "../../src/handshake/handshake.ts";
 import { ProxyHandshake } from "../../src/handshake/proxy.ts";
+import { TcpmuxHandshake } from "../../src/handshake/tcpmux.ts";
 import { buildTable } from "../../src/table/parse.ts";
 import type { TcpmuxService } from "../../src/table/service.ts";
-import { Ending } from "../../src/transport/cancel.ts";
 import { bytesOf, cuts, textOf } from "../cut.ts";
-import { Scripted } from "../scripted.ts";
 import { check, same, shown, type Target } from "../target.ts";
 import { http } from "./http.ts";
 import { request } from "./request.ts";
 import { socks } from "./socks.ts";
 
-const PATIENCE = { timeout: 0, draining: new Ending() };
+const NOTHING = new Uint8Array(0);
 
 const [service] = buildTable({
   services: { any: { tcpmux: "192.0.2.1:1/any" } },
@@ -24,65 +24,64 @@ function speakingWith(name: string, of: Target, make: () => Handshake): Target {
     ...of,
     name,
     inputs: 300_000,
-    async check(input) {
+    check(input) {
       const bytes = bytesOf(input);
       const ways = cuts(bytes);
-      const first = await heard(make(), ways[0]!, input);
+      const first = understood(make(), ways[0]!, input);
       for (const way of ways.slice(1)) {
-        same(await heard(make(), way, input), first, "another cut");
+        same(understood(make(), way, input), first, "another cut");
       }
     },
   };
 }
 
 /** What the server has understood, what it has said, and what is left. */
-async function heard(
+function understood(
   handshake: Handshake,
-  pieces: readonly Uint8Array[],
+  cut: readonly Uint8Array[],
   input: string,
-): Promise<unknown> {
-  const said = pieces.filter((piece) => piece.length > 0);
-  const conn = new Scripted(said);
-  const client = new ClientConn(conn);
-  const word = await handshake.hear(client, PATIENCE);
-  const wrote = conn.written.map(textOf).join("");
-  switch (word.kind) {
+): unknown {
+  const pieces = [...cut.filter((piece) => piece.length > 0)];
+  let wrote = "";
+  let step = handshake.push(NOTHING);
+  while (step.kind === "more" || step.kind === "answer") {
+    if (step.kind === "answer") wrote += textOf(step.bytes);
+    const next = step.kind === "answer" ? NOTHING : pieces.shift() ?? null;
+    step = handshake.push(next);
+    check(
+      next !== null || step.kind !== "more",
+      () => "the end is not understood",
+    );
+  }
+  switch (step.kind) {
     case "silence":
       same(input, "", "silence");
       return "silence";
     case "refuse": {
-      const { outcome, reason } = word;
+      const { outcome, reason } = step;
       check(reason !== "", () => "a refusal without a word");
-      const refused = textOf(handshake.refused(word));
+      const refused = textOf(handshake.rejection(step));
       // SOCKS answers in bytes; all else is text.
       const isText = /^[\r\n\x20-\x7e]*$/.test(refused);
       check(isText || refused.startsWith("\x05"), () => shown(refused));
       return { outcome, reason, wrote, refused };
     }
     default: {
-      const name = nameIn(word);
+      const name = nameIn(step);
       check(/^[\x20-\x7e]{1,255}$/.test(name), () => `the name ${shown(name)}`);
-      const accepted = textOf(handshake.accepted("Go"));
-      return { name, wrote, accepted, rest: await restOf(client) };
+      const accepted = textOf(handshake.acceptance("Go"));
+      const rest = [step.early, ...pieces].map(textOf).join("");
+      return { name, wrote, accepted, rest };
     }
   }
 }
 
-function nameIn(word: Heard): string {
-  if (word.kind === "request") return word.name;
-  if (word.kind !== "serve") throw new Error(word.kind);
-  const { name, remoteName } = word.service as TcpmuxService;
-  same(remoteName, name, "the name at the other server");
-  return name;
-}
-
-async function restOf(client: ClientConn): Promise<string> {
-  let rest = "";
-  for (let bytes; (bytes = await client.read()) !== null;) {
-    check(bytes.length > 0, () => "a read gives nothing, and no end");
-    rest += textOf(bytes);
-  }
-  return rest;
+function nameIn(step: HandshakeStep): string {
+  if (step.kind === "name") return step.name;
+  if (step.kind !== "service") throw new Error(step.kind);
+  const { remoteName } = step.service as TcpmuxService;
+  same(remoteName, step.requested!, "the name at the other server");
+  return remoteName;
 }
 
 const proxy = () =>
@@ -94,7 +93,7 @@ const proxy = () =>
   });
 
 export const HANDSHAKES: readonly Target[] = [
-  speakingWith("named", request, () => new NamedHandshake()),
+  speakingWith("named", request, () => new TcpmuxHandshake()),
   speakingWith("proxy-http", http, proxy),
   speakingWith("proxy-socks", socks, proxy),
 ];

@@ -1,5 +1,5 @@
 /** The head of a request to the proxy, and what an origin server gets of it. */
-import { serviceOf } from "../../src/handshake/proxied_name.ts";
+import { serviceNameOf } from "../../src/handshake/proxied_name.ts";
 import {
   type HttpHead,
   HttpReader,
@@ -96,7 +96,7 @@ function read(pieces: readonly Uint8Array[]): Read {
 function checkTarget(head: HttpHead): void {
   const target = httpTarget(head);
   if ("status" in target) return checkRefusal(target.status, target.why);
-  const service = serviceOf(target.host, ".mux");
+  const service = serviceNameOf(target.host, ".mux");
   if ("why" in service) checkRefusal(403, service.why);
   else {
     const { name } = service;

@@ -1,7 +1,11 @@
 /** The short forms that stand in values of a table. */
 import { isIP } from "node:net";
 import { readDuration } from "../../src/units.ts";
-import { formatEndpoint, readEndpoint } from "../../src/endpoint.ts";
+import {
+  formatEndpoint,
+  readEndpoint,
+  readServer,
+} from "../../src/endpoint.ts";
 import { Access, readPrefixes } from "../../src/policy/access.ts";
 import {
   fitted,
@@ -10,7 +14,7 @@ import {
 } from "../../src/policy/max_startups.ts";
 import { Hours, readHours } from "../../src/policy/hours.ts";
 import { Bucket, readRate } from "../../src/policy/rate.ts";
-import { readLocal, readServer } from "../../src/table/local.ts";
+import { readLocal } from "../../src/table/forwards.ts";
 import { check, same, shown, type Target } from "../target.ts";
 
 /** A short text, made of what is right in its places. */

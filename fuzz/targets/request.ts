@@ -1,7 +1,7 @@
 /** The line of RFC 1078, as a server reads it. */
 import type { Random } from "../../tests/support/random.ts";
 import { negative, requestLine, RequestReader } from "../../src/wire.ts";
-import { malformed } from "../../src/policy/decide.ts";
+import { malformed } from "../../src/policy/refusal.ts";
 import { behind, bytesOf, cuts, textOf } from "../cut.ts";
 import { check, same, type Target } from "../target.ts";
 

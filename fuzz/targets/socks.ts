@@ -1,5 +1,5 @@
 /** SOCKS5, as the proxy reads it. */
-import { serviceOf } from "../../src/handshake/proxied_name.ts";
+import { serviceNameOf } from "../../src/handshake/proxied_name.ts";
 import { SocksReader } from "../../src/handshake/socks5.ts";
 import { behind, bytesOf, cuts } from "../cut.ts";
 import { check, same, shown, type Target } from "../target.ts";
@@ -83,7 +83,7 @@ function read(pieces: readonly Uint8Array[]): unknown[] {
 
 /** Whatever bytes are a host, they are a name or they are refused in ASCII. */
 function checkName(host: string): void {
-  const service = serviceOf(host, "");
+  const service = serviceNameOf(host, "");
   if ("why" in service) return;
   check(/^[\x21-\x7e]{1,255}$/.test(service.name), () => shown(service));
 }

@@ -1,6 +1,7 @@
 /** Files of services and of forwards: tables, or problems with their places. */
+import { pathKey } from "../../src/table/definitions.ts";
 import { parseForwards } from "../../src/table/forwards.ts";
-import { locateKeys, pathKey } from "../../src/table/locate.ts";
+import { locateKeys } from "../../src/table/locate.ts";
 import { parseTable } from "../../src/table/parse.ts";
 import {
   formatProblem,

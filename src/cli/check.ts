@@ -6,19 +6,11 @@ import { formatProblem, type Problem, TableError } from "../table/problem.ts";
 import { identitiesOf } from "../services/exec/identity.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
-import { EMBEDDED_NAME } from "./embedded.ts";
-import { EXIT } from "./exit.ts";
-import { readFlags } from "./flags.ts";
-import { loadTable } from "./load.ts";
-import { plural } from "./plural.ts";
+import { EXIT, plural } from "./exit.ts";
+import { readCommandLine } from "./flags.ts";
+import { EMBEDDED_NAME, loadTable } from "./load.ts";
+import { CHECK } from "./spec/servers.ts";
 import { printError, printOut } from "./system.ts";
-
-export const CHECK_FLAGS = {
-  values: ["config"],
-  switches: ["json"],
-  short: { c: "config" },
-  words: 1,
-};
 
 /** What a check found. */
 interface Findings {
@@ -30,10 +22,10 @@ interface Findings {
 
 /** `tcpmux check`: all that is wrong with a table, without serving it. */
 export async function checkCommand(args: readonly string[]): Promise<number> {
-  const flags = readFlags(args, CHECK_FLAGS, getEnv);
-  const found = await check(flags.words[0] ?? flags.value("config"));
+  const { flags, positionals } = readCommandLine(args, CHECK, getEnv);
+  const found = await check(positionals[0] ?? flags.config);
   const ok = found.errors.length === 0;
-  if (flags.on("json")) printOut(`${JSON.stringify({ ok, ...found })}\n`);
+  if (flags.json) printOut(`${JSON.stringify({ ok, ...found })}\n`);
   else print(found);
   return ok ? EXIT.done : EXIT.config;
 }

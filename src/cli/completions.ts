@@ -1,11 +1,10 @@
 import { getEnv } from "../transport/permission.ts";
 import { EXIT } from "./exit.ts";
-import { COMPLETIONS_FLAGS } from "./flag_specs.ts";
-import { readFlags, usage } from "./flags.ts";
+import { readCommandLine } from "./flags.ts";
 import { bashScript } from "./shells/bash.ts";
 import { fishScript } from "./shells/fish.ts";
 import { zshScript } from "./shells/zsh.ts";
-import { SHELLS, synopses } from "./synopsis.ts";
+import { COMMANDS, COMPLETIONS } from "./spec.ts";
 import { printOut } from "./system.ts";
 
 const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
@@ -15,14 +14,7 @@ const SCRIPTS = { bash: bashScript, zsh: zshScript, fish: fishScript };
 export async function completionsCommand(
   args: readonly string[],
 ): Promise<number> {
-  const { words } = readFlags(args, COMPLETIONS_FLAGS, getEnv);
-  const shell = SHELLS.find((name) => name === words[0]);
-  if (shell === undefined) {
-    const given = words[0] === undefined
-      ? ""
-      : `, not ${JSON.stringify(words[0])}`;
-    throw usage(`completions takes a shell: ${SHELLS.join(", ")}${given}`);
-  }
-  printOut(SCRIPTS[shell](synopses()));
+  const { positionals: [shell] } = readCommandLine(args, COMPLETIONS, getEnv);
+  printOut(SCRIPTS[shell](COMMANDS));
   return EXIT.done;
 }

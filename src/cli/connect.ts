@@ -1,171 +1,111 @@
-import { request, type Requested } from "../connect.ts";
+import { request, type ServiceConn } from "../connect.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import { PushbackConn } from "../pushback_conn.ts";
 import { relay } from "../relay.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
-import type { Carriage, Conn, Intake, Meter } from "../transport/transport.ts";
-import { CLIENT_FLAGS, clientOptions, withWait } from "./client_flags.ts";
+import { StreamConn } from "../transport/stream_conn.ts";
+import type { Conn, Transport } from "../transport/transport.ts";
+import { clientOptions, withWait } from "./client.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
-import { type Flags, readFlags, usage } from "./flags.ts";
+import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
 import { amount, Progress } from "./progress.ts";
+import { CONNECT } from "./spec/clients.ts";
 import { exit, onSignal, printError } from "./system.ts";
 
-export const CONNECT_FLAGS = {
-  values: CLIENT_FLAGS.values,
-  switches: [
-    ...CLIENT_FLAGS.switches,
-    "early",
-    "progress",
-    "quiet",
-    "send-all",
-    "verbose",
-    "xinetd",
-  ],
-  short: { ...CLIENT_FLAGS.short, q: "quiet", v: "verbose" },
-  words: 2,
-};
+const NOTHING = new Uint8Array(0);
+
+const NO_LIMITS = { idleTimeout: 0, halfClosedTimeout: 0, stallTimeout: 0 };
 
 /** `tcpmux connect`: standard input and output are the connection. */
 export async function connectCommand(args: readonly string[]): Promise<number> {
-  const flags = readFlags(args, CONNECT_FLAGS, getEnv);
-  const [server, service] = flags.words;
-  if (server === undefined || service === undefined) {
-    throw usage("connect takes a server and a service: HOST[:PORT] SERVICE");
-  }
-  const stdio = new OwnStdio((await pickTransport()).stdio());
-  const progress = new Progress(() => stdio.bytesSent + stdio.bytesReceived);
+  const { flags, positionals } = readCommandLine(args, CONNECT, getEnv);
+  const [server, service] = positionals;
+  const transport = await pickTransport();
+  const counters = { bytesIn: 0, bytesOut: 0, lastMoved: 0 };
+  const progress = new Progress(() => counters.bytesIn + counters.bytesOut);
   onSignal("SIGINT", () => {
     progress.stop();
-    exit(130);
+    exit(EXIT.interrupted);
   });
   const say = (text: string) => {
-    if (flags.on("verbose")) printError(`tcpmux: ${text}\n`);
+    if (flags.verbose) printError(`tcpmux: ${text}\n`);
   };
-  if (flags.on("progress")) progress.start();
+  if (flags.progress) progress.start();
+  let stdio: OwnStdio | undefined;
   try {
-    const requested = await withWait(flags, () => ask(server, service, flags));
-    say(`connected to ${formatEndpoint(requested.conn.remote)}`);
-    requested.reply.then(({ message }) => say(`+${message}`), () => {});
-    const peer = new BehindReply(requested);
-    // Once the server has ended there is nothing left to wait for.
-    const over = flags.on("send-all") ? undefined : Promise.resolve();
-    await relay(stdio, peer, stdio.outputGone, over);
+    const conn = await withWait(
+      flags.wait,
+      () => ask(server, service, flags, transport),
+    );
+    say(`connected to ${formatEndpoint(conn.remote)}`);
+    conn.reply.then(() => say(`+${conn.message}`), () => {});
+    // Where nobody takes the output, the command ends at once.
+    stdio = new OwnStdio(transport.stdio(), () => conn.abort());
+    await relay({
+      client: stdio,
+      peer: conn,
+      early: NOTHING,
+      counters,
+      limits: NO_LIMITS,
+      timers: transport.timers,
+      // Once the server has ended there is nothing left to wait for.
+      inputOver: flags["send-all"] ? undefined : Promise.resolve(),
+    });
     return EXIT.done;
   } catch (error) {
-    if (stdio.outputError !== undefined) {
-      // Whoever read our output has closed it: that ends us quietly.
+    if (stdio?.outputError !== undefined) {
+      // The reader of our output has closed it: no failure of the connection.
       if (codeOf(stdio.outputError) === "broken_pipe") return EXIT.done;
       throw stdio.outputError;
     }
-    if (flags.on("quiet") && codeOf(error) !== "usage") {
+    if (flags.quiet && codeOf(error) !== "usage") {
       return exitCodeOf(error);
     }
     throw error;
   } finally {
     progress.stop();
     say(
-      `${amount(stdio.bytesReceived)} received, ${
-        amount(stdio.bytesSent)
-      } sent`,
+      `${amount(counters.bytesOut)} received, ${amount(counters.bytesIn)} sent`,
     );
   }
 }
 
-/** Asks, and waits for the `+` before anything is sent, unless told to. */
+/** Asks for the service; without `--early`, waits for the `+` before sending. */
 async function ask(
   server: string,
   service: string,
-  flags: Flags,
-): Promise<Requested> {
-  const options = { ...clientOptions(flags), dropNul: flags.on("xinetd") };
+  flags: FlagsOf<typeof CONNECT>,
+  transport: Transport,
+): Promise<ServiceConn> {
+  const options = { ...clientOptions(flags), dropNul: flags.xinetd, transport };
   try {
-    const requested = await request(server, service, options);
-    if (flags.on("early")) requested.reply.catch(() => {}); // the relay tells
-    else await requested.reply;
-    return requested;
+    const conn = await request(server, service, options);
+    if (flags.early) conn.reply.catch(() => {}); // reading rejects with it
+    else await conn.reply;
+    return conn;
   } catch (error) {
     if (error instanceof TypeError) throw usage(messageOf(error));
     throw error;
   }
 }
 
-/** Reads nothing before the reply is there. */
-class BehindReply extends PushbackConn {
-  #requested: Requested;
-  #replied = false;
-
-  constructor(requested: Requested) {
-    super(requested.conn);
-    this.#requested = requested;
-  }
-
-  override async read(): Promise<Uint8Array | null> {
-    await this.#requested.reply;
-    this.#replied = true;
-    return await super.read();
-  }
-
-  override carryTo(sink: Conn, carriage: Carriage): boolean {
-    return this.#replied && super.carryTo(sink, carriage);
-  }
-}
-
-/** Our standard input and output, counted. */
-class OwnStdio extends PushbackConn implements Meter {
-  bytesSent = 0;
-  bytesReceived = 0;
-  #gone = new AbortController();
-
-  constructor(stdio: Conn) {
-    super(stdio);
-  }
-
-  /** Why nothing can be written any more, as on a full disk. */
+/** Standard input and output, with the error of an output that has failed. */
+class OwnStdio extends StreamConn {
   outputError: unknown;
+  readonly #onOutputError: () => void;
 
-  /** Aborted when our output takes nothing any more. */
-  get outputGone(): AbortSignal {
-    return this.#gone.signal;
-  }
-
-  override async read(): Promise<Uint8Array | null> {
-    const bytes = await super.read();
-    this.bytesSent += bytes?.length ?? 0;
-    return bytes;
-  }
-
-  override carryTo(sink: Conn, carriage: Carriage): boolean {
-    carriage.source = this;
-    return super.carryTo(sink, carriage); // nothing was read too early here
-  }
-
-  override intake(): Intake {
-    return { conn: super.intake().conn, meter: this };
-  }
-
-  received(count: number): void {
-    this.bytesSent += count;
-  }
-
-  sent(count: number): void {
-    this.bytesReceived += count;
-  }
-
-  carried(): void {}
-
-  broken(error: unknown): void {
-    this.outputError = error;
-    this.#gone.abort();
+  constructor(stdio: Conn, onOutputError: () => void) {
+    super(stdio);
+    this.#onOutputError = onOutputError;
   }
 
   override async write(bytes: Uint8Array): Promise<void> {
     try {
       await super.write(bytes);
-      this.sent(bytes.length);
     } catch (error) {
-      this.broken(error);
+      this.outputError = error;
+      this.#onOutputError();
       throw error;
     }
   }

@@ -1,30 +1,30 @@
-/** What serve, forward and proxy share: a server that runs until told not to. */
+/** What serve, forward and proxy share: they run until a signal stops them. */
 import { formatEndpoint } from "../endpoint.ts";
 import { messageOf } from "../errors.ts";
-import { type Log, LOG_LEVELS } from "../log.ts";
-import { Mux } from "../mux.ts";
+import type { Log, LogLevel } from "../log.ts";
+import { MuxServer } from "../server.ts";
 import type { LogSettings } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
 import { EXIT } from "./exit.ts";
-import { type Flags, oneOf } from "./flags.ts";
+import { collectAtNewHeights } from "./garbage.ts";
 import type { Loaded } from "./load.ts";
 import { startLog } from "./logging.ts";
 import type { Signals } from "./signals.ts";
-import type { Signal } from "./system.ts";
+import { ErrorBatch, type Signal } from "./system.ts";
 
-/** Milliseconds that sessions get to end when a second signal says: now. */
+/** The drain timeout, in milliseconds, after a second signal to stop. */
 const STOP_TIME = 0;
 
 export interface DaemonOptions {
-  /** Taken first of all, before anything is read. */
+  /** Created before anything else, so that no signal is lost. */
   readonly signals: Signals;
   /** Reads the table, at the start and again at SIGHUP. */
   readonly load: () => Promise<Loaded>;
   /** Called when a table has come into force. */
   readonly inForce: (
     loaded: Loaded,
-    mux: Mux,
+    server: MuxServer,
     log: Log,
   ) => Promise<void> | void;
 }
@@ -35,9 +35,21 @@ export interface DaemonOptions {
  * @throws {TcpmuxError} where it cannot start
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
+  const output = new ErrorBatch();
+  try {
+    return await run(options, output);
+  } finally {
+    output.flush(); // the log comes before the error that ends the program
+  }
+}
+
+async function run(
+  options: DaemonOptions,
+  output: ErrorBatch,
+): Promise<number> {
   const { signals, load, inForce } = options;
   const first = await load();
-  let log = startLog(first.table.server.log);
+  let log = startLog(first.table.server.log, output);
   const transport = await pickTransport();
   const inherited = transport.sealInherited?.() ?? [];
   if (inherited.length > 0) {
@@ -45,7 +57,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
       descriptors: inherited.join(" "),
     });
   }
-  const mux = await Mux.start(first.table, {
+  const server = await MuxServer.start(first.table, {
     transport,
     log: (level, message, fields) => log(level, message, fields),
     getEnv,
@@ -53,30 +65,34 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
   log("info", "serving", {
     table: first.file,
     services: first.table.services.length,
-    addresses: mux.addresses.map(formatEndpoint).join(" "),
+    addresses: server.addresses.map(formatEndpoint).join(" "),
   });
-  await inForce(first, mux, log);
+  await inForce(first, server, log);
+  if (transport.collectGarbage !== undefined) {
+    const { collectGarbage } = transport;
+    collectAtNewHeights(() => server.state.sessions, collectGarbage);
+  }
 
   let stopping = false;
   const stop = (signal: Signal) => {
     const drain = stopping ? STOP_TIME : undefined;
     log("info", stopping ? "stopping now" : "stopping", {
       signal,
-      sessions: mux.state().sessions,
+      sessions: server.state.sessions,
     });
     stopping = true;
-    mux.close(drain);
+    server.close(drain);
   };
   const reload = async () => {
     try {
       const next = await load();
-      await mux.reload(next.table, next.file);
-      log = startLog(next.table.server.log);
+      await server.reload(next.table, next.file);
+      log = startLog(next.table.server.log, output);
       log("info", "reloaded", {
         table: next.file,
         services: next.table.services.length,
       });
-      await inForce(next, mux, log);
+      await inForce(next, server, log);
     } catch (error) {
       log("error", "not reloaded, the old table stays in force", {
         reason: messageOf(error),
@@ -88,30 +104,24 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     SIGINT: () => stop("SIGINT"),
     SIGHUP: () => stopping ? undefined : void reload(),
     SIGUSR2: () => {
-      const { addresses, ...state } = mux.state();
+      const { addresses, ...state } = server.state;
       const list = addresses.map(formatEndpoint).join(" ");
       log("info", "state", { ...state, addresses: list });
     },
   });
-  await mux.closed;
+  await server.closed;
   log("info", "stopped");
   return EXIT.done;
 }
 
-/** The flags of the log, which all of them have. */
-export const LOG_FLAGS = ["log-format", "log-level"];
-
-/**
- * What the command line says of the log, which goes before the table.
- *
- * @throws {TcpmuxError} code `usage`
- */
-export function logOf(flags: Flags): Partial<LogSettings> {
-  const format = oneOf("log-format", flags.value("log-format"), [
-    "text",
-    "json",
-  ]);
-  const level = oneOf("log-level", flags.value("log-level"), LOG_LEVELS);
+/** The log settings of the command line, which override the table's. */
+export function logOf(
+  flags: {
+    readonly "log-format"?: "text" | "json" | undefined;
+    readonly "log-level"?: LogLevel | undefined;
+  },
+): Partial<LogSettings> {
+  const { "log-format": format, "log-level": level } = flags;
   return {
     ...(format === undefined ? {} : { format }),
     ...(level === undefined ? {} : { level }),

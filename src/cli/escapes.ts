@@ -1,5 +1,6 @@
 /** Bytes on the command line, and bytes of others on one printed line. */
 import { TcpmuxError } from "../errors.ts";
+import { ESCAPE_FORMS } from "./spec/parts.ts";
 
 const encoder = new TextEncoder();
 
@@ -9,9 +10,6 @@ const CONTROLS: Readonly<Record<string, string>> = {
   t: "\t",
   "\\": "\\",
 };
-
-/** What a text with escapes may hold, for messages and help. */
-export const ESCAPE_FORMS = "\\r \\n \\t \\\\ and \\xHH";
 
 /**
  * The bytes that a text means in which `\r \n \t \\` and `\xHH` stand for one

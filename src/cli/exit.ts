@@ -1,18 +1,13 @@
-import { codeOf, type ErrorCode } from "../errors.ts";
+/** How the program ends: its error message and its exit code. */
+import { codeOf, type ErrorCode, messageOf } from "../errors.ts";
+import { TableError } from "../table/problem.ts";
+import { EXIT_CODES } from "./spec/parts.ts";
+import { printError } from "./system.ts";
 
-/** Exit codes, after sysexits(3) where it has one. */
-export const EXIT = {
-  done: 0,
-  usage: 64,
-  noHost: 68,
-  refused: 69,
-  broken: 74,
-  busy: 75,
-  protocol: 76,
-  permission: 77,
-  config: 78,
-  timedOut: 124,
-} as const;
+/** The exit codes by their names. */
+export const EXIT = Object.fromEntries(
+  Object.entries(EXIT_CODES).map(([name, { code }]) => [name, code]),
+) as Readonly<Record<keyof typeof EXIT_CODES, number>>;
 
 const BY_CODE: Partial<Record<ErrorCode, number>> = {
   usage: EXIT.usage,
@@ -28,4 +23,20 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
 /** What the program exits with after this error. */
 export function exitCodeOf(error: unknown): number {
   return BY_CODE[codeOf(error)] ?? EXIT.broken;
+}
+
+/** Says on standard error why the program ends. */
+export function report(error: unknown): void {
+  if (error instanceof TableError) {
+    printError(`${error.message}\n`);
+    printError(
+      `tcpmux: ${plural(error.problems.length, "error")} in the table, ` +
+        "so nothing was started\n",
+    );
+  } else printError(`tcpmux: ${messageOf(error)}\n`);
+}
+
+/** "1 error", "2 errors". */
+export function plural(count: number, word: string): string {
+  return `${count} ${word}${count === 1 ? "" : "s"}`;
 }

@@ -1,76 +1,207 @@
+/** The specification of a command line, and how one is read. */
 import { parseArgs } from "@std/cli";
 import { TcpmuxError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import { DURATION_FORM, readDuration } from "../units.ts";
 
-/** The flags of one command. All names are long ones, without dashes. */
-export interface FlagSpec {
-  /** Flags with a value. */
-  readonly values: readonly string[];
-  /** Flags with a value that may be given several times. */
-  readonly lists?: readonly string[];
-  /** Flags without a value. */
-  readonly switches?: readonly string[];
-  /** Short names, such as `{ c: "config" }`. */
-  readonly short?: Readonly<Record<string, string>>;
-  /** The most words that may stand beside the flags. */
-  readonly words: number;
+/** The kind of a value decides how it is read and how shells complete it. */
+export type ValueKind =
+  | "choice"
+  | "count"
+  | "duration"
+  | "file"
+  | "forward"
+  | "host"
+  | "seconds"
+  | "service"
+  | "text";
+
+export interface ValueSpec {
+  /** What help calls it, in upper case. */
+  readonly name: string;
+  readonly kind: ValueKind;
+  /** The words that it may be, where it is one of a few. */
+  readonly choices?: readonly string[];
+  /** How it is written, as the end of "TIME is …". */
+  readonly forms?: string;
 }
 
-export interface Flags {
-  readonly words: readonly string[];
-  value(name: string): string | undefined;
-  list(name: string): readonly string[];
-  on(name: string): boolean;
+/** An argument that is no flag. */
+export interface PositionalSpec extends ValueSpec {
+  /** What it stands for, as the end of "connect takes …". */
+  readonly about: string;
+  readonly optional?: boolean;
+  /** May be given several times. */
+  readonly repeated?: boolean;
+}
+
+export interface FlagSpec {
+  readonly short?: string;
+  /** Absent for a switch, which is on or off. */
+  readonly value?: ValueSpec;
+  /** May be given several times. */
+  readonly repeated?: boolean;
+  readonly default?: string;
+  /** A phrase, without a capital letter or a full stop. */
+  readonly about: string;
+  /** The rest, which may hold whole sentences; it begins as `about` does. */
+  readonly details?: string;
+  /** False where no variable of the environment sets it. */
+  readonly environment?: boolean;
+}
+
+/** What the reader has to know of a command. */
+export interface ReadableCommand {
+  readonly name: string;
+  readonly positionals: readonly PositionalSpec[];
+  /** By their long names, without dashes. */
+  readonly flags: Readonly<Record<string, FlagSpec>>;
+}
+
+type ReadValue<V> = V extends { choices: readonly (infer Choice)[] } ? Choice
+  : V extends { kind: "count" | "duration" | "seconds" } ? number
+  : string;
+
+type ReadFlag<F> = F extends { value: infer V }
+  ? F extends { repeated: true } ? readonly ReadValue<V>[]
+  : ReadValue<V> | undefined
+  : boolean;
+
+/** A command's flags: milliseconds for durations, and lists for repeated. */
+export type FlagsOf<C extends ReadableCommand> = {
+  readonly [F in keyof C["flags"]]: ReadFlag<C["flags"][F]>;
+};
+
+type ReadPositionals<P> = P extends readonly [infer First, ...infer Rest]
+  ? First extends { repeated: true } ? readonly ReadValue<First>[]
+  : First extends { optional: true }
+    ? readonly [ReadValue<First>?, ...ReadPositionals<Rest>]
+  : readonly [ReadValue<First>, ...ReadPositionals<Rest>]
+  : readonly [];
+
+export interface CommandLine<C extends ReadableCommand> {
+  readonly flags: FlagsOf<C>;
+  readonly positionals: ReadPositionals<C["positionals"]>;
+}
+
+/** The variable of the environment that stands for a flag. */
+export function variableOf(flag: string): string {
+  return `TCPMUX_${flag.toUpperCase().replaceAll("-", "_")}`;
 }
 
 /**
- * Reads a command's flags. One that is not given may come from the
- * environment, as `TCPMUX_LOG_LEVEL` for `--log-level`.
+ * Reads the arguments behind a command's name. A flag with a value that is not
+ * given may come from the environment.
  *
  * @throws {TcpmuxError} code `usage`
  */
-export function readFlags(
+export function readCommandLine<const C extends ReadableCommand>(
   args: readonly string[],
-  spec: FlagSpec,
+  command: C,
   getEnv: (name: string) => string | undefined,
-): Flags {
-  const { values, lists = [], switches = [], short = {}, words } = spec;
-  const all = [...values, ...lists, ...switches];
+): CommandLine<C> {
+  const specs = Object.entries(command.flags);
+  const named = (which: (spec: FlagSpec) => boolean) =>
+    specs.filter(([, spec]) => which(spec)).map(([name]) => name);
+  const withValue = named(({ value }) => value !== undefined);
   const parsed = parseArgs(args, {
-    string: [...values, ...lists, "_"],
-    collect: lists,
-    boolean: switches,
-    alias: short,
+    string: [...withValue, "_"],
+    collect: named(({ repeated }) => repeated === true),
+    boolean: named(({ value }) => value === undefined),
+    alias: Object.fromEntries(
+      specs.flatMap(([name, { short }]) =>
+        short === undefined ? [] : [[short, name]]
+      ),
+    ),
     unknown: (arg, key) => {
-      if (key !== undefined) throw unknownFlag(arg, all);
+      if (key !== undefined) throw unknownFlag(arg, Object.keys(command.flags));
     },
   });
-  const rest = parsed._.map(String);
-  if (rest.length > words) {
-    throw usage(`${JSON.stringify(rest[words])} is one word too many`);
-  }
-  for (const name of [...values, ...lists]) {
+  const positionals = readPositionals(parsed._.map(String), command);
+  for (const name of withValue) {
     if ([parsed[name]].flat().includes("")) {
       throw usage(`--${name} needs a value`);
     }
   }
-  const fromEnv = (name: string) =>
-    getEnv(`TCPMUX_${name.toUpperCase().replaceAll("-", "_")}`) || undefined;
-  return {
-    words: rest,
-    value: (name) => (parsed[name] as string | undefined) ?? fromEnv(name),
-    list: (name) => {
-      const given = parsed[name] as string[] | undefined;
-      if (given !== undefined && given.length > 0) return given;
-      return fromEnv(name)?.split(/[\s,]+/).filter((item) => item !== "") ?? [];
-    },
-    on: (name) => parsed[name] === true,
-  };
+  const flags = Object.fromEntries(specs.map(([name, spec]) => {
+    const { value, repeated, environment = true } = spec;
+    if (value === undefined) return [name, parsed[name] === true];
+    const given = [parsed[name] as string | string[] | undefined ?? []].flat();
+    const variable = environment && given.length === 0
+      ? getEnv(variableOf(name)) || undefined
+      : undefined;
+    if (repeated) {
+      const listed = variable?.split(/[\s,]+/).filter((item) => item !== "");
+      return [name, (listed ?? given).map((text) => read(name, value, text))];
+    }
+    const text = given[0] ?? variable;
+    return [name, text === undefined ? text : read(name, value, text)];
+  }));
+  // What the loops above have made has the type that the specification gives.
+  return { flags, positionals } as unknown as CommandLine<C>;
 }
 
-function unknownFlag(arg: string, all: readonly string[]): TcpmuxError {
+/** @throws {TcpmuxError} code `usage`, where one is missing or too many */
+function readPositionals(
+  words: readonly string[],
+  { name, positionals }: ReadableCommand,
+): readonly string[] {
+  const most = positionals.some(({ repeated }) => repeated)
+    ? Infinity
+    : positionals.length;
+  if (words.length > most) {
+    throw usage(`${JSON.stringify(words[most])} is one word too many`);
+  }
+  const needed = positionals.filter(({ optional }) => !optional);
+  const what = needed.map(({ about }) => about).join(" and ");
+  const how = needed.map(({ name, choices }) => choices?.join(", ") ?? name)
+    .join(" ");
+  if (words.length < needed.length) {
+    throw usage(`${name} takes ${what}: ${how}`);
+  }
+  const wrong = words.find((word, index) =>
+    positionals[index]?.choices?.includes(word) === false
+  );
+  if (wrong !== undefined) {
+    throw usage(`${name} takes ${what}: ${how}, not ${JSON.stringify(wrong)}`);
+  }
+  return words;
+}
+
+/** @throws {TcpmuxError} code `usage` */
+function read(
+  flag: string,
+  { kind, choices }: ValueSpec,
+  text: string,
+): string | number {
+  const wrong = (allowed: string) =>
+    usage(`--${flag} is ${JSON.stringify(text)}, but ${allowed}`);
+  switch (kind) {
+    case "choice":
+      if (choices!.includes(text)) return text;
+      throw wrong(`may be ${choices!.join(", ")}`);
+    case "count":
+      if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
+      throw wrong("is a whole number from 1 to 999999");
+    case "duration": {
+      const duration = readDuration(text);
+      if (duration !== undefined) return duration;
+      throw wrong(`is ${DURATION_FORM}`);
+    }
+    case "seconds": {
+      const bare = /^\d{1,6}(\.\d{1,6})?$/.test(text);
+      const time = bare ? Number(text) * 1000 : readDuration(text);
+      if (time !== undefined) return time;
+      throw wrong('is a time such as 0.5, "500ms", "10s" or "1m"');
+    }
+    default:
+      return text;
+  }
+}
+
+function unknownFlag(arg: string, known: readonly string[]): TcpmuxError {
   const name = arg.replace(/^-+/, "").replace(/=.*$/, "");
-  const meant = nearest(name, all);
+  const meant = nearest(name, [...known, "help"]);
   const hint = meant === undefined ? "" : `; the nearest is --${meant}`;
   return usage(`there is no flag ${arg}${hint}`);
 }
@@ -78,16 +209,4 @@ function unknownFlag(arg: string, all: readonly string[]): TcpmuxError {
 /** A mistake on the command line. */
 export function usage(message: string): TcpmuxError {
   return new TcpmuxError("usage", `${message} (--help shows all)`);
-}
-
-/** One of a few words. @throws {TcpmuxError} code `usage` */
-export function oneOf<const T extends readonly string[]>(
-  flag: string,
-  value: string | undefined,
-  allowed: T,
-): T[number] | undefined {
-  if (value === undefined || allowed.includes(value)) return value;
-  throw usage(
-    `--${flag} is ${JSON.stringify(value)}, but may be ${allowed.join(", ")}`,
-  );
 }

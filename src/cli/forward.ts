@@ -1,5 +1,5 @@
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
-import type { Mux } from "../mux.ts";
+import type { MuxServer } from "../server.ts";
 import { type ForwardListener, listenerKey } from "../table/listener.ts";
 import {
   forwardService,
@@ -8,55 +8,50 @@ import {
 } from "../table/forwards.ts";
 import { isName, NAME_RULE } from "../table/schema.ts";
 import type { Table } from "../table/table.ts";
+import { getEnv } from "../transport/permission.ts";
 import { runDaemon } from "./daemon.ts";
-import { type Flags, readFlags, usage } from "./flags.ts";
-import type { Loaded } from "./load.ts";
 import {
-  LOCAL_FLAGS,
-  localEnv,
-  localSettings,
-  localWord,
-  serverWord,
-} from "./local_flags.ts";
+  type CommandLine,
+  type FlagsOf,
+  readCommandLine,
+  usage,
+} from "./flags.ts";
+import { type Loaded, readTableFile } from "./load.ts";
+import { localAddress, localSettings, serverAddress } from "./local.ts";
 import { Signals } from "./signals.ts";
+import { FORWARD } from "./spec/servers.ts";
 import { printOut } from "./system.ts";
-import { readTableFile } from "./table_file.ts";
-
-export const FORWARD_FLAGS = {
-  ...LOCAL_FLAGS,
-  values: ["config", ...LOCAL_FLAGS.values],
-  short: { c: "config" },
-  words: Infinity,
-};
 
 /** What the log calls the table where there is no file. */
 const NO_FILE = "the command line";
 
 /** `tcpmux forward`: local addresses that each lead to a service. */
 export async function forwardCommand(args: readonly string[]): Promise<number> {
-  const signals = new Signals(); // first of all, as serve does
-  const flags = readFlags(args, FORWARD_FLAGS, localEnv);
+  const signals = new Signals(); // first, so that no signal is lost meanwhile
+  const line = readCommandLine(args, FORWARD, getEnv);
   return await runDaemon({
     signals,
-    load: () => load(flags),
-    inForce: ({ table }, mux) => {
-      if (flags.on("json")) {
-        printOut(`${JSON.stringify(inForce(table, mux))}\n`);
+    load: () => load(line),
+    inForce: ({ table }, server) => {
+      if (line.flags.json) {
+        printOut(`${JSON.stringify(inForce(table, server))}\n`);
       }
     },
   });
 }
 
-async function load(flags: Flags): Promise<Loaded> {
-  const file = flags.value("config");
-  const pairs = flags.words.filter((word) => word.includes("="));
-  const [server, extra] = flags.words.filter((word) => !word.includes("="));
+async function load(
+  { flags, positionals }: CommandLine<typeof FORWARD>,
+): Promise<Loaded> {
+  const file = flags.config;
+  const pairs = positionals.filter((word) => word.includes("="));
+  const [server, extra] = positionals.filter((word) => !word.includes("="));
   if (extra !== undefined) {
     throw usage(
       `${JSON.stringify(extra)} is neither LOCAL=SERVICE nor the one server`,
     );
   }
-  const upstream = server === undefined ? undefined : serverWord(server);
+  const upstream = server === undefined ? undefined : serverAddress(server);
   if (file === undefined) {
     if (pairs.length === 0 || upstream === undefined) {
       throw usage(
@@ -74,7 +69,7 @@ async function load(flags: Flags): Promise<Loaded> {
   }
   const table = parseForwards(await readTableFile(file), file, {
     server: upstream,
-    settings: (said) => localSettings(flags, said),
+    settings: (base) => localSettings(flags, base),
   });
   return { table, file };
 }
@@ -82,7 +77,7 @@ async function load(flags: Flags): Promise<Loaded> {
 function tableOf(
   pairs: readonly string[],
   upstream: Endpoint,
-  flags: Flags,
+  flags: FlagsOf<typeof FORWARD>,
 ): Table {
   const settings = localSettings(flags);
   const taken = new Set<string>();
@@ -98,7 +93,7 @@ function tableOf(
       );
     }
     const service = forwardService(name, upstream, name, settings);
-    const endpoint = localWord(local);
+    const endpoint = localAddress(local);
     const listener: ForwardListener = {
       protocol: "forward",
       endpoint,
@@ -114,7 +109,7 @@ function tableOf(
 }
 
 /** What `--json` prints: what can be used now, with the real ports. */
-function inForce({ listeners }: Table, { addresses }: Mux): object {
+function inForce({ listeners }: Table, { addresses }: MuxServer): object {
   const forwards = (listeners as readonly ForwardListener[]).map((
     { service },
     index,

@@ -1,156 +1,182 @@
-import { CLIENT_FLAGS_HELP } from "./client_flags.ts";
-import { ESCAPE_FORMS } from "./escapes.ts";
-import { LOCAL_FLAGS_HELP } from "./local_flags.ts";
+/** What `--help` prints, at most 80 columns wide. */
+import { type ValueSpec, variableOf } from "./flags.ts";
+import { COMMANDS } from "./spec.ts";
+import {
+  type CommandSpec,
+  type Example,
+  flagsWithHelp,
+  SIGNALS,
+} from "./spec/parts.ts";
 
-export const HELP_TEXT = {
-  tcpmux: `tcpmux: one port, every service (TCPMUX, RFC 1078)
+const WIDTH = 80;
 
-Usage: tcpmux [serve] [flags]     serve the services of a table
-       tcpmux check [FILE]        say all that is wrong with a table
-       tcpmux connect HOST[:PORT] SERVICE
-                                  be that service's client, as nc is
-       tcpmux list HOST[:PORT]    the names of a server's services
-       tcpmux forward LOCAL=SERVICE… HOST[:PORT]
-                                  local ports for clients without TCPMUX
-       tcpmux proxy LOCAL HOST[:PORT]
-                                  a SOCKS5 and HTTP proxy to its services
-       tcpmux probe HOST[:PORT] [SERVICE…]
-                                  check them for monitoring: one line
-       tcpmux completions SHELL   what teaches bash, zsh or fish all this
-       tcpmux COMMAND --help      what a command takes
-       tcpmux --version
+/** The list of commands. */
+export function helpOfAll(offered: readonly string[]): string {
+  const commands = COMMANDS.filter(({ name }) => offered.includes(name));
+  return [
+    "tcpmux: one TCP port, every service (TCPMUX, RFC 1078)\n",
+    "Usage: tcpmux COMMAND [FLAG…]\n",
+    section(
+      "Commands",
+      table(commands.map((command) => [usagesOf(command)[0]!, command.about])),
+    ),
+    paragraph(
+      "`tcpmux COMMAND --help` shows what a command takes, and " +
+        "`tcpmux --version` the version.",
+    ),
+  ].join("\n");
+}
 
-Without a table it serves the one that it has built in: HELP lists it.
-Try it: printf 'daytime\\r\\n' | nc localhost 1078
-`,
-  serve: `Usage: tcpmux [serve] [flags]
+/** What one command does and takes. */
+export function helpOf(name: string): string {
+  const command: CommandSpec = COMMANDS.find((one) => one.name === name)!;
+  const { description, positionals, flags, isDaemon, exits, examples } =
+    command;
+  const values = [
+    ...new Set(Object.values(flags).flatMap(({ value }) => value ?? [])),
+  ];
+  return [
+    usagesOf(command).map((usage, index) =>
+      `${index === 0 ? "Usage:" : "      "} tcpmux ${usage} [FLAG…]\n`
+    ).join(""),
+    ...description.map(paragraph),
+    section(
+      "Arguments",
+      table(positionals.map((value) => [value.name, aboutPositional(value)])),
+    ),
+    section(
+      "Flags",
+      table(
+        flagsWithHelp(command).map(([long, spec]) => {
+          const { short, value } = spec;
+          const letter = short === undefined ? "    " : `-${short}, `;
+          const name = value === undefined ? "" : ` ${value.name}`;
+          return [`${letter}--${long}${name}`, aboutFlag(spec)];
+        }),
+      ),
+    ),
+    values.filter(({ forms }) => forms !== undefined).map(formsOfValue).join(
+      "",
+    ),
+    environmentOf(command),
+    isDaemon
+      ? section(
+        "Signals",
+        table(SIGNALS.map(({ names, about }) => [names.join(", "), about])),
+      )
+      : "",
+    section(
+      "Exit codes",
+      table(exits.map(({ code, meaning }) => [String(code), meaning])),
+    ),
+    section("Examples", examples.map(exampleText).join("")),
+  ].filter((part) => part !== "").join("\n");
+}
 
-  -c, --config FILE      the service table (default: the embedded one)
-  -l, --listen ADDRESS   where to listen, instead of what the table says;
-                         may be given several times. HOST:PORT, [V6]:PORT,
-                         unix:/path or unix:@name (default: [::]:1, or
-                         [::]:1078 where port 1 is not permitted)
-      --log-format F     text or json (default: text)
-      --log-level L      debug, info, warn or error (default: info)
+/** What stands behind `tcpmux`, without the flags. */
+export function usagesOf(command: CommandSpec): string[] {
+  const { name, usages, positionals } = command;
+  const shown = name === "serve" ? `[${name}]` : name;
+  if (usages !== undefined) return usages.map((usage) => `${shown} ${usage}`);
+  const words = positionals.map(({ name, repeated, optional }) => {
+    const word = `${name}${repeated ? "…" : ""}`;
+    return optional ? `[${word}]` : word;
+  });
+  return [[shown, ...words].join(" ")];
+}
 
-Each flag can also be set in the environment, as TCPMUX_LOG_LEVEL.
-Signals: TERM and INT stop (sessions may end within drain_timeout; a second
-one stops at once), HUP reads the table again, USR2 logs the state.
-Exit codes: 0 stopped as told, 64 wrong usage, 74 cannot listen,
-77 not permitted to listen, 78 the table is wrong.
-`,
-  check: `Usage: tcpmux check [FILE] [flags]
+/** All that is said of a flag, as one phrase. */
+export function aboutFlag(spec: CommandSpec["flags"][string]): string {
+  const { value, repeated, about, details } = spec;
+  const standard = spec.default === undefined
+    ? ""
+    : ` (default: ${spec.default})`;
+  return [
+    `${withChoices(about, value)}${standard}`,
+    ...details === undefined ? [] : [details],
+    ...repeated ? ["may be given several times"] : [],
+  ].join("; ");
+}
 
-  -c, --config FILE      the same as FILE (default: the embedded table)
-      --json             print one JSON object: ok, file, services, errors
-                         and warnings, each with line, key and message
+/** All that is said of an argument, as one phrase. */
+export function aboutPositional(
+  positional: CommandSpec["positionals"][number],
+): string {
+  const { about, forms } = positional;
+  return forms === undefined
+    ? withChoices(about, positional)
+    : `${about}: ${forms}`;
+}
 
-Errors and warnings go to standard error, one a line: FILE:LINE: KEY: what.
-Exit codes: 0 the table can be served, 64 wrong usage, 78 it cannot.
-`,
-  connect: `Usage: tcpmux connect HOST[:PORT] SERVICE [flags]
+/** What a value is, and the words that it may be. */
+export function withChoices(about: string, value?: ValueSpec): string {
+  if (value?.choices === undefined) return about;
+  const choices = value.choices.map((choice) => `\`${choice}\``);
+  return `${about}: ${listed(choices, "or")}`;
+}
 
-Standard input and output are the connection, byte for byte. The end of the
-input is passed on, and the answer is read to its end. HOST may also be
-unix:/path or [V6]:PORT; the port is 1 where none is said.
+/** "a, b and c". */
+export function listed(items: readonly string[], word: string): string {
+  const last = items.at(-1) ?? "";
+  if (items.length < 2) return last;
+  return `${items.slice(0, -1).join(", ")} ${word} ${last}`;
+}
 
-${CLIENT_FLAGS_HELP}
-  -q, --quiet            no message when it fails: the exit code tells
-  -v, --verbose          say what happens, on standard error
-      --progress         bytes, rate and time, if standard error is a terminal
-      --early            send input with the name: one round trip less, but
-                         servers of before 1990 lose it
-      --send-all         go on sending when the server has ended its side
-      --xinetd           drop the NUL byte that xinetd sends behind its reply
+function formsOfValue({ name, forms }: ValueSpec): string {
+  return paragraph(`${name} is ${forms}.`);
+}
 
-Exit codes: 0 done, 64 wrong usage, 68 unknown host, 69 the service is
-refused, 74 the connection failed or broke, 75 busy, 76 no TCPMUX server,
-124 timed out.
+function environmentOf({ flags }: CommandSpec): string {
+  const values = Object.entries(flags).filter(([, { value }]) => value);
+  const from = values.find(([, { environment }]) => environment !== false);
+  if (from === undefined) return "";
+  const [flag] = from;
+  const except = values.filter(([, { environment }]) => environment === false)
+    .map(([name]) => ` but --${name}`).join("");
+  const several = values.some(([, { repeated }]) => repeated)
+    ? " Several values have commas or blanks between them."
+    : "";
+  return paragraph(
+    `Each flag with a value${except} may also be set in the environment, as ` +
+      `${variableOf(flag)} for --${flag}.${several}`,
+  );
+}
 
-  ssh -o ProxyCommand='tcpmux connect %h ssh' host.example
-`,
-  forward: `Usage: tcpmux forward LOCAL=SERVICE… HOST[:PORT] [flags]
-       tcpmux forward --config FILE [HOST[:PORT]] [flags]
+function exampleText({ about, lines }: Example): string {
+  return `  # ${plain(about)}\n${lines.map((line) => `  ${line}\n`).join("")}`;
+}
 
-Listens at each LOCAL and carries every connection to that service of the
-TCPMUX server, so that programs that know nothing of TCPMUX can use it. LOCAL
-is PORT (of 127.0.0.1; 0 for any), HOST:PORT, [V6]:PORT or unix:/path. HOST
-may also be unix:/path or [V6]:PORT; its port is 1 where none is said.
+function section(title: string, text: string): string {
+  return text === "" ? "" : `${title}:\n${text}`;
+}
 
-  -c, --config FILE      the forwards: a [forward.NAME] each, with listen and
-                         perhaps server, service (default: NAME),
-                         connect_timeout and idle_timeout; [server] may have
-                         default_server, connect_timeout, idle_timeout,
-                         drain_timeout, max_connections and log
-${LOCAL_FLAGS_HELP}
-      --json             print one JSON object when it serves, and again
-                         after a reload: forwards, each with name, listen,
-                         server and service
+/** Two columns, of which the right one is wrapped. */
+function table(rows: readonly (readonly [string, string])[]): string {
+  const column = 4 + Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => {
+    const [first = "", ...rest] = wrapped(plain(right), WIDTH - column);
+    const below = rest.map((line) => `${" ".repeat(column)}${line}\n`);
+    return `  ${left.padEnd(column - 2)}${first}\n${below.join("")}`;
+  }).join("");
+}
 
-A client that cannot have its service sees its connection closed; the log has
-the reason. Each flag but --config can also be set in the environment.
-Signals and exit codes: those of tcpmux serve; HUP reads FILE again.
+function paragraph(text: string): string {
+  return wrapped(plain(text), WIDTH).map((line) => `${line}\n`).join("");
+}
 
-  tcpmux forward 5432=postgres 6379=redis host.example
-  psql -h 127.0.0.1
-`,
-  proxy: `Usage: tcpmux proxy LOCAL HOST[:PORT] [flags]
+/** Lines of so many columns, if no word is longer. */
+export function wrapped(text: string, width: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1);
+    if (line === undefined || line.length + 1 + word.length > width) {
+      lines.push(word);
+    } else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines;
+}
 
-A SOCKS5 and HTTP proxy at LOCAL (as for tcpmux forward) whose hosts are the
-services of that TCPMUX server: the host asked for is the service's name, and
-its port is ignored. Nothing else can be reached through it.
-
-      --suffix WORD      take NAME.WORD for NAME as well
-${LOCAL_FLAGS_HELP}
-      --json             print one JSON object when it serves: listen, server
-
-HTTP clients are told the reason by status and text (403, 502, 503, 504),
-SOCKS clients by a code. Each flag can also be set in the environment.
-Signals and exit codes: those of tcpmux serve.
-
-  tcpmux proxy 1080 host.example
-  curl --proxy socks5h://127.0.0.1:1080 http://wiki/
-  ssh -o ProxyCommand='nc -X 5 -x 127.0.0.1:1080 %h %p' ssh
-`,
-  list: `Usage: tcpmux list HOST[:PORT] [flags]
-
-Prints the names of a server's services, one a line.
-
-${CLIENT_FLAGS_HELP}
-      --json             one JSON list
-
-Exit codes: those of tcpmux connect.
-`,
-  probe: `Usage: tcpmux probe HOST[:PORT] [SERVICE…] [flags]
-
-A plugin for Nagios, Icinga and what runs their plugins: asks for each service
-and prints one line with the worst state, and the times as performance data.
-Without a service it checks that HELP names at least one, and starts none.
-
-  -w, --warning TIME     WARNING if the answer takes longer
-  -c, --critical TIME    CRITICAL if it does; 0 is shorter than any answer
-  -t, --timeout TIME     CRITICAL if there is none by then (default: 10s)
-  -s, --send TEXT        send this once the server has said +
-  -e, --expect TEXT      then wait until the answer holds this, for which
-                         64 KiB of it are searched
-  -4, --ipv4             only over IPv4
-  -6, --ipv6             only over IPv6
-      --json             one JSON object: status, services
-
-A TIME is 0.5 (seconds), 500ms, 10s or 1m. A TEXT may hold ${ESCAPE_FORMS}.
-Exit codes: 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN, as for wrong usage.
-
-  tcpmux probe -w 0.5 -c 2 -s 'hello\\n' -e hello host.example echo
-`,
-  completions: `Usage: tcpmux completions SHELL
-
-Prints what makes bash, zsh or fish complete commands, flags, files, and the
-names of services, for which it asks the server.
-
-  tcpmux completions bash > /etc/bash_completion.d/tcpmux
-  tcpmux completions zsh > /usr/local/share/zsh/site-functions/_tcpmux
-  tcpmux completions fish > ~/.config/fish/completions/tcpmux.fish
-
-Exit codes: 0 done, 64 wrong usage.
-`,
-};
+/** Without the marks around what is literal. */
+function plain(text: string): string {
+  return text.replaceAll("`", "");
+}

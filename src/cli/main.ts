@@ -1,14 +1,14 @@
 import manifest from "../../package.json" with { type: "json" };
-import { messageOf } from "../errors.ts";
 import { nearest } from "../nearest.ts";
-import { TableError } from "../table/problem.ts";
-import { EXIT, exitCodeOf } from "./exit.ts";
+import { EXIT, exitCodeOf, report } from "./exit.ts";
 import { usage } from "./flags.ts";
-import { plural } from "./plural.ts";
-import { argv, exit, printError, printOut } from "./system.ts";
+import type { CommandName } from "./spec.ts";
+import { argv, exit, printOut } from "./system.ts";
 
-/** Loaded only when asked for: a client starts without the server's parts. */
-const COMMANDS = {
+type Run = (args: readonly string[]) => Promise<number>;
+
+/** Each is imported only when it runs: a client loads no part of the server. */
+const RUNNERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   serve: async () => (await import("./serve.ts")).serveCommand,
   check: async () => (await import("./check.ts")).checkCommand,
   connect: async () => (await import("./connect.ts")).connectCommand,
@@ -19,30 +19,29 @@ const COMMANDS = {
   completions: async () =>
     (await import("./completions.ts")).completionsCommand,
 };
-type Command = keyof typeof COMMANDS;
 
 /**
- * The command line: runs it and exits.
+ * Runs the command line, and exits.
  *
- * @param offered the commands that this program has; `serve` is what it does
- * where none is named. By default all.
+ * @param offered the commands of this program, by default all; where the command
+ * line names none, `serve` runs
  */
 export async function main(
-  offered = Object.keys(COMMANDS) as readonly Command[],
+  offered = Object.keys(RUNNERS) as readonly CommandName[],
 ): Promise<never> {
   exit(await run(argv(), offered));
 }
 
 async function run(
   args: readonly string[],
-  offered: readonly Command[],
+  offered: readonly CommandName[],
 ): Promise<number> {
   try {
     const [first = "", ...rest] = args;
     if (first === "--help" || first === "-h" || first === "help") {
-      const texts = await helpTexts();
-      printOut(texts.tcpmux);
-      if (offered.includes("serve")) printOut(`\n${texts.serve}`);
+      const { helpOf, helpOfAll } = await import("./help.ts");
+      printOut(helpOfAll(offered));
+      if (offered.includes("serve")) printOut(`\n${helpOf("serve")}`);
       return EXIT.done;
     }
     if (first === "--version") {
@@ -50,23 +49,23 @@ async function run(
       return EXIT.done;
     }
     const named = first !== "" && !first.startsWith("-");
+    if (!named && !offered.includes("serve")) {
+      throw usage(`a command is needed: ${offered.join(", ")}`);
+    }
     const command = commandOf(named ? first : "serve", offered);
     const flags = named ? rest : args;
     if (flags.includes("--help") || flags.includes("-h")) {
-      printOut((await helpTexts())[command]);
+      printOut((await import("./help.ts")).helpOf(command));
       return EXIT.done;
     }
-    return await (await COMMANDS[command]())(flags);
+    return await (await RUNNERS[command]())(flags);
   } catch (error) {
     report(error);
     return exitCodeOf(error);
   }
 }
 
-/** They bring in what all the commands are made of. */
-const helpTexts = async () => (await import("./help.ts")).HELP_TEXT;
-
-function commandOf(word: string, offered: readonly Command[]): Command {
+function commandOf(word: string, offered: readonly CommandName[]): CommandName {
   const command = offered.find((name) => name === word);
   if (command !== undefined) return command;
   const meant = nearest(word, offered);
@@ -74,14 +73,4 @@ function commandOf(word: string, offered: readonly Command[]): Command {
     ? `, but there are ${offered.join(", ")}`
     : `; the nearest is ${meant}`;
   throw usage(`there is no command ${word}${hint}`);
-}
-
-function report(error: unknown): void {
-  if (error instanceof TableError) {
-    printError(`${error.message}\n`);
-    printError(
-      `tcpmux: ${plural(error.problems.length, "error")} in the table, ` +
-        "so nothing was started\n",
-    );
-  } else printError(`tcpmux: ${messageOf(error)}\n`);
 }

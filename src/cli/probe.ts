@@ -1,34 +1,20 @@
 /** A monitoring plugin by the guidelines that Nagios, Icinga and others share. */
 import { connect, type ConnectOptions } from "../connect.ts";
-import { readDuration } from "../units.ts";
 import { codeOf, type ErrorCode, messageOf, TcpmuxError } from "../errors.ts";
 import { list } from "../list.ts";
-import { withDeadline } from "../transport/deadline.ts";
+import { withDeadline } from "../transport/attempt.ts";
 import { getEnv } from "../transport/permission.ts";
 import type { Conn } from "../transport/transport.ts";
 import { HELP } from "../wire.ts";
-import { familyOf } from "./client_flags.ts";
+import { familyOf } from "./client.ts";
 import { readEscapes, visible } from "./escapes.ts";
-import { type Flags, readFlags, usage } from "./flags.ts";
-import { jsonOf, lineOf, STATES, type Verdict, worst } from "./probe_report.ts";
+import { type CommandLine, readCommandLine, usage } from "./flags.ts";
+import { jsonOf, lineOf, type Verdict, worst } from "./probe_report.ts";
+import { PROBE } from "./spec/clients.ts";
+import { PROBE_STATES } from "./spec/parts.ts";
 import { printOut } from "./system.ts";
 
-export const PROBE_FLAGS = {
-  values: ["warning", "critical", "timeout", "send", "expect"],
-  switches: ["ipv4", "ipv6", "json"],
-  short: {
-    w: "warning",
-    c: "critical",
-    t: "timeout",
-    s: "send",
-    e: "expect",
-    "4": "ipv4",
-    "6": "ipv6",
-  },
-  words: Infinity,
-};
-
-/** Milliseconds for one service; what monitoring gives a plugin by custom. */
+/** Milliseconds for one service: what monitoring usually allows a plugin. */
 const TIMEOUT = 10_000;
 
 /** Bytes of an answer that are searched at the most. */
@@ -47,38 +33,37 @@ interface Probe {
 }
 
 /**
- * `tcpmux probe`: one line and an exit code that monitoring understands. For
- * that reader a mistake on the command line is a state as well.
+ * `tcpmux probe`: one line and an exit code that monitoring understands. A
+ * mistake on the command line is such a state too.
  */
 export async function probeCommand(args: readonly string[]): Promise<number> {
   const json = args.includes("--json");
   try {
-    const flags = readFlags(args, PROBE_FLAGS, getEnv);
-    const probe = readProbe(flags);
-    const names = new Set(flags.words.slice(1));
+    const line = readCommandLine(args, PROBE, getEnv);
+    const probe = readProbe(line);
+    const names = new Set(line.positionals.slice(1));
     if (names.size === 0) names.add(HELP);
     const verdicts = await Promise.all(
       [...names].map((name) => judge(probe, name)),
     );
     printOut(json ? jsonOf(verdicts) : lineOf(verdicts, probe));
-    return STATES[worst(verdicts)];
+    return PROBE_STATES[worst(verdicts)].code;
   } catch (error) {
     const sentence = messageOf(error);
     printOut(json ? jsonOf([], sentence) : lineOf([], {}, sentence));
-    return STATES.UNKNOWN;
+    return PROBE_STATES.UNKNOWN.code;
   }
 }
 
-function readProbe(flags: Flags): Probe {
-  const [server, ...services] = flags.words;
-  if (server === undefined) throw usage("probe takes a server: HOST[:PORT]");
-  const warning = timeFlag(flags, "warning");
-  const critical = timeFlag(flags, "critical");
+function readProbe(
+  { flags, positionals: [server, ...services] }: CommandLine<typeof PROBE>,
+): Probe {
+  const { warning, critical } = flags;
   if (warning !== undefined && critical !== undefined && warning > critical) {
     throw usage("--warning is over --critical and would never be reached");
   }
-  const [send, expect] = ["send", "expect"].map((name) => {
-    const text = flags.value(name);
+  const [send, expect] = (["send", "expect"] as const).map((name) => {
+    const text = flags[name];
     if (text !== undefined && services.length === 0) {
       throw usage(`--${name} needs a service to talk to`);
     }
@@ -88,24 +73,11 @@ function readProbe(flags: Flags): Probe {
     server,
     warning,
     critical,
-    timeout: timeFlag(flags, "timeout") ?? TIMEOUT,
+    timeout: flags.timeout ?? TIMEOUT,
     send,
     expect,
     family: familyOf(flags),
   };
-}
-
-/** Milliseconds. A bare number is seconds, as in all such plugins. */
-function timeFlag(flags: Flags, name: string): number | undefined {
-  const text = flags.value(name);
-  if (text === undefined) return undefined;
-  const bare = /^\d{1,6}(\.\d{1,6})?$/.test(text);
-  const time = bare ? Number(text) * 1000 : readDuration(text);
-  if (time !== undefined) return time;
-  throw usage(
-    `--${name} is ${JSON.stringify(text)}, but is a time such as 0.5, ` +
-      '"500ms", "10s" or "1m"',
-  );
 }
 
 /** What a service has said so far behind its `+`, one character a byte. */
@@ -121,7 +93,7 @@ async function judge(probe: Probe, name: string): Promise<Verdict> {
     message = await withDeadline(
       probe.server,
       { timeout: probe.timeout },
-      ({ signal }) => ask(probe, name, heard, signal),
+      (signal) => ask(probe, name, heard, signal),
     );
   } catch (error) {
     const said = heard.text === "" ? "" : `, but said ${excerpt(heard.text)}`;
@@ -144,7 +116,7 @@ async function judge(probe: Probe, name: string): Promise<Verdict> {
   return { name, status, seconds: time / 1000, message, error: null };
 }
 
-/** Gives the words behind the `+`, or how many names HELP gave. */
+/** The text behind the `+`, or how many names HELP gave. */
 async function ask(
   probe: Probe,
   name: string,
@@ -152,7 +124,7 @@ async function ask(
   signal: AbortSignal,
 ): Promise<string> {
   const { server, send, expect, family } = probe;
-  // The deadline is one for all of it, and is kept outside.
+  // One deadline, which the caller keeps, is for all of this.
   const options: ConnectOptions = {
     signal,
     connectTimeout: 0,
@@ -175,7 +147,7 @@ async function ask(
   }
 }
 
-/** Reads until what was heard holds the text. */
+/** Reads until the bytes so far hold the text. */
 async function hear(conn: Conn, wanted: string, heard: Heard): Promise<void> {
   const fail = (how: string): never => {
     throw new TcpmuxError("protocol", `${how} without ${excerpt(wanted)}`);
@@ -193,7 +165,7 @@ function excerpt(text: string): string {
   return `"${text.slice(0, 100)}${text.length > 100 ? "..." : ""}"`;
 }
 
-/** One character a byte. */
+/** The bytes as text, one character a byte. */
 function characters(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }

@@ -1,9 +1,8 @@
-/** What a probe says: the plugin's one line, or JSON. */
+/** The output of a probe: the plugin's one line, or JSON. */
 import { visibleBesideBars } from "./escapes.ts";
+import type { PROBE_STATES } from "./spec/parts.ts";
 
-/** The states of monitoring, each with its exit code. */
-export const STATES = { OK: 0, WARNING: 1, CRITICAL: 2, UNKNOWN: 3 } as const;
-export type State = keyof typeof STATES;
+export type State = keyof typeof PROBE_STATES;
 
 /** Worst first, as the official plugins rank them. */
 const WORST: readonly State[] = ["CRITICAL", "WARNING", "UNKNOWN", "OK"];
@@ -19,8 +18,8 @@ export interface Verdict {
   readonly error: string | null;
 }
 
-/** What a time was held against, in milliseconds. */
-export interface Limits {
+/** What a time is compared with, in milliseconds. */
+export interface ProbeLimits {
   readonly warning?: number | undefined;
   readonly critical?: number | undefined;
   /** 0 for none. */
@@ -40,11 +39,11 @@ export function worst(verdicts: readonly Verdict[]): State {
 /**
  * The line that a plugin prints: a state, words, and behind `|` the times.
  *
- * @param sentence what there is to say where nothing was probed
+ * @param sentence the words of the line where nothing was probed
  */
 export function lineOf(
   verdicts: readonly Verdict[],
-  limits: Limits,
+  limits: ProbeLimits,
   sentence?: string,
 ): string {
   const words = sentence === undefined
@@ -57,7 +56,7 @@ export function lineOf(
 }
 
 /** The worst first; what is wrong with several alike is said once. */
-function grouped(verdicts: readonly Verdict[], limits: Limits): string[] {
+function grouped(verdicts: readonly Verdict[], limits: ProbeLimits): string[] {
   const names = new Map<string, string[]>();
   for (const state of WORST) {
     for (const verdict of verdicts.filter(({ status }) => status === state)) {
@@ -74,7 +73,7 @@ function grouped(verdicts: readonly Verdict[], limits: Limits): string[] {
 
 function answered(
   { name, status, seconds, message }: Verdict,
-  limits: Limits,
+  limits: ProbeLimits,
 ): string {
   const what = name.toUpperCase() === "HELP"
     ? `HELP names ${message}`
@@ -89,7 +88,7 @@ function answered(
 }
 
 /** `'label'=value;warning;critical;min;max`; a value of U is not known. */
-function perfdata({ name, seconds }: Verdict, limits: Limits): string {
+function perfdata({ name, seconds }: Verdict, limits: ProbeLimits): string {
   const label = name.replaceAll("'", "''").replace(/[=|]/g, "_");
   const value = seconds === null ? "U" : `${seconds.toFixed(3)}s`;
   const [warning, critical, most] = [

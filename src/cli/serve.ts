@@ -5,32 +5,29 @@ import { advise } from "../services/exec/advice.ts";
 import { formatProblem } from "../table/problem.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
-import { LOG_FLAGS, logOf, runDaemon } from "./daemon.ts";
-import { type Flags, readFlags } from "./flags.ts";
+import { logOf, runDaemon } from "./daemon.ts";
+import { type FlagsOf, readCommandLine } from "./flags.ts";
 import { type Loaded, loadTable } from "./load.ts";
 import { Signals } from "./signals.ts";
+import { SERVE } from "./spec/servers.ts";
 
-export const SERVE_FLAGS = {
-  values: ["config", ...LOG_FLAGS],
-  lists: ["listen"],
-  short: { c: "config", l: "listen" },
-  words: 0,
-};
-
-/** `tcpmux serve`: serves until it is told to stop. */
+/** `tcpmux serve`: serves a table until a signal stops it. */
 export async function serveCommand(args: readonly string[]): Promise<number> {
-  const signals = new Signals(); // first of all: see RUNTIMES in the README
-  const flags = readFlags(args, SERVE_FLAGS, getEnv);
+  const signals = new Signals(); // first, so that no signal is lost meanwhile
+  const { flags } = readCommandLine(args, SERVE, getEnv);
   return await runDaemon({
     signals,
-    load: async () => withFlags(await loadTable(flags.value("config")), flags),
+    load: async () => withFlags(await loadTable(flags.config), flags),
     inForce: ({ table, file }, _, log) => logAdvice(table, file, log),
   });
 }
 
-/** What the command line says goes before what the table says. */
-function withFlags({ table, file }: Loaded, flags: Flags): Loaded {
-  const listen = flags.list("listen").map((text) => {
+/** The table's settings, overridden by the flags. */
+function withFlags(
+  { table, file }: Loaded,
+  flags: FlagsOf<typeof SERVE>,
+): Loaded {
+  const listen = flags.listen.map((text) => {
     try {
       return parseEndpoint(text);
     } catch (error) {

@@ -3,9 +3,9 @@ import { onSignal, type Signal } from "./system.ts";
 export type SignalHandlers = Partial<Record<Signal, () => void>>;
 
 /**
- * Takes all signals from the start on, and keeps them until there is a
- * server. It is also what keeps Deno from a crash when it runs out of
- * descriptors, and Node from opening its inspector at SIGUSR1.
+ * Receives all signals from its creation on, and keeps them until there are
+ * handlers. Receiving them early also keeps Deno from a crash when it runs out of
+ * descriptors later, and Node from opening its inspector at SIGUSR1.
  */
 export class Signals {
   #early: Signal[] = [];

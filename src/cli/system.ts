@@ -1,66 +1,73 @@
-/** All that the command line has to do with the system around it. */
+/** The command line's access to the system: arguments, streams, signals. */
 import process from "node:process";
-import { EXIT } from "./exit.ts";
+import { setImmediate } from "node:timers";
+import { EXIT_CODES } from "./spec/parts.ts";
 
 /** The words behind the program's name. */
 export function argv(): string[] {
   return process.argv.slice(2);
 }
 
-/** Streams that are in use. Bun makes one non-blocking by touching it. */
-const guarded = new Set<NodeJS.WriteStream>();
-
 /**
- * Writes to standard output. Losing who reads it must not end the program;
- * but output that is lost for another reason, as on a full disk, must not
- * look like success.
+ * Writes to standard output. A reader that is gone does not end the program;
+ * output that is lost for another reason, such as a full disk, ends it with an
+ * exit code.
  */
 export function printOut(text: string): void {
-  guarding(process.stdout, (error) => {
-    if ((error as { code?: string }).code === "EPIPE") return;
-    printError(`tcpmux: cannot write: ${error.message}\n`);
-    process.exit(EXIT.broken);
-  }).write(text);
+  guarded(process.stdout, outputFailed).write(text);
 }
 
-/** What is to be written to standard error very soon. */
-const waiting: string[] = [];
-
-/** As {@linkcode printError}, but what comes in one turn is one write. */
-export function printErrorSoon(text: string): void {
-  if (waiting.length === 0) setImmediate(flushError);
-  waiting.push(text);
+function outputFailed(error: Error & { code?: string }): void {
+  if (error.code === "EPIPE") return;
+  printError(`tcpmux: cannot write: ${error.message}\n`);
+  process.exit(EXIT_CODES.broken.code);
 }
 
 /**
- * Writes to standard error. Whoever read it may be gone: that is no reason
- * to stop, and there is nobody left to tell.
+ * Writes to standard error. A failure is ignored: there is no other place to
+ * report it.
  */
 export function printError(text: string): void {
-  waiting.push(text);
-  flushError();
-}
-
-function flushError(): void {
-  if (waiting.length === 0) return;
-  const text = waiting.join("");
-  waiting.length = 0;
   try {
-    guarding(process.stderr, () => {}).write(text);
+    guarded(process.stderr, ignored).write(text);
   } catch {
-    // see above
+    // Ignored, as said above.
   }
 }
 
-function guarding(
+function ignored(): void {}
+
+/**
+ * The stream, with a listener for its failures. It is not touched before it is
+ * used, because Bun makes it non-blocking then.
+ */
+function guarded(
   stream: NodeJS.WriteStream,
   failed: (error: Error) => void,
 ): NodeJS.WriteStream {
-  if (!guarded.has(stream)) {
-    guarded.add(stream);
-    stream.on("error", failed);
-  }
+  if (!stream.listeners("error").includes(failed)) stream.on("error", failed);
   return stream;
+}
+
+/** Writes to standard error once for each turn of the event loop. */
+export class ErrorBatch {
+  #waiting: string[] = [];
+
+  constructor() {
+    process.on("exit", () => this.flush());
+  }
+
+  print(text: string): void {
+    if (this.#waiting.length === 0) setImmediate(() => this.flush());
+    this.#waiting.push(text);
+  }
+
+  flush(): void {
+    if (this.#waiting.length === 0) return;
+    const text = this.#waiting.join("");
+    this.#waiting = [];
+    printError(text);
+  }
 }
 
 export function stderrIsTerminal(): boolean {
@@ -68,7 +75,6 @@ export function stderrIsTerminal(): boolean {
 }
 
 export function exit(code: number): never {
-  flushError();
   process.exit(code);
 }
 

@@ -1,26 +1,30 @@
+import { REFUSALS } from "../policy/refusal.ts";
 import type { Service } from "../table/service.ts";
-import { type Handshake, type Heard, NOTHING } from "./handshake.ts";
+import type { Handshake, HandshakeStep } from "./handshake.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /**
- * No word at all: the client knows nothing of TCPMUX. It is refused by the
- * end of its connection; the reason stands in the log.
+ * A handshake without bytes, for clients that know nothing of TCPMUX. Closing
+ * the connection is the refusal; the log has the reason.
  */
-export class FixedHandshake implements Handshake {
-  #service: Service;
+export class ForwardHandshake implements Handshake {
+  readonly tooSlow = REFUSALS.slow;
+  readonly #service: Service;
 
   constructor(service: Service) {
     this.#service = service;
   }
 
-  hear(): Promise<Heard> {
-    return Promise.resolve({ kind: "serve", service: this.#service });
+  push(): HandshakeStep {
+    return { kind: "service", service: this.#service, early: NOTHING };
   }
 
-  accepted(): Uint8Array {
+  acceptance(): Uint8Array {
     return NOTHING;
   }
 
-  refused(): Uint8Array {
+  rejection(): Uint8Array {
     return NOTHING;
   }
 }

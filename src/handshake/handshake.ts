@@ -1,37 +1,46 @@
-import type { ClientConn } from "../client_conn.ts";
-import type { Refusal } from "../policy/decide.ts";
+import type { Refusal } from "../policy/refusal.ts";
 import type { Service } from "../table/service.ts";
-import type { Cancel } from "../transport/cancel.ts";
 
 /**
- * What one client and the server say to each other before the service
- * begins. Each connection has one of its own.
+ * What one client and the server say to each other before the service begins.
+ * Each connection has a handshake of its own. It takes and gives bytes; it
+ * neither reads nor writes.
  */
 export interface Handshake {
-  /** Learns what the client wants. What it sent behind that stays unread. */
-  hear(client: ClientConn, patience: Patience): Promise<Heard>;
-  /** The bytes for "the service begins"; may be none. */
-  accepted(message: string): Uint8Array;
-  /** The bytes for "it does not"; may be none. */
-  refused(why: Refusal): Uint8Array;
+  /** The refusal for a handshake that takes too long. */
+  readonly tooSlow: Refusal;
+  /**
+   * Takes the next bytes; null stands for the end of the input. The first call
+   * has no bytes. It is not called again after anything but `more` or `answer`.
+   */
+  push(bytes: Uint8Array | null): HandshakeStep;
+  /** The bytes that say that the service begins; may be none. */
+  acceptance(message: string): Uint8Array;
+  /** The bytes that say that the client is refused; may be none. */
+  rejection(why: Refusal): Uint8Array;
 }
 
-/** How long a client is listened to before it has said what it wants. */
-export interface Patience {
-  /** Milliseconds for all of it; 0 for no limit. */
-  readonly timeout: number;
-  /** Aborted when the server stops meanwhile. */
-  readonly draining: Cancel;
-}
+export type HandshakeStep =
+  | { readonly kind: "more" }
+  /** To be written; then `push` is called without bytes. */
+  | { readonly kind: "answer"; readonly bytes: Uint8Array }
+  | HandshakeResult;
 
-export type Heard =
+/** What a handshake has led to. */
+export type HandshakeResult =
   /** A name, which the table may know. */
-  | { readonly kind: "request"; readonly name: string }
-  /** There is no choice to make. */
-  | { readonly kind: "serve"; readonly service: Service }
+  | { readonly kind: "name"; readonly name: string; readonly early: Uint8Array }
+  /** The listener has chosen the service; the table is not asked. */
+  | ServiceStep
   | Refusal
-  /** The client came and went without a word: a port scan, a health check. */
+  /** The client sent nothing before it left: a port scan, a health check. */
   | { readonly kind: "silence" };
 
-/** Where there is nothing to say. */
-export const NOTHING = new Uint8Array(0);
+export interface ServiceStep {
+  readonly kind: "service";
+  readonly service: Service;
+  /** The name that the client has asked for, where it is not the service's. */
+  readonly requested?: string;
+  /** Bytes that the client has sent behind its request. */
+  readonly early: Uint8Array;
+}

@@ -1,5 +1,6 @@
-import type { ClientConn } from "../client_conn.ts";
-import { type Refusal, refusal } from "../policy/decide.ts";
+import { Buffer } from "node:buffer";
+import { type Refusal, refusal } from "../policy/refusal.ts";
+import type { Handshake, HandshakeStep } from "./handshake.ts";
 import {
   httpEstablished,
   type HttpFault,
@@ -7,47 +8,45 @@ import {
   httpRefusal,
 } from "./http_head.ts";
 import { httpTarget } from "./http_target.ts";
-import { serviceOf } from "./proxied_name.ts";
-import type { Asked, Dialect } from "./dialect.ts";
-import { NOTHING } from "./handshake.ts";
+import { serviceNameOf } from "./proxied_name.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /** HTTP: CONNECT, and requests for `http://NAME/`. */
-export class HttpDialect implements Dialect {
-  #suffix: string;
-  #reader = new HttpReader();
-  #tunnel = true;
-  /** Of a refusal, where it is not its code that tells. */
+export class HttpHandshake implements Omit<Handshake, "tooSlow"> {
+  readonly #suffix: string;
+  readonly #reader = new HttpReader();
+  #isTunnel = true;
+  /** Set when the refusal's code does not determine the status. */
   #status: number | undefined;
 
   constructor(suffix: string) {
     this.#suffix = suffix;
   }
 
-  take(bytes: Uint8Array, client: ClientConn): Asked | Refusal | undefined {
-    const state = this.#reader.push(bytes);
-    if (state.state === "more") return undefined;
+  push(bytes: Uint8Array | null): HandshakeStep {
+    const state = this.#reader.push(bytes ?? NOTHING);
+    if (state.state === "more") return { kind: "more" };
     if (state.state === "malformed") return this.#malformed(state);
     const target = httpTarget(state.head);
     if ("status" in target) return this.#malformed(target);
-    const service = serviceOf(target.host, this.#suffix);
+    const service = serviceNameOf(target.host, this.#suffix);
     if ("why" in service) {
       this.#status = 403;
       return refusal("denied", service.why, "");
     }
-    this.#tunnel = target.kind === "tunnel";
-    client.unread(
-      target.kind === "tunnel"
-        ? state.rest
-        : Buffer.concat([target.head, state.rest]),
-    );
-    return { kind: "asked", name: service.name };
+    this.#isTunnel = target.kind === "tunnel";
+    const early = target.kind === "tunnel"
+      ? state.rest
+      : Buffer.concat([target.head, state.rest]);
+    return { kind: "name", name: service.name, early };
   }
 
-  accepted(): Uint8Array {
-    return this.#tunnel ? httpEstablished() : NOTHING;
+  acceptance(): Uint8Array {
+    return this.#isTunnel ? httpEstablished() : NOTHING;
   }
 
-  refused(why: Refusal): Uint8Array {
+  rejection(why: Refusal): Uint8Array {
     return httpRefusal(this.#status ?? statusOf(why), why.reason);
   }
 

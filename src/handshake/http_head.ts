@@ -1,4 +1,5 @@
-/** The head of an HTTP/1 request (RFC 9112), as a proxy gets it. Nothing here reads or writes. */
+/** The head of an HTTP/1 request to a proxy (RFC 9112): no input or output. */
+import { Buffer } from "node:buffer";
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -6,7 +7,7 @@ const LF = 0x0a;
 /** Bytes that a head may have at the most, its empty line included. */
 export const MAX_HEAD = 16 * 1024;
 
-/** What a name of a method or a header is made of. */
+/** The characters of a method or of a header's name (RFC 9110, 5.6.2). */
 const TOKEN = "[!#$%&'*+.^_`|~0-9A-Za-z-]+";
 const REQUEST_LINE = new RegExp(
   `^(${TOKEN}) ([\\x21-\\x7e]+) HTTP/1\\.([01])$`,
@@ -23,7 +24,7 @@ export interface HttpHead {
   readonly headers: readonly { readonly name: string; readonly line: string }[];
 }
 
-/** Where reading a head stands. */
+/** How far a head has been read. */
 export type HttpState =
   | { readonly state: "more" }
   | {
@@ -33,7 +34,7 @@ export type HttpState =
   }
   | HttpFault;
 
-/** What is wrong with a request, and the status that says so. */
+/** What is wrong with a request, and the HTTP status of the answer. */
 export interface HttpFault {
   readonly state: "malformed";
   readonly status: number;
@@ -45,29 +46,44 @@ export function beginsHttp(byte: number): boolean {
   return FIRST_BYTE.test(String.fromCharCode(byte));
 }
 
-/** Reads a head however it is cut; holds `MAX_HEAD` plus one read at the most. */
+/** Reads a head in any segmentation. Holds `MAX_HEAD` plus one read at most. */
 export class HttpReader {
-  #held = new Uint8Array(0);
+  /** What has been read, and room for more. */
+  #held: Uint8Array = new Uint8Array(0);
+  #length = 0;
 
-  /** Takes the next bytes. After anything but `more` it is done. */
+  /** Takes the next bytes. Not called again after anything but `more`. */
   push(bytes: Uint8Array): HttpState {
-    const before = this.#held.length;
-    const all = new Uint8Array(before + bytes.length);
-    all.set(this.#held);
-    all.set(bytes, before);
-    this.#held = all;
     // The empty line may have begun in the last two bytes.
-    const end = endOfHead(all, Math.max(0, before - 2));
-    if (end > MAX_HEAD || (end < 0 && all.length >= MAX_HEAD)) {
+    const from = Math.max(0, this.#length - 2);
+    const all = this.#add(bytes);
+    const end = endOfHead(all, from);
+    const isLong = end > MAX_HEAD || (end < 0 && all.length >= MAX_HEAD);
+    if (end < 0 && !isLong) return { state: "more" };
+    this.#held = new Uint8Array(0);
+    if (isLong) {
       return httpFault(
         431,
         `the head of the request is over ${MAX_HEAD} bytes`,
       );
     }
-    if (end < 0) return { state: "more" };
     const head = parseHead(latin1(all.subarray(0, end)));
     if ("status" in head) return head;
     return { state: "head", head, rest: all.subarray(end) };
+  }
+
+  /** @returns all that was read so far */
+  #add(bytes: Uint8Array): Uint8Array {
+    const length = this.#length + bytes.length;
+    if (length > this.#held.length) {
+      // Twice the room, so that a client that sends byte by byte costs little.
+      const roomier = new Uint8Array(Math.max(length, 2 * this.#length));
+      roomier.set(this.#held.subarray(0, this.#length));
+      this.#held = roomier;
+    }
+    this.#held.set(bytes, this.#length);
+    this.#length = length;
+    return this.#held.subarray(0, length);
   }
 }
 
@@ -75,7 +91,7 @@ export function httpFault(status: number, why: string): HttpFault {
   return { state: "malformed", status, why };
 }
 
-/** Where the body begins; -1 while the empty line is not there. */
+/** The index where the body begins; -1 while the empty line is missing. */
 function endOfHead(bytes: Uint8Array, from: number): number {
   let at = bytes.indexOf(LF, from);
   for (; at >= 0; at = bytes.indexOf(LF, at + 1)) {
@@ -118,14 +134,14 @@ const PHRASES: Record<number, string> = {
   504: "Gateway Timeout",
 };
 
-/** The answer that a tunnel stands. */
+/** The answer to CONNECT once the service has been opened. */
 export function httpEstablished(): Uint8Array {
   return new TextEncoder().encode(
     "HTTP/1.1 200 Connection established\r\n\r\n",
   );
 }
 
-/** A whole answer that says in one line why not. */
+/** A complete answer whose body gives the reason in one line. */
 export function httpRefusal(status: number, why: string): Uint8Array {
   const encoder = new TextEncoder();
   const body = `tcpmux: ${why.replace(/\s+/g, " ")}\n`;

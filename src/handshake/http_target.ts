@@ -1,4 +1,5 @@
-/** Whom a request to a proxy is for, and what that one gets. */
+/** The target host of a proxy request, and the head to send it. */
+import { Buffer } from "node:buffer";
 import { type HttpFault, httpFault, type HttpHead } from "./http_head.ts";
 
 export type HttpTarget =
@@ -14,7 +15,7 @@ export type HttpTarget =
 /** A host without user and password, and perhaps a port, which is ignored. */
 const AUTHORITY = /^(\[[^\]]*\]|[^\s:@[\]/?#]+)(?::\d{0,5})?$/;
 
-/** Headers between the client and its proxy alone (RFC 9110, 7.6.1). */
+/** Headers that end at a proxy and are not passed on (RFC 9110, 7.6.1). */
 const HOP_BY_HOP = [
   "connection",
   "keep-alive",

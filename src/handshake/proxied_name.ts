@@ -4,11 +4,12 @@ import { isName, NAME_RULE } from "../table/schema.ts";
 const BY_NAME = "only services are reached, by name";
 
 /**
- * The service that a host stands for: its name, without the suffix.
+ * The name of the service that a host stands for, or why it stands for none.
  *
- * @param suffix what may stand behind a name, as `.mux`; empty for nothing
+ * @param suffix is taken off the host where it is there, such as `.mux`; empty
+ * for none
  */
-export function serviceOf(
+export function serviceNameOf(
   host: string,
   suffix: string,
 ): { readonly name: string } | { readonly why: string } {

@@ -1,18 +1,12 @@
-import type { ClientConn } from "../client_conn.ts";
-import { type Refusal, refusal } from "../policy/decide.ts";
+import { type Refusal, refusal } from "../policy/refusal.ts";
+import type { ProxyListener } from "../table/listener.ts";
+import type { Handshake, HandshakeStep } from "./handshake.ts";
+import { HttpHandshake } from "./http.ts";
 import { beginsHttp } from "./http_head.ts";
 import { SOCKS_VERSION } from "./socks5.ts";
-import type { ProxyListener } from "../table/listener.ts";
-import type { Dialect } from "./dialect.ts";
-import {
-  type Handshake,
-  type Heard,
-  NOTHING,
-  type Patience,
-} from "./handshake.ts";
-import { HttpDialect } from "./http.ts";
-import { readPatiently } from "./patiently.ts";
-import { SocksDialect } from "./socks.ts";
+import { Socks5Handshake } from "./socks5_handshake.ts";
+
+const NOTHING = new Uint8Array(0);
 
 const SLOW = refusal("timeout", "no request within handshake_timeout", "");
 const CUT_SHORT = refusal(
@@ -27,42 +21,47 @@ const UNKNOWN = refusal(
 );
 
 /**
- * SOCKS5 or HTTP, told apart by the first byte. Whatever host is asked for,
- * it is only ever a name for the one TCPMUX server behind.
+ * SOCKS5 or HTTP: the first byte shows which. Whatever host the client asks
+ * for, it is only ever a service's name at one TCPMUX server.
  */
 export class ProxyHandshake implements Handshake {
-  #listener: ProxyListener;
-  #dialect: Dialect | undefined;
+  readonly tooSlow = SLOW;
+  readonly #listener: ProxyListener;
+  #spoken: Omit<Handshake, "tooSlow"> | undefined;
 
   constructor(listener: ProxyListener) {
     this.#listener = listener;
   }
 
-  hear(client: ClientConn, patience: Patience): Promise<Heard> {
-    return readPatiently<Heard>(client, patience, SLOW, async (bytes) => {
-      if (bytes === null) {
-        return this.#dialect === undefined ? { kind: "silence" } : CUT_SHORT;
-      }
-      this.#dialect ??= dialectOf(bytes[0]!, this.#listener.suffix);
-      if (this.#dialect === undefined) return UNKNOWN;
-      const heard = await this.#dialect.take(bytes, client);
-      if (heard?.kind !== "asked") return heard;
-      const { name } = heard;
-      const service = { ...this.#listener.service, name, remoteName: name };
-      return { kind: "serve", service };
-    });
+  push(bytes: Uint8Array | null): HandshakeStep {
+    if (bytes === null) {
+      return this.#spoken === undefined ? { kind: "silence" } : CUT_SHORT;
+    }
+    if (this.#spoken === undefined) {
+      if (bytes.length === 0) return { kind: "more" };
+      this.#spoken = handshakeOf(bytes[0]!, this.#listener.suffix);
+      if (this.#spoken === undefined) return UNKNOWN;
+    }
+    const step = this.#spoken.push(bytes);
+    if (step.kind !== "name") return step;
+    const { name: requested, early } = step;
+    const service = { ...this.#listener.service, remoteName: requested };
+    return { kind: "service", service, requested, early };
   }
 
-  accepted(): Uint8Array {
-    return this.#dialect?.accepted() ?? NOTHING;
+  acceptance(message: string): Uint8Array {
+    return this.#spoken?.acceptance(message) ?? NOTHING;
   }
 
-  refused(why: Refusal): Uint8Array {
-    return this.#dialect?.refused(why) ?? NOTHING;
+  rejection(why: Refusal): Uint8Array {
+    return this.#spoken?.rejection(why) ?? NOTHING;
   }
 }
 
-function dialectOf(byte: number, suffix: string): Dialect | undefined {
-  if (byte === SOCKS_VERSION) return new SocksDialect(suffix);
-  return beginsHttp(byte) ? new HttpDialect(suffix) : undefined;
+function handshakeOf(
+  byte: number,
+  suffix: string,
+): Omit<Handshake, "tooSlow"> | undefined {
+  if (byte === SOCKS_VERSION) return new Socks5Handshake(suffix);
+  return beginsHttp(byte) ? new HttpHandshake(suffix) : undefined;
 }

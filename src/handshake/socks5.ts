@@ -1,6 +1,6 @@
-/** The bytes of SOCKS5 (RFC 1928), from the server's side. Nothing here reads or writes. */
+/** The bytes of SOCKS5 (RFC 1928) on the server's side: no input or output. */
 
-/** The first byte of all that a client says. */
+/** The first byte of every message. */
 export const SOCKS_VERSION = 5;
 
 export const SOCKS_REPLY = {
@@ -19,10 +19,10 @@ const NONE_ACCEPTABLE = 0xff;
 const CONNECT = 1;
 const ADDRESS_LENGTH = { ipv4: 4, ipv6: 16 };
 
-/** Where reading a client's words stands. */
+/** How far the client's messages have been read. */
 export type SocksState =
   | { readonly state: "more" }
-  /** `open`: the client offers to come without authentication. */
+  /** `open`: the client offers to do without authentication. */
   | { readonly state: "greeting"; readonly open: boolean }
   | SocksRequest
   | { readonly state: "malformed"; readonly why: string };
@@ -30,7 +30,7 @@ export type SocksState =
 export interface SocksRequest {
   readonly state: "request";
   readonly connect: boolean;
-  /** Undefined where it is no domain name but an address. */
+  /** Undefined where the client asks for an address, not for a domain name. */
   readonly name: string | undefined;
   readonly rest: Uint8Array;
 }
@@ -38,15 +38,15 @@ export interface SocksRequest {
 const MORE: SocksState = { state: "more" };
 
 /**
- * Reads the greeting and then the request, however they are cut. What comes
- * behind the greeting is kept: push nothing to go on with it. It holds the
+ * Reads the greeting and then the request, in any segmentation. It keeps the
+ * bytes behind the greeting: an empty push goes on with them. It holds the
  * longest legal message plus one read at the most.
  */
 export class SocksReader {
   #held = new Uint8Array(0);
   #greeted = false;
 
-  /** Takes the next bytes. After `request` or `malformed` it is done. */
+  /** Takes the next bytes. Not called again after `request` or `malformed`. */
   push(bytes: Uint8Array): SocksState {
     const all = new Uint8Array(this.#held.length + bytes.length);
     all.set(this.#held);
@@ -101,7 +101,7 @@ export function socksMethod(open: boolean): Uint8Array {
   return Uint8Array.of(SOCKS_VERSION, method);
 }
 
-/** The answer to a request; the address in it is no client's business. */
+/** The answer to a request. Its address is zeros: the server's is not shown. */
 export function socksReply(reply: SocksReply): Uint8Array {
   return Uint8Array.of(SOCKS_VERSION, reply, 0, 1, 0, 0, 0, 0, 0, 0);
 }

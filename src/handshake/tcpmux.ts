@@ -1,30 +1,27 @@
-import type { ClientConn } from "../client_conn.ts";
-import { malformed, type Refusal, REFUSALS } from "../policy/decide.ts";
+import { malformed, type Refusal, REFUSALS } from "../policy/refusal.ts";
 import { negative, positive, RequestReader } from "../wire.ts";
-import type { Handshake, Heard, Patience } from "./handshake.ts";
-import { readPatiently } from "./patiently.ts";
+import type { Handshake, HandshakeStep } from "./handshake.ts";
 
-/** RFC 1078: the client sends a name, and the answer is one line. */
-export class NamedHandshake implements Handshake {
-  hear(client: ClientConn, patience: Patience): Promise<Heard> {
-    const reader = new RequestReader();
-    return readPatiently<Heard>(client, patience, REFUSALS.slow, (bytes) => {
-      if (bytes === null) {
-        return reader.started ? REFUSALS.cutShort : { kind: "silence" };
-      }
-      const state = reader.push(bytes);
-      if (state.state === "malformed") return malformed(state.why);
-      if (state.state === "more") return undefined;
-      client.unread(state.rest);
-      return { kind: "request", name: state.name };
-    });
+/** RFC 1078: the client sends a name, and the server answers one line. */
+export class TcpmuxHandshake implements Handshake {
+  readonly tooSlow = REFUSALS.slow;
+  readonly #reader = new RequestReader();
+
+  push(bytes: Uint8Array | null): HandshakeStep {
+    if (bytes === null) {
+      return this.#reader.started ? REFUSALS.cutShort : { kind: "silence" };
+    }
+    const state = this.#reader.push(bytes);
+    if (state.state === "malformed") return malformed(state.why);
+    if (state.state === "more") return { kind: "more" };
+    return { kind: "name", name: state.name, early: state.rest };
   }
 
-  accepted(message: string): Uint8Array {
+  acceptance(message: string): Uint8Array {
     return positive(message);
   }
 
-  refused(why: Refusal): Uint8Array {
+  rejection(why: Refusal): Uint8Array {
     return negative(why.text);
   }
 }

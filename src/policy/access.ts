@@ -1,15 +1,15 @@
 import { BlockList, isIP } from "node:net";
 import { unmapped } from "../endpoint.ts";
 
-/** The addresses that begin with the same bits (CIDR, RFC 4632, RFC 4291). */
+/** All addresses that begin with the same bits (CIDR, RFC 4632 and 4291). */
 export interface Prefix {
   readonly address: string;
   readonly family: "ipv4" | "ipv6";
-  /** Bits that count. */
+  /** The number of these bits. */
   readonly length: number;
 }
 
-/** The forms of a prefix, for messages. */
+/** The form of a prefix, for messages. */
 export const PREFIX_FORM =
   'an address or a prefix such as "10.0.0.0/8" or "2001:db8::/32", or "any"';
 
@@ -19,10 +19,10 @@ const ANY: readonly Prefix[] = [
 ];
 
 /**
- * Reads `ADDRESS`, `ADDRESS/BITS` or `any`. IPv4 addresses written as IPv6
- * ones (`::ffff:10.0.0.0/104`) are IPv4 addresses.
+ * Reads `ADDRESS`, `ADDRESS/BITS` or `any`. An IPv4 address in the form of an
+ * IPv6 one (`::ffff:10.0.0.0/104`) is an IPv4 address.
  *
- * @returns what is wrong with the text, where it is none
+ * @returns the prefixes, or what is wrong with the text
  */
 export function readPrefixes(text: string): readonly Prefix[] | string {
   if (text === "any") return ANY;
@@ -42,7 +42,7 @@ export function readPrefixes(text: string): readonly Prefix[] | string {
   return [{ address, family: "ipv4", length: length - 96 }];
 }
 
-/** What is said of the prefixes of one length. */
+/** The prefixes of one length in both lists. */
 interface Rank {
   readonly length: number;
   readonly allow: BlockList;
@@ -50,18 +50,18 @@ interface Rank {
 }
 
 /**
- * Who may come in, by address: the longest prefix that an address matches
- * decides, and `deny` where both lists have it. Where no prefix matches, an
- * empty `allow` lets everybody in.
+ * Which addresses may come in. The longest prefix that an address matches
+ * decides; if both lists have that prefix, `deny` does. If no prefix matches,
+ * the address may come in only if `allow` is empty.
  */
 export class Access {
   #ranks: Record<"ipv4" | "ipv6", Rank[]> = { ipv4: [], ipv6: [] };
   #byDefault: "allow" | undefined;
-  /** Whether everybody may come in. */
-  readonly isOpen: boolean;
+  /** Whether every address may come in. */
+  readonly admitsAll: boolean;
 
   constructor(allow: readonly Prefix[], deny: readonly Prefix[]) {
-    this.isOpen = allow.length + deny.length === 0;
+    this.admitsAll = allow.length + deny.length === 0;
     this.#byDefault = allow.length > 0 ? "allow" : undefined;
     for (const prefix of allow) this.#add("allow", prefix);
     for (const prefix of deny) this.#add("deny", prefix);
@@ -81,12 +81,12 @@ export class Access {
   }
 
   /**
-   * @param host an address, an IPv4 one not written as an IPv6 one
-   * @returns the list that keeps it out: `deny` because it is in that,
-   * `allow` because it is not; undefined where it may come in
+   * @param host an address; an IPv4 one in its own form, not as `::ffff:…`
+   * @returns the list that keeps the address out: `deny` if it is in there,
+   * `allow` if it is missing there; undefined if the address may come in
    */
   keepsOut(host: string): "allow" | "deny" | undefined {
-    if (this.isOpen) return undefined;
+    if (this.admitsAll) return undefined;
     const family = isIP(host) === 4 ? "ipv4" : "ipv6";
     const address = family === "ipv6" ? host.replace(/%.*/, "") : host;
     for (const { allow, deny } of this.#ranks[family]) {
@@ -97,7 +97,7 @@ export class Access {
   }
 }
 
-/** Addresses of which it is only asked whether they are among them. */
+/** A set of addresses, given by prefixes. */
 export class AddressSet {
   #access: Access;
 
@@ -110,8 +110,5 @@ export class AddressSet {
   }
 }
 
-/** Lets everybody in. */
 export const EVERYBODY = new Access([], []);
-
-/** Lets nobody in. */
 export const NOBODY = new Access([], ANY);

@@ -1,4 +1,4 @@
-/** A map that forgets what was used longest ago when it is full. */
+/** A map of limited size: a new entry replaces the least recently used one. */
 export class BoundedMap<V> {
   #most: number;
   #entries = new Map<string, V>();
@@ -35,7 +35,7 @@ export class BoundedMap<V> {
     this.#entries.delete(key);
   }
 
-  /** Forgets the oldest for as long as they may be forgotten. */
+  /** Removes entries, the least recently used first, up to one that is not over. */
   prune(isOver: (value: V) => boolean): void {
     for (const [key, value] of this.#entries) {
       if (!isOver(value)) return;

@@ -1,46 +1,30 @@
-import type { Outcome } from "../record.ts";
 import type { Endpoint } from "../endpoint.ts";
-import type { ErrorCode } from "../errors.ts";
-import type { Service } from "../table/service.ts";
-import type { Table } from "../table/table.ts";
 import { HELP, helpText } from "../wire.ts";
-import { NOBODY } from "./access.ts";
-import { type Guarded, keptOutOf } from "./kept_out.ts";
+import { type Access, NOBODY } from "./access.ts";
+import type { Hours } from "./hours.ts";
+import { type Refusal, refusal } from "./refusal.ts";
 
-/** A refusal is a value: what the log says and what the client is told. */
-export interface Refusal {
-  readonly kind: "refuse";
-  readonly outcome: Outcome;
-  /** For the log. */
-  readonly reason: string;
-  /** Behind the `-`. */
-  readonly text: string;
-  /** What failed, where something did. */
-  readonly code?: ErrorCode;
+/** The part of a service that says who may use it, and when. */
+export interface Guarded {
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly access: Access;
+  readonly hours: Hours | undefined;
 }
 
-export type Decision =
+/** The part of a service table that decisions need. */
+export interface GuardedTable<S extends Guarded> {
+  readonly server: { readonly help: boolean; readonly access: Access };
+  readonly listing: Listing;
+  /** The hours of one of the services; undefined if none has hours. */
+  readonly someHours: Hours | undefined;
+  find(name: string): S | undefined;
+}
+
+export type Decision<S extends Guarded> =
   | Refusal
   | { readonly kind: "help"; readonly text: Uint8Array }
-  | { readonly kind: "serve"; readonly service: Service };
-
-export function refusal(
-  outcome: Outcome,
-  reason: string,
-  text: string,
-  code?: ErrorCode,
-): Refusal {
-  return {
-    kind: "refuse",
-    outcome,
-    reason,
-    text,
-    ...(code === undefined ? {} : { code }),
-  };
-}
-
-/** The same words for all that may not be used: nobody learns what exists. */
-const NOT_AVAILABLE = "Service not available";
+  | { readonly kind: "serve"; readonly service: S };
 
 /** Who asks, and when. */
 export interface Asking {
@@ -49,69 +33,71 @@ export interface Asking {
   readonly now: number;
 }
 
-/** Decides what a client gets who asks for `name`, before any `+`. */
-export function decide(table: Table, name: string, asking: Asking): Decision {
+/**
+ * One text for services that do not exist and for those that the client may
+ * not use: the reply does not tell which services exist.
+ */
+const NOT_AVAILABLE = "Service not available";
+
+/** Decides what a client that asks for `name` gets, before any `+`. */
+export function decide<S extends Guarded>(
+  table: GuardedTable<S>,
+  name: string,
+  asking: Asking,
+): Decision<S> {
   if (name.toUpperCase() === HELP) {
     return table.server.help
       ? { kind: "help", text: listed(table, asking) }
       : refusal("denied", "HELP is switched off", NOT_AVAILABLE);
   }
   const service = table.find(name);
-  // What does not exist goes the same way as what is forbidden, and as long.
-  const why = barred(table, service ?? NO_SERVICE, asking);
-  if (service === undefined) {
-    return refusal(
-      "unknown",
-      `no service is called ${JSON.stringify(name)}`,
-      NOT_AVAILABLE,
-    );
-  }
-  return why === undefined
-    ? { kind: "serve", service }
-    : refusal("denied", why, NOT_AVAILABLE);
+  if (service !== undefined) return decideOn(table, service, asking);
+  // The checks run for an unknown name too, so that its refusal takes as long
+  // as that of a service that the client may not use.
+  barred(table, NO_SERVICE, asking);
+  return refusal(
+    "unknown",
+    `no service is called ${JSON.stringify(name)}`,
+    NOT_AVAILABLE,
+  );
 }
 
-/** The same where there is no name, but a service at once. */
-export function decideOn(
-  table: Table,
-  service: Service,
+/** Decides on a service that the listener has chosen, not the client's name. */
+export function decideOn<S extends Guarded>(
+  table: GuardedTable<S>,
+  service: S,
   asking: Asking,
-): Decision {
-  const why = barred(table, service, asking);
-  return why === undefined
+): Decision<S> {
+  const reason = barred(table, service, asking);
+  return reason === undefined
     ? { kind: "serve", service }
-    : refusal("denied", why, NOT_AVAILABLE);
+    : refusal("denied", reason, NOT_AVAILABLE);
 }
 
-/** Why this client may not use a service now, for the log. */
-function barred(
-  table: Table,
+/** Why this client may not use the service now, for the log. */
+function barred<S extends Guarded>(
+  table: GuardedTable<S>,
   service: Guarded,
   { remote, now }: Asking,
 ): string | undefined {
-  // Whoever is refused has waited for one look at the clock, if there is any
-  // in the table: the time tells nobody what there is.
-  const isOpen = service.hours?.include(now) ?? true;
-  const why = keptOutOfAll(table, remote) ?? keptOutOf(service, remote);
-  if (why === undefined) {
-    return isOpen
+  // Looking at the clock is slow. If any service of the table has hours, every
+  // refusal looks at a clock once: its time does not tell what exists.
+  const isOpenNow = service.hours?.include(now) ?? true;
+  const isForAll = table.server.access.admitsAll && service.access.admitsAll &&
+    service.enabled;
+  const reason = isForAll
+    ? undefined
+    : keptOutOfAll(table, remote) ?? keptOutOf(service, remote);
+  if (reason === undefined) {
+    return isOpenNow
       ? undefined
       : `the service ${service.name} is closed at this hour`;
   }
   if (service.hours === undefined) table.someHours?.include(now);
-  return why;
+  return reason;
 }
 
-function keptOutOfAll(
-  { server }: Table,
-  remote: Endpoint,
-): string | undefined {
-  if (remote.transport === "unix") return undefined;
-  const { host } = remote;
-  const list = server.access.keepsOut(host);
-  return list && `${host} is kept out by server.${list}`;
-}
-
+/** A service that nobody may use, checked in place of one that is missing. */
 const NO_SERVICE: Guarded = {
   name: "",
   enabled: true,
@@ -119,41 +105,75 @@ const NO_SERVICE: Guarded = {
   hours: undefined,
 };
 
-function listed(table: Table, { remote, now }: Asking): Uint8Array {
+/**
+ * The clients of a Unix socket have no address: the permissions of its file
+ * say who may connect, and neither the server's nor a service's lists do.
+ */
+function keptOutOfAll<S extends Guarded>(
+  { server }: GuardedTable<S>,
+  remote: Endpoint,
+): string | undefined {
+  if (remote.transport === "unix") return undefined;
+  const list = server.access.keepsOut(remote.host);
+  return list && `${remote.host} is kept out by server.${list}`;
+}
+
+/** Why a client may not use a service at any hour, for the log. */
+function keptOutOf(
+  { name, enabled, access }: Guarded,
+  remote: Endpoint,
+): string | undefined {
+  if (remote.transport === "tcp") {
+    const { host } = remote;
+    const list = access.keepsOut(host);
+    if (list !== undefined) return `${host} is kept out by ${list} of ${name}`;
+  }
+  return enabled ? undefined : `the service ${name} is not enabled`;
+}
+
+function listed<S extends Guarded>(
+  table: GuardedTable<S>,
+  { remote, now }: Asking,
+): Uint8Array {
   return keptOutOfAll(table, remote) === undefined
     ? table.listing.textFor(remote, now)
     : helpText([]);
 }
 
-/** The refusals that are not of one service. */
-export const REFUSALS = {
-  draining: refusal(
-    "busy",
-    "the server is shutting down",
-    "Server is shutting down",
-  ),
-  slow: refusal(
-    "timeout",
-    "no service line within handshake_timeout",
-    "Timed out waiting for a service name",
-  ),
-  cutShort: refusal(
-    "malformed",
-    "the client ended before its service line did",
-    "Service name cut short",
-  ),
-};
-
-/** A limit was hit: another time it may work. */
-export function busy(why: string): Refusal {
-  return refusal("busy", why, "Server busy, try again later");
+/** The part of a service that its line in the answer to HELP is made of. */
+export interface Listed extends Guarded {
+  readonly listed: boolean;
 }
 
-export function malformed(why: string): Refusal {
-  return refusal("malformed", why, "Malformed service name");
+/** The answer to HELP: the listed services that a client may use now. */
+export class Listing {
+  readonly #services: readonly Listed[];
+  /** Whether all clients get the same answer at all times. */
+  readonly #isUniform: boolean;
+  /** The uniform answer, made at the first HELP. */
+  #uniform: Uint8Array | undefined;
+
+  constructor(services: readonly Listed[]) {
+    this.#services = services.filter(({ listed, enabled }) =>
+      listed && enabled
+    );
+    this.#isUniform = this.#services.every(({ access, hours }) =>
+      access.admitsAll && hours === undefined
+    );
+  }
+
+  /** @param now milliseconds since 1970 */
+  textFor(remote: Endpoint, now: number): Uint8Array {
+    if (this.#isUniform) return this.#uniform ??= textOf(this.#services);
+    return textOf(
+      this.#services.filter((service) =>
+        keptOutOf(service, remote) === undefined &&
+        service.hours?.include(now) !== false
+      ),
+    );
+  }
 }
 
-/** A service that is there but cannot be opened right now. */
-export function unavailable(why: string, code?: ErrorCode): Refusal {
-  return refusal("failed", why, "Service temporarily unavailable", code);
+function textOf(services: readonly Listed[]): Uint8Array {
+  return helpText(services.map(({ name }) => name));
 }

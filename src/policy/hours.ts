@@ -1,20 +1,21 @@
-/** What one range of hours is, for messages. */
+/** The form of a range of hours, for messages. */
 export const HOURS_FORM =
   'hours such as "08:00-18:00", "22:00-06:00" or "mon-fri 08:00-18:00"';
 
 const DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 const DAY_MINUTES = 24 * 60;
 
-/** From one minute of the day to before another, on the days it begins. */
+/** A time of the day, on some days of the week. */
 export interface HourRange {
-  /** Whether it begins on that day; Sunday is the first. */
+  /** Whether the range begins on a day, from Sunday to Saturday. */
   readonly days: readonly boolean[];
-  /** Minutes since midnight. `to` is on the next day if it is before `from`. */
+  /** The first minute of the range, counted from midnight. */
   readonly from: number;
+  /** The first minute after it; on the next day if that is less than `from`. */
   readonly to: number;
 }
 
-/** @returns what is wrong with the text, where it is no range */
+/** @returns the range, or what is wrong with the text */
 export function readHours(text: string): HourRange | string {
   const match = /^(?:([a-z,-]+) )?(\d\d):(\d\d)-(\d\d):(\d\d)$/i.exec(text);
   if (match === null) return "it has another form";
@@ -37,7 +38,7 @@ function minuteOf(hours: string, minutes: string): number | undefined {
   return Number(minutes) < 60 && minute <= DAY_MINUTES ? minute : undefined;
 }
 
-/** `mon`, `mon-fri`, `fri-mon` and several of these with commas between. */
+/** Reads `mon`, `mon-fri` or `fri-mon`, or several of these with commas. */
 function readDays(text: string): boolean[] | undefined {
   const days = DAYS.map(() => false);
   for (const part of text.split(",")) {
@@ -65,12 +66,12 @@ export function isTimeZone(name: string): boolean {
   }
 }
 
-/** When a service is open, by the clock on the wall of a time zone. */
+/** When a service is open, by the local time of a time zone. */
 export class Hours {
   #ranges: readonly HourRange[];
   #clock: Intl.DateTimeFormat;
 
-  /** @param timeZone the system's own where there is none */
+  /** @param timeZone the system's own if it is undefined */
   constructor(ranges: readonly HourRange[], timeZone?: string) {
     this.#ranges = ranges;
     this.#clock = new Intl.DateTimeFormat("en-US", {

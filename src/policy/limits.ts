@@ -1,18 +1,48 @@
 import type { Endpoint } from "../endpoint.ts";
-import type { Service } from "../table/service.ts";
-import { Counts } from "./counts.ts";
-import { busy, type Refusal } from "./decide.ts";
-import { refusesStartup } from "./max_startups.ts";
-import type { ServerLimits } from "./limit_settings.ts";
-import { type Offence, Penalties } from "./penalties.ts";
-import { Buckets } from "./rate.ts";
-import { sourceOf } from "./source.ts";
+import { type MaxStartups, refusesStartup } from "./max_startups.ts";
+import { type Offence, Penalties, type PenaltySettings } from "./penalties.ts";
+import { Buckets, type Rate } from "./rate.ts";
+import { busy, type Refusal } from "./refusal.ts";
+import { Counts, sourceOf } from "./sources.ts";
 
-const FULL = busy("max_connections is reached");
-const CROWDED = busy("max_handshakes is reached");
+/** The limits of the whole server. */
+export interface ServerLimits {
+  readonly maxConnections: number;
+  readonly maxStartups: MaxStartups;
+  /** Refused clients that may be waiting for their reply at a time. */
+  readonly maxRefusing: number;
+  /** 0 for no limit. */
+  readonly maxConnectionsPerSource: number;
+  readonly ratePerSource: Rate | undefined;
+  /** Bits of an IPv6 address that make a source. */
+  readonly ipv6SourcePrefix: number;
+  readonly penalties: PenaltySettings;
+}
 
-/** The refusals that mean everybody, whoever comes. */
-export const SERVER_FULL: readonly Refusal[] = [FULL, CROWDED];
+/** The limits of one service; 0 and undefined for no limit. */
+export interface ServiceLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerSource: number;
+  readonly rate: Rate | undefined;
+  /** Milliseconds for which the service refuses once `rate` was exceeded. */
+  readonly ratePause: number;
+  readonly ratePerSource: Rate | undefined;
+}
+
+/** The part of a service that limits need. */
+export interface Limited {
+  readonly name: string;
+  readonly limits: ServiceLimits;
+}
+
+const MAX_CONNECTIONS = busy("max_connections is reached");
+const MAX_HANDSHAKES = busy("max_handshakes is reached");
+
+/** The refusals that any new client gets, whoever it is. */
+export const SERVER_FULL: readonly Refusal[] = [
+  MAX_CONNECTIONS,
+  MAX_HANDSHAKES,
+];
 
 export interface LimitsOptions {
   /** Milliseconds that never go back. */
@@ -22,13 +52,15 @@ export interface LimitsOptions {
 }
 
 /**
- * Counts who is here and who has come. Nothing ever waits for room, nothing
- * is switched off for good, and what is kept of each source is bounded.
+ * Counts connections and new connections. No client waits for room, no limit
+ * shuts anybody out for good, and the memory for sources is bounded.
  */
 export class Limits {
   readonly #clock: () => number;
   readonly #random: () => number;
   readonly #penalties = new Penalties();
+  /** Whether any source has ever been blamed. */
+  #hasBlamed = false;
   readonly #sourceRates = new Buckets();
   readonly #serviceRates = new Buckets();
   readonly #bySource = new Counts();
@@ -53,13 +85,13 @@ export class Limits {
     return this.#handshakes;
   }
 
-  /** Whether there is room again, and not for one or two alone. */
+  /** Whether there is room for more than one or two clients. */
   isRoomy({ maxConnections, maxStartups }: ServerLimits): boolean {
     return this.#serving <= maxConnections * 0.9 &&
       this.#handshakes <= maxStartups.start * 0.9;
   }
 
-  /** What a new connection gets. */
+  /** Counts a new connection, and decides whether it may name a service. */
   arrive(remote: Endpoint, limits: ServerLimits): Slot {
     const source = sourceOf(remote, limits.ipv6SourcePrefix);
     const refusal = this.#refusalOf(remote, source, limits);
@@ -80,8 +112,9 @@ export class Limits {
     limits: ServerLimits,
   ): Refusal | undefined {
     const now = this.#clock();
-    const isUnix = remote.transport === "unix"; // one source for all its users
-    const left = this.#penalties.left(source, now);
+    // All clients of a Unix socket are one source, which has no limits.
+    const isUnix = remote.transport === "unix";
+    const left = this.#hasBlamed ? this.#penalties.left(source, now) : 0;
     if (left > 0) {
       return busy(
         `a penalty of ${source}, for ${Math.ceil(left / 1000)} s more`,
@@ -95,16 +128,22 @@ export class Limits {
       rate !== undefined && !isUnix &&
       !this.#sourceRates.take(source, rate, now)
     ) return busy("rate_per_source is exceeded");
-    if (this.#serving >= limits.maxConnections) return FULL;
+    if (this.#serving >= limits.maxConnections) return MAX_CONNECTIONS;
     const { maxStartups } = limits;
-    if (refusesStartup(maxStartups, this.#handshakes, this.#random())) {
-      return CROWDED;
-    }
+    const handshakes = this.#handshakes;
+    if (handshakes < maxStartups.start) return undefined;
+    return refusesStartup(maxStartups, handshakes, this.#random())
+      ? MAX_HANDSHAKES
+      : undefined;
   }
 
-  /** For the slots. @returns why it may not be served, where it may not */
+  /**
+   * Counts a connection as one of the service. Called only by `Slot`.
+   *
+   * @returns why it may not be served, if it may not
+   */
   admit(
-    service: Service,
+    service: Limited,
     remote: Endpoint,
     source: string,
     { maxConnections }: ServerLimits,
@@ -113,7 +152,7 @@ export class Limits {
     const now = this.#clock();
     const both = bothOf(name, source);
     const isUnix = remote.transport === "unix";
-    if (this.#serving >= maxConnections) return FULL;
+    if (this.#serving >= maxConnections) return MAX_CONNECTIONS;
     const { maxConnections: most, maxConnectionsPerSource: mostOfOne } = limits;
     if (most > 0 && this.#byService.of(name) >= most) {
       return busyWith(name, "max_connections");
@@ -136,6 +175,7 @@ export class Limits {
     this.#byBoth.add(both);
   }
 
+  /** Called only by `Slot`, as `giveBack`. */
   blame(
     remote: Endpoint,
     source: string,
@@ -145,9 +185,11 @@ export class Limits {
     if (remote.transport === "unix" || penalties.exempt.has(remote.host)) {
       return;
     }
+    this.#hasBlamed = true;
     this.#penalties.blame(source, offence, penalties, this.#clock());
   }
 
+  /** Gives back what a connection has taken up. */
   giveBack(
     verdict: Verdict,
     source: string,
@@ -170,20 +212,23 @@ function busyWith(service: string, key: string): Refusal {
   return busy(`${key} of ${service}`);
 }
 
-/** No name of a service holds a blank. */
+/** A key for both, which is unique because no service's name has a space. */
 function bothOf(service: string, source: string): string {
   return `${service} ${source}`;
 }
 
 type Verdict = "serve" | "refuse" | "drop";
 
-/** What a connection was given on arrival. */
+/** What a new connection takes up of the limits, until it is released. */
 export class Slot {
-  /** `serve`: go on. `refuse`: say why. `drop`: there is no room even so. */
+  /**
+   * `serve`: the client may name a service. `refuse`: it gets a reply that says
+   * why it may not. `drop`: too many are being refused already for a reply.
+   */
   readonly verdict: Verdict;
-  /** Why it is not served. */
+  /** Why the client is not served, where it is not. */
   readonly refusal: Refusal | undefined;
-  /** Live connections of the same source, this one included. */
+  /** Live connections of the same source, with this one. */
   readonly fromSource: number;
   #limits: Limits;
   #remote: Endpoint;
@@ -209,8 +254,12 @@ export class Slot {
     this.#settings = settings;
   }
 
-  /** Asks for room with a service, once. @returns why there is none */
-  admit(service: Service): Refusal | undefined {
+  /**
+   * Takes up room of a service. Called at most once with success.
+   *
+   * @returns why there is no room, if there is none
+   */
+  admit(service: Limited): Refusal | undefined {
     const refusal = this.#limits.admit(
       service,
       this.#remote,
@@ -221,12 +270,12 @@ export class Slot {
     return refusal;
   }
 
-  /** The client has done what it should not. */
+  /** Adds the client's offence to the account of its source. */
   blame(offence: Offence): void {
     this.#limits.blame(this.#remote, this.#source, offence, this.#settings);
   }
 
-  /** Gives all of it back, once. */
+  /** Gives back all that the connection takes up. Called once. */
   release(): void {
     this.#limits.giveBack(this.verdict, this.#source, this.#service);
   }

@@ -1,12 +1,12 @@
-/** What `max_handshakes` may be, for messages. */
+/** The form of `max_handshakes`, for messages. */
 export const MAX_STARTUPS_FORM =
   'a whole number, or "START:PERCENT:FULL" such as "512:30:1024"';
 
 /**
- * How connections that have not named a service yet are kept from taking all
- * room: beyond `start` of them a new one is refused with a probability that
- * grows from `percent` to certainty at `full`. So a client in good faith has
- * a chance while others hold as many as they can (MaxStartups of
+ * The limit on connections that have not named a service yet. From `start` of
+ * them on, a new one is refused at random: with a probability of `percent` at
+ * first, which grows to certainty at `full`. So an honest client has a chance
+ * while an attacker opens as many connections as it can (as MaxStartups in
  * sshd_config(5)).
  */
 export interface MaxStartups {
@@ -15,7 +15,7 @@ export interface MaxStartups {
   readonly full: number;
 }
 
-/** @returns undefined for what is none */
+/** @returns undefined if the text has another form */
 export function readMaxStartups(text: string): MaxStartups | undefined {
   const match = /^(\d{1,7})(?::(\d{1,3}):(\d{1,7}))?$/.exec(text);
   if (match === null) return undefined;
@@ -26,7 +26,7 @@ export function readMaxStartups(text: string): MaxStartups | undefined {
   return isSound ? { start, percent, full } : undefined;
 }
 
-/** The same in so much room. */
+/** The limit, scaled down so that `full` is at most `room`. */
 export function fitted(
   { start, percent, full }: MaxStartups,
   room: number,
@@ -40,7 +40,7 @@ export function fitted(
 }
 
 /**
- * @param count how many there are already
+ * @param count how many connections have not named a service yet
  * @param chance a number from 0 to below 1
  */
 export function refusesStartup(

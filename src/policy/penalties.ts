@@ -1,38 +1,57 @@
 import type { AddressSet } from "./access.ts";
 import { BoundedMap } from "./bounded_map.ts";
+import type { Outcome } from "./refusal.ts";
 
-/** What a source can be blamed for. */
+/** What a source gets penalties for. */
 export type Offence = "unknown" | "malformed" | "unfinished";
+
+/** The offence behind an outcome: unknown and forbidden services are one. */
+export function offenceOf(outcome: Outcome): Offence | undefined {
+  switch (outcome) {
+    case "unknown":
+    case "denied":
+      return "unknown";
+    case "malformed":
+      return "malformed";
+    case "timeout":
+      return "unfinished";
+    default:
+      return undefined;
+  }
+}
 
 /** All times in milliseconds. */
 export interface PenaltySettings {
-  /** What each offence adds to a source's account. */
+  /** What an offence adds to the account of its source. */
   readonly unknown: number;
   readonly malformed: number;
   readonly unfinished: number;
-  /** The account at which the source is refused, and for how long at first. */
+  /** The account at which a source is refused, and its first refusal's length. */
   readonly threshold: number;
+  /** The longest refusal. */
   readonly max: number;
-  /** Who is never refused for this. */
+  /** Addresses that get no penalties. */
   readonly exempt: AddressSet;
 }
 
 interface Entry {
-  /** Sinks by a millisecond each millisecond. */
+  /** The account at the time `at`; it shrinks by 1 each millisecond. */
   account: number;
   at: number;
-  /** How often it has been refused in a row. */
+  /** Refusals in a row, each twice as long as the one before. */
   times: number;
+  /** When the last refusal ends. */
   until: number;
 }
 
-/** Sources that are remembered; beyond that the oldest are forgotten. */
+/** Accounts that are kept; a new one replaces the least recently used one. */
 const MAX_SOURCES = 65_536;
 
 /**
- * Refuses for a while a source that keeps asking for what is not there or
- * never finishes its line: each time twice as long, up to a bound, until it
- * has behaved for as long as that (PerSourcePenalties of sshd_config(5)).
+ * Refuses a source for a while if it asks for many services that do not exist,
+ * or often does not finish its service line. Each refusal is twice as long as
+ * the one before, up to `max`, until the source has committed no offence for as
+ * long as `max` (as PerSourcePenalties in sshd_config(5)).
  */
 export class Penalties {
   #entries: BoundedMap<Entry>;
@@ -60,9 +79,10 @@ export class Penalties {
       entry = { account: 0, at: now, times: 0, until: -Infinity };
       this.#entries.set(source, entry);
     }
-    if (now < entry.until) return; // it came in before it was refused
-    const sunk = Math.max(0, entry.account - (now - entry.at));
-    entry.account = sunk + settings[offence];
+    // The connection was accepted before the source was refused.
+    if (now < entry.until) return;
+    const rest = Math.max(0, entry.account - (now - entry.at));
+    entry.account = rest + settings[offence];
     entry.at = now;
     if (entry.account < settings.threshold) return;
     const { threshold, max } = settings;
@@ -71,7 +91,7 @@ export class Penalties {
     entry.account = 0;
   }
 
-  /** Milliseconds for which it is refused from now on; 0 for none. */
+  /** Milliseconds for which the source is still refused; 0 if it is not. */
   left(source: string, now: number): number {
     return Math.max(0, (this.#entries.get(source)?.until ?? 0) - now);
   }

@@ -1,19 +1,19 @@
 import { BoundedMap } from "./bounded_map.ts";
 
-/** What a rate is, for messages. */
+/** The form of a rate, for messages. */
 export const RATE_FORM =
   'a rate such as "50/s", "100/m" or "1000/h", or "50/s burst 200"';
 
 const PERIODS = { s: 1000, m: 60_000, h: 3_600_000 };
 
-/** How often something may happen. */
+/** How often an event may happen: on average, and at once. */
 export interface Rate {
   readonly perMillisecond: number;
-  /** How often at once, after a pause. */
+  /** How many events may happen at once. */
   readonly burst: number;
 }
 
-/** @returns undefined for what is no rate */
+/** @returns undefined if the text has another form */
 export function readRate(text: string): Rate | undefined {
   const match = /^(\d{1,7})\/([smh])(?: burst (\d{1,7}))?$/.exec(text);
   if (match === null) return undefined;
@@ -24,7 +24,7 @@ export function readRate(text: string): Rate | undefined {
   return { perMillisecond: count / period, burst };
 }
 
-/** A token bucket: it fills at its rate, and each event takes one out. */
+/** A token bucket: tokens come in at the rate, and each event takes one out. */
 export class Bucket {
   #tokens: number;
   #at: number;
@@ -37,9 +37,9 @@ export class Bucket {
 
   /**
    * @param now milliseconds, never less than before
-   * @param pause milliseconds for which nothing gets through any more once
-   * something has not; 0 for none
-   * @returns whether there was one to take
+   * @param pause milliseconds for which the bucket gives no token after an
+   * event that found none; 0 for no such pause
+   * @returns whether there was a token to take
    */
   take(rate: Rate, now: number, pause = 0): boolean {
     if (now < this.#closedUntil) return false;
@@ -52,7 +52,7 @@ export class Bucket {
     return true;
   }
 
-  /** Whether it is as good as a new one. */
+  /** Whether it is in the state of a new bucket. */
   isFull(rate: Rate, now: number): boolean {
     this.#fill(rate, now);
     return this.#tokens >= rate.burst && now >= this.#closedUntil;
@@ -65,14 +65,14 @@ export class Bucket {
   }
 }
 
-/** Sources that are remembered by their rates. */
-const MAX_SOURCES = 65_536;
+/** Buckets that are kept; a new one replaces the least recently used one. */
+const MAX_BUCKETS = 65_536;
 
-/** A bucket for each key, of which a bounded number is kept. */
+/** A bucket for each key. */
 export class Buckets {
   #buckets: BoundedMap<Bucket>;
 
-  constructor(most = MAX_SOURCES) {
+  constructor(most = MAX_BUCKETS) {
     this.#buckets = new BoundedMap(most);
   }
 

@@ -1,44 +1,52 @@
 /** The small services of RFC 862 to 868. */
-import type { ClientConn } from "../client_conn.ts";
-import { isDisconnect } from "../errors.ts";
 import type { BuiltinName, BuiltinService } from "../table/service.ts";
-import type { Opening } from "./opened.ts";
+import type { Conn } from "../transport/transport.ts";
+import { Handling } from "./handler.ts";
+import type { Opening, SessionContext } from "./service.ts";
+import { Answer } from "./text.ts";
 
-/** What says one thing and is done, or what goes on. */
+/** A service that sends one answer, or a function that goes on. */
 type Builtin =
   | { readonly say: (service: BuiltinService) => Uint8Array }
-  | { readonly serve: (client: ClientConn) => Promise<void> };
+  | {
+    readonly serve: (conn: Conn) => Promise<void>;
+    readonly endsWithClient?: boolean;
+  };
 
-const BUILTINS: Record<BuiltinName, Builtin> = {
+const IMPLEMENTATIONS: Record<BuiltinName, Builtin> = {
   echo: { serve: echo },
   discard: { serve: discard },
-  chargen: { serve: chargen },
+  chargen: { serve: chargen, endsWithClient: true },
   daytime: { say: daytime },
   time: { say: time },
   qotd: { say: qotd },
 };
 
-export function openBuiltin(service: BuiltinService): Opening {
-  const builtin = BUILTINS[service.builtin];
-  return Promise.resolve({
-    kind: "opened",
-    message: service.message,
-    first: "say" in builtin ? builtin.say(service) : undefined,
-    serve: "serve" in builtin ? builtin.serve : () => Promise.resolve(),
-    discard() {},
-  });
+export function openBuiltin(
+  service: BuiltinService,
+  context: SessionContext,
+): Opening {
+  const builtin = IMPLEMENTATIONS[service.builtin];
+  const { name, message } = service;
+  return Promise.resolve(
+    "say" in builtin ? new Answer(message, builtin.say(service)) : new Handling(
+      { name, message, handler: builtin.serve },
+      context,
+      builtin.endsWithClient,
+    ),
+  );
 }
 
 /** RFC 862. */
-async function echo(client: ClientConn): Promise<void> {
-  for (let bytes; (bytes = await client.read()) !== null;) {
-    await client.write(bytes);
+async function echo(conn: Conn): Promise<void> {
+  for (let bytes; (bytes = await conn.read()) !== null;) {
+    await conn.write(bytes);
   }
 }
 
 /** RFC 863. */
-async function discard(client: ClientConn): Promise<void> {
-  while (await client.read() !== null);
+async function discard(conn: Conn): Promise<void> {
+  while (await conn.read() !== null);
 }
 
 const encoder = new TextEncoder();
@@ -59,15 +67,11 @@ const CHARGEN_BLOCK = (() => {
   return encoder.encode(lines);
 })();
 
-/** RFC 864: until the client closes, which is how it is meant to end. */
-async function chargen(client: ClientConn): Promise<void> {
-  const ignoring = discard(client);
-  ignoring.catch(() => {}); // the write below fails as well, and is told
-  try {
-    for (;;) await client.write(CHARGEN_BLOCK);
-  } catch (error) {
-    if (!isDisconnect(error)) throw error;
-  }
+/** RFC 864: goes on until the client closes, which is its regular end. */
+async function chargen(conn: Conn): Promise<void> {
+  const ignoring = discard(conn);
+  ignoring.catch(() => {}); // the write below fails as well
+  for (;;) await conn.write(CHARGEN_BLOCK);
 }
 
 const DAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split(
@@ -77,7 +81,7 @@ const MONTHS =
   ("January February March April May June July August September October " +
     "November December").split(" ");
 
-/** RFC 867, in the first of the forms that it shows. */
+/** RFC 867, in the first of the forms that it suggests. */
 function daytime(): Uint8Array {
   const now = new Date();
   const day = DAYS[now.getUTCDay()];
@@ -90,7 +94,7 @@ function daytime(): Uint8Array {
 /** Seconds from 1900, where RFC 868 begins, to 1970. */
 const EPOCH_1900 = 2_208_988_800;
 
-/** RFC 868: 32 bits, which begin again at 0 in February 2036. */
+/** RFC 868: 32 bits, which overflow to 0 in February 2036. */
 function time(): Uint8Array {
   const seconds = Math.floor(Date.now() / 1000) + EPOCH_1900;
   const bytes = new Uint8Array(4);
@@ -98,7 +102,7 @@ function time(): Uint8Array {
   return bytes;
 }
 
-/** Old sayings, for a qotd that was given none. */
+/** The texts of a qotd whose table has no `quotes`. */
 const SAYINGS = [
   "Many hands make light work.",
   "A stitch in time saves nine.",

@@ -1,64 +1,73 @@
-import type { ClientConn } from "../client_conn.ts";
 import { dial } from "../dial.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { messageOf } from "../errors.ts";
-import { unavailable } from "../policy/decide.ts";
-import { Relay, type Told } from "../relay.ts";
+import { messageOf, TcpmuxError } from "../errors.ts";
+import { unavailable } from "../policy/refusal.ts";
 import type { ConnectService } from "../table/service.ts";
 import type { Conn } from "../transport/transport.ts";
-import type { Ongoing, Opened, Opening, ServiceContext } from "./opened.ts";
+import type {
+  OpenedService,
+  Opening,
+  RunningService,
+  SessionContext,
+} from "./service.ts";
 
-/** An existing server: the first of its addresses that answers. */
-export async function openUpstream(
+/** Connects to the first of the service's addresses that answers. */
+export async function openConnect(
   service: ConnectService,
-  context: ServiceContext,
+  context: SessionContext,
 ): Opening {
   const failures: string[] = [];
   for (const endpoint of service.upstreams) {
     try {
-      const upstream = await dialUpstream(
-        endpoint,
-        service.connectTimeout,
-        context,
-      );
-      return new Relayed(service.message, upstream);
+      const { connectTimeout } = service;
+      const conn = await dialUpstream(endpoint, connectTimeout, context);
+      return new Upstream(service.message, conn);
     } catch (error) {
+      if (!(error instanceof TcpmuxError)) throw error;
       failures.push(messageOf(error));
-      if (context.ending.aborted) break;
+      if (context.isStopped) break;
     }
   }
   return unavailable(failures.join("; "));
 }
 
+/**
+ * Connects to one upstream; the session aborts the attempt when it must end.
+ *
+ * @param timeout milliseconds; 0 for no limit
+ */
 export function dialUpstream(
   endpoint: Endpoint,
   timeout: number,
-  context: ServiceContext,
+  context: SessionContext,
 ): Promise<Conn> {
-  const { premises, ending: signal } = context;
-  const dialling = dial(premises.transport, endpoint, { timeout, signal });
-  context.dialling(endpoint, dialling);
-  return dialling;
+  const attempt = dial(context.server.transport, endpoint, { timeout });
+  context.hold(attempt);
+  return attempt.conn;
 }
 
-/** An upstream that has answered, as an opened service. */
-export class Relayed implements Opened {
+/** A server that has answered, and what it has sent with its answer. */
+export class Upstream implements OpenedService, RunningService {
   readonly kind = "opened";
   readonly message: string;
-  #upstream: Conn;
+  readonly peer: Conn;
+  readonly first: Uint8Array | undefined;
 
-  constructor(message: string, upstream: Conn) {
+  constructor(message: string, peer: Conn, first?: Uint8Array) {
     this.message = message;
-    this.#upstream = upstream;
+    this.peer = peer;
+    this.first = first;
   }
 
-  serve(client: ClientConn, told: Told): Ongoing {
-    const relay = new Relay(client, this.#upstream, told);
-    relay.start();
-    return relay;
+  begin(): RunningService {
+    return this;
+  }
+
+  abort(): void {
+    this.peer.abort();
   }
 
   discard(): void {
-    this.#upstream.abort();
+    this.peer.abort();
   }
 }

@@ -1,21 +1,110 @@
-import type { HandlerService } from "../table/service.ts";
-import type { Opening, ServiceContext } from "./opened.ts";
+import { isDisconnect, stackOf } from "../errors.ts";
+import type { Handler, HandlerService } from "../table/service.ts";
+import { memoryPair } from "../transport/memory.ts";
+import { StreamConn } from "../transport/stream_conn.ts";
+import type { Conn } from "../transport/transport.ts";
+import type {
+  OpenedService,
+  Opening,
+  RunningService,
+  SessionContext,
+} from "./service.ts";
 
-/** A function of the program that uses the library. */
+/** Opens a function of the program that uses the library. */
 export function openHandler(
   service: HandlerService,
-  context: ServiceContext,
+  context: SessionContext,
 ): Opening {
-  return Promise.resolve({
-    kind: "opened",
-    message: service.message,
-    serve: async (client) => {
-      await service.handler(client, {
-        id: context.id,
-        service: service.name,
-        signal: context.ending.signal,
-      });
-    },
-    discard() {},
-  });
+  return Promise.resolve(new Handling(service, context));
+}
+
+/** A function, with the name and the message of its service. */
+interface Handled {
+  readonly name: string;
+  readonly message: string;
+  readonly handler: Handler;
+}
+
+/**
+ * A function that serves one client. It has one end of a connection in memory;
+ * the client is relayed to the other end, as to any server. So no function,
+ * whatever it does, can hold a session beyond its deadlines.
+ */
+export class Handling implements OpenedService, RunningService {
+  readonly kind = "opened";
+  readonly message: string;
+  readonly peer: Conn;
+  readonly endsWithClient: boolean;
+  readonly #name: string;
+  readonly #handler: Handler;
+  readonly #context: SessionContext;
+  readonly #conn: StreamConn;
+  readonly #controller = new AbortController();
+  #serving: Promise<void> | undefined;
+
+  constructor(
+    { name, message, handler }: Handled,
+    context: SessionContext,
+    endsWithClient = false,
+  ) {
+    this.#name = name;
+    this.message = message;
+    this.#handler = handler;
+    this.#context = context;
+    const { local, remote } = context.peer;
+    const [peer, conn] = memoryPair(remote, local);
+    this.peer = peer;
+    this.endsWithClient = endsWithClient;
+    this.#conn = new StreamConn(conn);
+  }
+
+  begin(): RunningService {
+    this.#serving = this.#serve();
+    this.#serving.catch(() => {}); // finish() reports it, perhaps much later
+    return this;
+  }
+
+  async #serve(): Promise<void> {
+    const { signal } = this.#controller;
+    const conn = this.#conn;
+    try {
+      const { id } = this.#context;
+      await this.#handler(conn, { id, service: this.#name, signal });
+      conn.close();
+    } catch (error) {
+      conn.abort();
+      if (!signal.aborted) throw error;
+      this.#logLate(error);
+    }
+  }
+
+  /** Logs an error of a function whose session has its record already. */
+  #logLate(error: unknown): void {
+    if (isDisconnect(error)) return;
+    this.#context.server.log("error", "a service threw", {
+      conn: this.#context.id,
+      service: this.#name,
+      stack: stackOf(error),
+    });
+  }
+
+  /** Rejects where the function has failed before it was aborted. */
+  async finish(): Promise<string> {
+    const { signal } = this.#controller;
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) return resolve();
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+    await Promise.race([this.#serving, aborted]);
+    return "";
+  }
+
+  abort(): void {
+    this.#controller.abort();
+    this.peer.abort();
+  }
+
+  discard(): void {
+    this.abort();
+  }
 }

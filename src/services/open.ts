@@ -1,28 +1,34 @@
 import type { Service } from "../table/service.ts";
 import { openBuiltin } from "./builtin.ts";
-import { openChained } from "./tcpmux.ts";
+import { openConnect } from "./connect.ts";
+import type { Identity } from "./exec/identity.ts";
 import { openExec } from "./exec/open.ts";
 import { openHandler } from "./handler.ts";
-import type { Identity } from "./exec/identity.ts";
-import type { Opening, ServiceContext } from "./opened.ts";
+import type { Opening, SessionContext } from "./service.ts";
+import { openTcpmux } from "./tcpmux.ts";
 import { openText } from "./text.ts";
-import { openUpstream } from "./connect.ts";
 
-/** Opens a service of any kind. */
+/**
+ * Opens a service of any kind.
+ *
+ * @param identity whom a program runs as; undefined for the other kinds
+ */
 export function openService(
   service: Service,
-  context: ServiceContext,
+  context: SessionContext,
   identity: Identity | undefined,
 ): Opening {
   switch (service.kind) {
     case "builtin":
-      return openBuiltin(service);
+      return openBuiltin(service, context);
     case "exec":
+      // `identitiesOf` has given each enabled program one, or the table was
+      // refused; a service that is not enabled is not opened.
       return openExec(service, context, identity!);
     case "connect":
-      return openUpstream(service, context);
+      return openConnect(service, context);
     case "tcpmux":
-      return openChained(service, context);
+      return openTcpmux(service, context);
     case "text":
       return openText(service);
     case "handler":

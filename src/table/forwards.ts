@@ -1,24 +1,50 @@
-/** The file of `tcpmux forward`: what it may hold, and the table it makes. */
+/** The file of `tcpmux forward`: its keys, and the table that it makes. */
 import * as z from "zod";
-import { type Endpoint, formatEndpoint } from "../endpoint.ts";
-import { readDocument } from "./document.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  readEndpoint,
+  readServer,
+} from "../endpoint.ts";
 import { type ForwardListener, listenerKey } from "./listener.ts";
-import { LOCAL_FORMS, readLocal, readServer, SERVER_FORMS } from "./local.ts";
 import type { Problems } from "./problem.ts";
 import { resolveServer, resolveService } from "./resolve.ts";
-import { NAME_RULE, nameSchema } from "./schema.ts";
-import { serverSchema } from "./server_schema.ts";
+import { commonSchema, NAME_RULE, nameSchema } from "./schema.ts";
+import { serverSchema, TIMES } from "./server_schema.ts";
 import type { TcpmuxService } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
+import { readDocument } from "./toml.ts";
 import { asObject, onlyKeys, validated } from "./validate.ts";
-import { duration, list, transformed } from "./values.ts";
+import {
+  duration,
+  limit,
+  oneOrMore,
+  optional,
+  preset,
+  required,
+  transformed,
+} from "./values.ts";
 
-const local = transformed(readLocal, LOCAL_FORMS, "An address.");
-const server = transformed(readServer, SERVER_FORMS, "A TCPMUX server.");
+/** The forms of an address to listen on for clients of this machine. */
+export const LOCAL_FORMS =
+  "PORT (of 127.0.0.1), HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
+
+/** @returns the address, or what is wrong with the text */
+export function readLocal(text: string): Endpoint | string {
+  return readEndpoint(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+}
+
+/** The forms of a TCPMUX server's address. */
+export const SERVER_FORMS =
+  "HOST, HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
+
+const server = transformed(readServer, SERVER_FORMS, "address");
 
 export const settingsSchema = serverSchema.pick({
   connect_timeout: true,
   idle_timeout: true,
+  half_closed_timeout: true,
+  stall_timeout: true,
   drain_timeout: true,
   max_duration: true,
   max_connections: true,
@@ -28,32 +54,68 @@ export const settingsSchema = serverSchema.pick({
   allow: true,
   deny: true,
   log: true,
-}).extend({ default_server: server.optional() });
-
-export const forwardSchema = z.strictObject({
-  listen: z.union([
-    local,
-    list(local, "Several.").min(1, { error: "at least one address" }),
-  ]),
-  server: server.optional(),
-  service: nameSchema.optional(),
-  connect_timeout: duration("To reach the server.").optional(),
-  idle_timeout: duration("Without a byte either way.").optional(),
+}).extend({
+  // All clients of a machine have one address.
+  max_connections_per_source: preset(
+    limit("connections"),
+    0,
+    "The most connections from one address at a time; `0` for no limit.",
+  ),
+  default_server: optional(
+    server,
+    "none",
+    "The server of the forwards that name none; one on the command line goes " +
+      "before it.",
+  ),
 });
 
-/** What the command line says, which goes before what the file says. */
+const SERVERS = "that of `[server]`";
+
+export const forwardSchema = z.strictObject({
+  listen: required(
+    oneOrMore(transformed(readLocal, LOCAL_FORMS, "address")),
+    "The addresses to listen on. A port alone, as text, is one of 127.0.0.1.",
+  ),
+  server: optional(
+    server,
+    "`default_server`",
+    "The TCPMUX server; its port is 1 where none is given.",
+  ),
+  service: optional(
+    nameSchema,
+    "the forward's name",
+    "The name of the service at that server.",
+  ),
+  connect_timeout: optional(duration(), SERVERS, TIMES.connect_timeout),
+  idle_timeout: optional(duration(), SERVERS, TIMES.idle_timeout),
+  half_closed_timeout: optional(
+    duration(),
+    SERVERS,
+    TIMES.half_closed_timeout,
+  ),
+  stall_timeout: optional(duration(), SERVERS, TIMES.stall_timeout),
+});
+
+type Forward = z.output<typeof forwardSchema>;
+type ForwardTimes = Partial<Omit<Forward, "listen" | "server" | "service">>;
+
+/** The command line, which takes precedence over the file. */
 export interface ForwardOptions {
   /** The server of forwards that name none. */
   readonly server?: Endpoint | undefined;
-  /** What it makes of the settings of `[server]`. */
-  readonly settings: (said: ServerSettings) => ServerSettings;
+  /** Changes the settings of `[server]` as the command line says. */
+  readonly settings: (ofFile: ServerSettings) => ServerSettings;
 }
 
-/** Clients of one machine share its address, which has no limit of its own. */
-export function resolveLocal(
-  valid: Parameters<typeof resolveServer>[0],
+/** The settings of forwards that `[server]` says nothing of. */
+export function defaultSettings(): ServerSettings {
+  return resolveSettings(settingsSchema.parse({}));
+}
+
+function resolveSettings(
+  valid: z.output<typeof settingsSchema>,
 ): ServerSettings {
-  return resolveServer({ max_connections_per_source: 0, ...valid });
+  return resolveServer({ ...serverSchema.parse({}), ...valid });
 }
 
 /**
@@ -69,8 +131,9 @@ export function parseForwards(
   const { value, problems } = readDocument(text, file);
   onlyKeys(value, ["server", "forward"], problems);
   const above = asObject(value["server"] ?? {}, ["server"], problems);
-  const valid = validated(settingsSchema, above, ["server"], problems) ?? {};
-  const settings = options.settings(resolveLocal(valid));
+  const valid = validated(settingsSchema, above, ["server"], problems) ??
+    settingsSchema.parse({});
+  const settings = options.settings(resolveSettings(valid));
   const fallback = options.server ?? valid.default_server;
   const entries = asObject(value["forward"] ?? {}, ["forward"], problems);
   if (Object.keys(entries).length === 0) {
@@ -81,7 +144,8 @@ export function parseForwards(
   );
   checkAddresses(listeners, problems);
   problems.throwIfAny();
-  // Objects move keys such as "7" to their front: the file tells the order.
+  // Objects move keys such as "7" to their front, so the order of the forwards
+  // comes from their lines in the file.
   const line = ({ service }: ForwardListener) =>
     problems.lineOf(["forward", service.name]) ?? 0;
   return forwardTable(
@@ -106,7 +170,12 @@ function listenersOf(
   if (problems.all.length > before) return [];
   const valid = validated(forwardSchema, object, path, problems);
   if (valid === undefined) return [];
-  const upstream = valid.server ?? fallback;
+  const {
+    listen,
+    server: upstream = fallback,
+    service: remoteName = name,
+    ...times
+  } = valid;
   if (upstream === undefined) {
     problems.add(
       path,
@@ -114,25 +183,24 @@ function listenersOf(
     );
     return [];
   }
-  const remoteName = valid.service ?? name;
-  const { listen, connect_timeout, idle_timeout } = valid;
-  const service = forwardService(name, upstream, remoteName, settings, {
-    connect_timeout,
-    idle_timeout,
-  });
+  const service = forwardService(name, upstream, remoteName, settings, times);
   return (Array.isArray(listen) ? listen : [listen])
     .map((endpoint) => ({ protocol: "forward", endpoint, service }));
 }
 
-/** A service of another server, as the kind `tcpmux` of a service table. */
+/** A service of the kind `tcpmux`, as a service table makes it. */
 export function forwardService(
   name: string,
   upstream: Endpoint,
   remoteName: string,
   settings: ServerSettings,
-  times: { connect_timeout?: number; idle_timeout?: number } = {},
+  times: ForwardTimes = {},
 ): TcpmuxService {
-  const valid = { tcpmux: { upstream, remoteName }, ...times };
+  const valid = {
+    ...commonSchema.parse({}),
+    tcpmux: { upstream, remoteName },
+    ...times,
+  };
   return resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
 }
 
@@ -145,7 +213,7 @@ export function forwardTable(
   return new Table(settings, services, listeners);
 }
 
-/** No address may lead to two services. */
+/** Adds problems for addresses that two forwards have. */
 function checkAddresses(
   listeners: readonly ForwardListener[],
   problems: Problems,

@@ -1,36 +1,36 @@
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import type { TcpmuxService } from "./service.ts";
 
-/** An address to listen on, and how who comes there gets to a service. */
+/** An address to listen on, and how its clients get to a service. */
 export type ListenerSpec = TcpmuxListener | ForwardListener | ProxyListener;
 
-/** The client names a service, as RFC 1078 has it. */
+/** The client names the service in its service line (RFC 1078). */
 export interface TcpmuxListener {
   readonly protocol: "tcpmux";
-  /** Undefined for the default: port 1, or 1078 without rights. */
+  /** Undefined for port 1, or 1078 where port 1 is not permitted. */
   readonly endpoint: Endpoint | undefined;
 }
 
-/** All that come here get the same service, and hear no word of TCPMUX. */
+/** Every client gets the same service, without a service line or a reply. */
 export interface ForwardListener {
   readonly protocol: "forward";
   readonly endpoint: Endpoint;
   readonly service: TcpmuxService;
 }
 
-/** SOCKS5 and HTTP: the host that is asked for is the service's name. */
+/** SOCKS5 and HTTP: the host that the client asks for names the service. */
 export interface ProxyListener {
   readonly protocol: "proxy";
   readonly endpoint: Endpoint;
-  /** A service of the one server that is reached, under whichever name. */
+  /** The service of every session, but for its name: clients give that. */
   readonly service: TcpmuxService;
-  /** What may stand behind a name, as `.mux`; empty for nothing. */
+  /** A suffix that a name may have, such as `.mux`; empty for none. */
   readonly suffix: string;
 }
 
 /**
- * What makes it the same listener after a reload: its address. Port 0 is another
- * port for each service, so the service's name is part of it there.
+ * A key by which a reload finds a listener again: its address. With port 0 the
+ * system chooses a port for each service, so the service's name is part of it.
  */
 export function listenerKey(listener: ListenerSpec): string {
   if (listener.endpoint === undefined) return "default";

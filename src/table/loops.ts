@@ -5,10 +5,10 @@ import type { Service } from "./service.ts";
 import type { Table } from "./table.ts";
 
 /**
- * Whether a service leads back to itself, as far as the table tells: each
- * connection to it would open the next, without end.
+ * Finds services that lead back to themselves, as far as the table shows: each
+ * connection to such a service would open the next one, without end.
  *
- * @throws {TableError} naming each such service
+ * @throws {TableError} that names each such service
  */
 export function checkLoops(table: Table, file?: string): void {
   const problems = new Problems(file, table.located);
@@ -28,7 +28,7 @@ export function checkLoops(table: Table, file?: string): void {
   problems.throwIfAny();
 }
 
-/** The services on the way from one back to it, where there is such a way. */
+/** The services on the way from a service back to itself, if there is one. */
 function roundTrip(table: Table, from: Service): string[] | undefined {
   const names: string[] = [];
   let next: Service | undefined = from;
@@ -39,7 +39,7 @@ function roundTrip(table: Table, from: Service): string[] | undefined {
   }
 }
 
-/** The service of this same server that one leads to, if it does. */
+/** The service of this server that a service leads to, if there is one. */
 function behind(table: Table, service: Service): Service | undefined {
   if (service.kind !== "tcpmux" || !service.enabled) return undefined;
   const { upstream, remoteName } = service;
@@ -50,7 +50,7 @@ function behind(table: Table, service: Service): Service | undefined {
   if (listener?.protocol === "forward") return listener.service;
 }
 
-/** Whether who connects to `upstream` comes in at `listener`, by what they say. */
+/** Whether a connection to `upstream` arrives at `listener`, as both are written. */
 function leadsTo(upstream: Endpoint, listener: Endpoint): boolean {
   if (upstream.transport === "unix" || listener.transport === "unix") {
     return upstream.transport === "unix" && listener.transport === "unix" &&

@@ -1,29 +1,22 @@
 import { nearest } from "../nearest.ts";
-import { readDocument } from "./document.ts";
-import type { KeyPath } from "./locate.ts";
+import type { KeyPath } from "./definitions.ts";
+import type { TableInput } from "./input.ts";
 import { Problems } from "./problem.ts";
+import { resolveHandler, resolveServer, resolveService } from "./resolve.ts";
 import {
-  type HandlerInput,
+  commonSchema,
   handlerSchema,
   KIND_KEYS,
   type KindKey,
   kindSchemas,
   NAME_RULE,
   nameSchema,
-  type ServiceInput,
 } from "./schema.ts";
-import { type ServerInput, serverSchema } from "./server_schema.ts";
-import { resolveHandler, resolveServer, resolveService } from "./resolve.ts";
+import { serverSchema } from "./server_schema.ts";
 import type { Handler, Service } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
+import { readDocument } from "./toml.ts";
 import { asObject, onlyKeys, validated } from "./validate.ts";
-
-/** A service table as a program writes it: what the TOML holds, as objects. */
-export interface TableInput {
-  server?: ServerInput;
-  /** A function is a service too: it gets each connection. */
-  services?: Record<string, ServiceInput | HandlerInput | Handler>;
-}
 
 /**
  * Reads a table from TOML.
@@ -34,7 +27,8 @@ export interface TableInput {
 export function parseTable(text: string, file: string): Table {
   const { value, problems, located } = readDocument(text, file);
   const table = build(value, problems);
-  // Objects move keys such as "7" to their front: the file tells the order.
+  // Objects move keys such as "7" to their front, so the order of the services
+  // comes from their lines in the file.
   const line = (service: Service) =>
     problems.lineOf(["services", service.name]) ?? 0;
   return new Table(
@@ -67,7 +61,7 @@ function build(
       asObject(root["server"] ?? {}, ["server"], problems),
       ["server"],
       problems,
-    ) ?? {},
+    ) ?? serverSchema.parse({}),
   );
   const services: Service[] = [];
   const entries = asObject(root["services"] ?? {}, ["services"], problems);
@@ -77,13 +71,21 @@ function build(
       problems.add(path, `is no name for a service; allowed: ${NAME_RULE}`);
     }
     const service = typeof entry === "function"
-      ? resolveHandler(name, { handler: entry as Handler }, server)
+      ? handlerService(name, entry as Handler, server)
       : buildService(name, entry, path, server, problems);
     if (service !== undefined) services.push(service);
   }
   checkNames(entries, problems);
   problems.throwIfAny();
   return { server, services };
+}
+
+function handlerService(
+  name: string,
+  handler: Handler,
+  server: ServerSettings,
+): Service {
+  return resolveHandler(name, { ...commonSchema.parse({}), handler }, server);
 }
 
 function buildService(
@@ -111,7 +113,7 @@ function buildService(
     );
     return;
   }
-  if (kind === "exec") checkIdleTimeout(object, path, problems);
+  if (kind === "exec") checkSocketTimes(object, path, problems);
   checkPause(object, path, problems);
   const valid = validated(
     kindSchemas[kind],
@@ -125,23 +127,34 @@ function buildService(
     : resolveService(name, kind, valid, server);
 }
 
-/** Nobody can wait for bytes that pass by the server. */
-function checkIdleTimeout(
-  { stdio, idle_timeout }: Record<string, unknown>,
+/**
+ * Adds problems for time limits that need the bytes of a connection: the server
+ * does not see them where a program has the socket itself.
+ */
+function checkSocketTimes(
+  object: Record<string, unknown>,
   path: KeyPath,
   problems: Problems,
 ): void {
-  if (stdio !== "socket") return;
-  const { idle_timeout: schema } = kindSchemas.exec.shape;
-  const limit = schema.safeParse(idle_timeout).data ?? 0;
-  if (limit === 0) return;
-  problems.add(
-    [...path, "idle_timeout"],
-    'does not go with stdio = "socket": the server sees no byte then',
-  );
+  if (object["stdio"] !== "socket") return;
+  for (
+    const key of [
+      "idle_timeout",
+      "half_closed_timeout",
+      "stall_timeout",
+    ] as const
+  ) {
+    const schema = commonSchema.shape[key];
+    const limit = schema.safeParse(object[key]).data ?? 0;
+    if (limit === 0) continue;
+    problems.add(
+      [...path, key],
+      'does not go with stdio = "socket": the server sees no byte then',
+    );
+  }
 }
 
-/** Without a rate it would never come to a pause. */
+/** Adds a problem for a `rate_pause` without a `rate`. */
 function checkPause(
   { rate, rate_pause }: Record<string, unknown>,
   path: KeyPath,
@@ -151,7 +164,7 @@ function checkPause(
   problems.add([...path, "rate_pause"], "goes only with rate");
 }
 
-/** What stands there in place of one kind. */
+/** The kinds of a service that has several; or the kind that a key may mean. */
 function foundKinds(object: object, kinds: readonly string[]): string {
   if (kinds.length > 1) return ` (it has ${kinds.join(" and ")})`;
   for (const key of Object.keys(object)) {
@@ -161,7 +174,7 @@ function foundKinds(object: object, kinds: readonly string[]): string {
   return "";
 }
 
-/** What to say of a key that only other kinds have. */
+/** The message about a key that only other kinds have. */
 function ofOtherKinds(key: string, kind: KindKey): string | undefined {
   const owners = KIND_KEYS.filter((other) =>
     Object.hasOwn(kindSchemas[other].shape, key)
@@ -170,7 +183,7 @@ function ofOtherKinds(key: string, kind: KindKey): string | undefined {
   return `goes only with ${owners.join(" or ")}, not with ${kind}`;
 }
 
-/** No two services may answer to the same name, whatever its case. */
+/** Adds problems for names that two services have, whatever the case. */
 function checkNames(
   entries: Record<string, unknown>,
   problems: Problems,

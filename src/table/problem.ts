@@ -1,21 +1,24 @@
 import { TcpmuxError } from "../errors.ts";
 import { escaped } from "../log.ts";
-import { type KeyPath, type Located, pathKey } from "./locate.ts";
+import { type KeyPath, pathKey } from "./definitions.ts";
+import type { Located } from "./locate.ts";
 
 /** One thing that is wrong with a table. */
 export interface Problem {
-  /** The file as it was named, or `services.toml` for the embedded one. */
+  /** The name of the file; missing for a table of objects. */
   readonly file?: string;
+  /** Counted from 1; missing where the problem has no line. */
   readonly line?: number;
-  /** Such as `services.ssh.connect`; empty for the table as a whole. */
+  /** The key, such as `services.ssh.connect`; empty for the whole table. */
   readonly key: string;
   /** What is wrong, and what is allowed instead. */
   readonly message: string;
 }
 
-/** A table that cannot be used, with everything that is wrong with it. */
+/** A table is wrong (code `invalid_table`): `problems` has every fault of it. */
 export class TableError extends TcpmuxError {
   override readonly name = "TableError";
+  /** In the order of their lines, as far as these are known. */
   readonly problems: readonly Problem[];
 
   constructor(problems: readonly Problem[]) {
@@ -24,7 +27,7 @@ export class TableError extends TcpmuxError {
   }
 }
 
-/** `file:line: key: message`, as compilers and editors know it: one line. */
+/** `file:line: key: message` in one line, as compilers write errors. */
 export function formatProblem(problem: Problem): string {
   const { file, line, key, message } = problem;
   const place = [file, line].filter((part) => part !== undefined).join(":");
@@ -32,7 +35,7 @@ export function formatProblem(problem: Problem): string {
   return escaped(parts.join(": "));
 }
 
-/** `a.b."c d"[0]`, as the table would write it. */
+/** A path in the form of a TOML key: `a.b."c d"[0]`. */
 export function formatPath(path: KeyPath): string {
   let text = "";
   for (const part of path) {
@@ -45,7 +48,7 @@ export function formatPath(path: KeyPath): string {
   return text;
 }
 
-/** Gathers problems and says where in the file each of them stands. */
+/** Collects problems, and finds the line of each in its file. */
 export class Problems {
   readonly all: Problem[] = [];
   #file: string | undefined;
@@ -69,7 +72,7 @@ export class Problems {
     });
   }
 
-  /** The line of a path, or of the nearest that stands around it. */
+  /** The line of a key, or of the innermost table around it that has one. */
   lineOf(path: KeyPath): number | undefined {
     for (let length = path.length; length > 0; length--) {
       const key = pathKey(path.slice(0, length));

@@ -6,9 +6,10 @@ import type { Table } from "./table.ts";
 import type { Abilities, Transport } from "../transport/transport.ts";
 
 /**
- * Whether this runtime, as it was started, can offer all that a table asks.
+ * Checks that this runtime, with the permissions that it has, can serve a
+ * table.
  *
- * @throws {TableError} naming each key that it cannot offer
+ * @throws {TableError} that names each key for which something is missing
  */
 export function checkRequirements(
   table: Table,
@@ -45,8 +46,8 @@ export function checkRequirements(
 }
 
 /**
- * The same for what no permission cures, so that it is worth saying before a
- * server is started.
+ * Checks only what no permission changes: `tcpmux check` runs with other
+ * permissions than the server.
  *
  * @throws {TableError} as {@linkcode checkRequirements} does
  */
@@ -79,7 +80,7 @@ function addSocketProblems(
   }
 }
 
-/** Where a listener is spoken of. */
+/** The path of the table, in the file, that defines a listener. */
 function placeOf(listener: ListenerSpec): string[] {
   if (listener.protocol === "forward") {
     return ["forward", listener.service.name];

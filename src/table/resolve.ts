@@ -1,4 +1,4 @@
-/** Fills in the defaults, once: behind this nothing is undefined any more. */
+/** Makes settings and services of the values that the schemas have read. */
 import type * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
 import {
@@ -8,8 +8,13 @@ import {
   type Prefix,
 } from "../policy/access.ts";
 import { Hours } from "../policy/hours.ts";
-import type { ServerLimits } from "../policy/limit_settings.ts";
-import type { handlerSchema, KindKey, kindSchemas } from "./schema.ts";
+import type { ServerLimits } from "../policy/limits.ts";
+import type {
+  commonSchema,
+  handlerSchema,
+  KindKey,
+  kindSchemas,
+} from "./schema.ts";
 import type { serverSchema } from "./server_schema.ts";
 import type { HandlerService, Service } from "./service.ts";
 import type { ServerSettings } from "./table.ts";
@@ -21,53 +26,47 @@ export function resolveServer(
 ): ServerSettings {
   return {
     listen: valid.listen === undefined ? undefined : asList(valid.listen),
-    help: valid.help ?? true,
-    handshakeTimeout: valid.handshake_timeout ?? 10_000,
-    connectTimeout: valid.connect_timeout ?? 5_000,
-    idleTimeout: valid.idle_timeout ?? 0,
-    drainTimeout: valid.drain_timeout ?? 30_000,
-    maxDuration: valid.max_duration ?? 0,
+    help: valid.help,
+    handshakeTimeout: valid.handshake_timeout,
+    connectTimeout: valid.connect_timeout,
+    idleTimeout: valid.idle_timeout,
+    halfClosedTimeout: valid.half_closed_timeout,
+    stallTimeout: valid.stall_timeout,
+    drainTimeout: valid.drain_timeout,
+    maxDuration: valid.max_duration,
     access: accessOf(valid),
     limits: resolveLimits(valid),
     timeZone: valid.time_zone,
-    log: {
-      level: valid.log?.level ?? "info",
-      format: valid.log?.format ?? "text",
-    },
+    log: valid.log,
   };
 }
+
+/** The most refused clients that may wait for their reply at a time. */
+const MAX_REFUSING = 64;
 
 function resolveLimits(valid: z.output<typeof serverSchema>): ServerLimits {
-  const { enabled = true, ...penalties } = valid.penalties ?? {};
-  const by = (given: number | undefined, usual: number) =>
-    enabled ? given ?? usual : 0;
+  const { enabled, exempt, threshold, max, ...offences } = valid.penalties;
+  const { unknown, malformed, unfinished } = offences;
   return {
-    maxConnections: valid.max_connections ?? 4096,
-    maxStartups: valid.max_handshakes ??
-      { start: 512, percent: 30, full: 1024 },
-    maxRefusing: 64,
-    maxConnectionsPerSource: valid.max_connections_per_source ?? 256,
+    maxConnections: valid.max_connections,
+    maxStartups: valid.max_handshakes,
+    maxRefusing: MAX_REFUSING,
+    maxConnectionsPerSource: valid.max_connections_per_source,
     ratePerSource: valid.rate_per_source,
-    ipv6SourcePrefix: valid.ipv6_source_prefix ?? 64,
+    ipv6SourcePrefix: valid.ipv6_source_prefix,
     penalties: {
-      unknown: by(penalties.unknown, 2_000),
-      malformed: by(penalties.malformed, 2_000),
-      unfinished: by(penalties.unfinished, 10_000),
-      threshold: penalties.threshold ?? 20_000,
-      max: penalties.max ?? 600_000,
-      exempt: new AddressSet(penalties.exempt ?? LOOPBACK),
+      unknown: enabled ? unknown : 0,
+      malformed: enabled ? malformed : 0,
+      unfinished: enabled ? unfinished : 0,
+      threshold,
+      max,
+      exempt: new AddressSet(exempt),
     },
   };
 }
 
-/** What else is on this machine shares its address with every client of it. */
-const LOOPBACK: readonly Prefix[] = [
-  { address: "127.0.0.0", family: "ipv4", length: 8 },
-  { address: "::1", family: "ipv6", length: 128 },
-];
-
 function accessOf(
-  { allow = [], deny = [] }: { allow?: Prefix[]; deny?: Prefix[] },
+  { allow, deny }: { allow: Prefix[]; deny: Prefix[] },
 ): Access {
   return allow.length + deny.length === 0 ? EVERYBODY : new Access(allow, deny);
 }
@@ -90,20 +89,18 @@ export function resolveService(
         ...base,
         kind,
         exec: exec.exec as [string, ...string[]],
-        reply: exec.reply ?? "server",
-        stdio: exec.stdio ?? "pipe",
-        // Who does not see the bytes cannot tell when there are none.
-        ...(exec.stdio === "socket" ? { idleTimeout: 0 } : {}),
+        reply: exec.reply,
+        stdio: exec.stdio,
         user: exec.user ?? "",
         group: exec.group ?? "",
         nice: exec.nice,
         umask: exec.umask,
-        rlimits: exec.rlimits ?? {},
+        rlimits: exec.rlimits,
         cwd: exec.cwd ?? "",
-        env: exec.env ?? {},
-        passenv: exec.passenv ?? [],
-        stderr: exec.stderr ?? "log",
-        killGrace: exec.kill_grace ?? 5_000,
+        env: exec.env,
+        passenv: exec.passenv,
+        stderr: exec.stderr,
+        killGrace: exec.kill_grace,
       };
     }
     case "connect": {
@@ -140,26 +137,28 @@ export function resolveHandler(
 
 function resolveBase(
   name: string,
-  valid: Omit<z.output<typeof handlerSchema>, "handler">,
+  valid: z.output<typeof commonSchema>,
   server: ServerSettings,
 ) {
   return {
     name,
-    aliases: valid.aliases ?? [],
-    description: valid.description ?? "",
-    listed: valid.listed ?? true,
-    enabled: valid.enabled ?? true,
-    message: valid.message ?? "Go",
+    aliases: valid.aliases,
+    description: valid.description,
+    listed: valid.listed,
+    enabled: valid.enabled,
+    message: valid.message,
     idleTimeout: valid.idle_timeout ?? server.idleTimeout,
+    halfClosedTimeout: valid.half_closed_timeout ?? server.halfClosedTimeout,
+    stallTimeout: valid.stall_timeout ?? server.stallTimeout,
     maxDuration: valid.max_duration ?? server.maxDuration,
     access: accessOf(valid),
     hours: valid.hours &&
       new Hours(valid.hours, valid.time_zone ?? server.timeZone),
     limits: {
-      maxConnections: valid.max_connections ?? 0,
-      maxConnectionsPerSource: valid.max_connections_per_source ?? 0,
+      maxConnections: valid.max_connections,
+      maxConnectionsPerSource: valid.max_connections_per_source,
       rate: valid.rate,
-      ratePause: valid.rate_pause ?? 0,
+      ratePause: valid.rate_pause,
       ratePerSource: valid.rate_per_source,
     },
   };

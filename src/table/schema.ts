@@ -1,31 +1,37 @@
 /**
- * What a table may hold, said once: it validates, it types the library's
- * input, and `services.schema.json` is made from it for editors. The `error`
- * of each value says what is allowed.
+ * Every key of a table, said once: its value, its default and its description;
+ * those of `[server]` are in server_schema.ts, those of programs in
+ * exec_schema.ts. Tables are validated by these definitions, and `npm run
+ * generate` makes the JSON Schema, the types of the library's input, and the
+ * reference in README.md and in services.toml(5) of them.
  */
 import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
-import { rlimitsSchema } from "./rlimits.ts";
+import { execKeys } from "./exec_schema.ts";
+import { serverSchema, TIMES } from "./server_schema.ts";
 import { BUILTINS, type Handler } from "./service.ts";
-import { addresses, hours, rate, timeZone } from "./policy_values.ts";
-import { serverSchema } from "./server_schema.ts";
 import {
+  addresses,
   choice,
   destination,
   duration,
   flag,
-  list,
-  mode,
-  most,
-  name,
-  niceness,
+  hours,
+  limit,
+  listOf,
+  oneOrMore,
+  optional,
+  preset,
+  rate,
   readDestination,
+  required,
   text,
+  timeZone,
   transformed,
 } from "./values.ts";
 
-/** Whether a service may be called that. */
+/** Whether a service may have that name. */
 export function isName(value: string): boolean {
   return /^[\x21-\x7e]+$/.test(value) && value.length <= MAX_NAME &&
     value.toUpperCase() !== HELP;
@@ -35,129 +41,148 @@ export const NAME_RULE =
   `1 to ${MAX_NAME} printable ASCII characters without blanks, and not HELP`;
 
 export const nameSchema = z.string({ error: NAME_RULE })
-  .refine(isName, { error: NAME_RULE });
+  .refine(isName, { error: NAME_RULE })
+  .meta({ value: "name", form: NAME_RULE });
 
-const common = {
-  description: text("For people; not sent to clients.").optional(),
-  aliases: list(nameSchema, "Other names of the service.").optional(),
-  listed: flag("Whether HELP names it. Default true.").optional(),
-  enabled: flag("Whether it is served at all. Default true.").optional(),
-  message: z.string({ error: "text in quotes" })
-    .regex(/^[\x20-\x7e]{0,500}$/, {
+const SERVERS = "the server's";
+
+/** The keys of every kind of service. */
+export const commonSchema = z.strictObject({
+  description: preset(
+    text(),
+    "",
+    "A description for people; clients do not get it.",
+  ),
+  aliases: preset(
+    listOf(nameSchema, "list of names"),
+    [],
+    "Other names of the service.",
+  ),
+  listed: preset(flag(), true, "Whether `HELP` names the service."),
+  enabled: preset(flag(), true, "Whether the service is offered at all."),
+  message: preset(
+    z.string({ error: "text in quotes" }).regex(/^[\x20-\x7e]{0,500}$/, {
       error: "at most 500 printable ASCII characters",
-    })
-    .describe('The text behind the + of the reply. Default "Go".').optional(),
-  idle_timeout: duration(
-    "Without a byte either way. Default: the server's.",
-  ).optional(),
-  max_duration: duration("Of a session. Default: the server's.").optional(),
-  allow: addresses("Who may use it; everybody, if it is empty.").optional(),
-  deny: addresses("Who may not.").optional(),
-  hours: hours("When it may be used. Default: always.").optional(),
-  time_zone: timeZone("That hours are in. Default: the server's.").optional(),
-  max_connections: most("At a time. Default 0.").optional(),
-  max_connections_per_source: most("At a time, of one address. Default 0.")
-    .optional(),
-  rate: rate("New connections; without it as many as come.").optional(),
-  rate_pause: duration(
-    "How long all are refused once rate was exceeded. Default 0.",
-  ).optional(),
-  rate_per_source: rate(
-    "New connections of one address; without it as many as come.",
-  )
-    .optional(),
-};
+    }).meta({ value: "text" }),
+    "Go",
+    "The text behind the `+` of the reply: at most 500 printable ASCII " +
+      "characters.",
+  ),
+  idle_timeout: optional(duration(), SERVERS, TIMES.idle_timeout),
+  half_closed_timeout: optional(
+    duration(),
+    SERVERS,
+    TIMES.half_closed_timeout,
+  ),
+  stall_timeout: optional(duration(), SERVERS, TIMES.stall_timeout),
+  max_duration: optional(duration(), SERVERS, TIMES.max_duration),
+  allow: preset(
+    addresses(),
+    [],
+    "The clients that may use the service, of those that may use the server; " +
+      "if the list is empty, all but those in `deny`.",
+  ),
+  deny: preset(addresses(), [], "The clients that may not use the service."),
+  hours: optional(
+    hours(),
+    "always",
+    'When the service may be used, such as `"08:00-18:00"` or ' +
+      '`"mon-fri 22:00-06:00"`. Hours that end before they begin go past ' +
+      "midnight, and belong to the day on which they begin.",
+  ),
+  time_zone: optional(timeZone(), SERVERS, "The time zone of `hours`."),
+  max_connections: preset(
+    limit("connections"),
+    0,
+    "The most connections to the service at a time; `0` for no limit.",
+  ),
+  max_connections_per_source: preset(
+    limit("connections"),
+    0,
+    "The most connections to the service from one address at a time; `0` for " +
+      "no limit.",
+  ),
+  rate: optional(
+    rate(),
+    "no limit",
+    "The rate of new connections to the service.",
+  ),
+  rate_pause: preset(
+    duration(),
+    0,
+    "The time for which the service refuses all clients once `rate` was " +
+      "exceeded; `0` refuses only those beyond the rate.",
+  ),
+  rate_per_source: optional(
+    rate(),
+    "no limit",
+    "The rate of new connections to the service from one address.",
+  ),
+});
 
-const connectTimeout = duration("Default: the server's.").optional();
+const common = commonSchema.shape;
 
-const environment = z.record(
-  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
-    error: "a name of letters, digits and _",
-  }),
-  text("A value."),
-  { error: 'a table such as { NAME = "value" }' },
-);
+const connectTimeout = optional(duration(), SERVERS, TIMES.connect_timeout);
 
 /** One strict schema a kind; the kind's name is the key that chooses it. */
 export const kindSchemas = {
   builtin: z.strictObject({
-    builtin: choice(BUILTINS, "A service of the server's own."),
-    quotes: list(
-      text("At most 512 characters.").max(512, {
-        error: "at most 512 characters (RFC 865)",
+    builtin: required(
+      choice(BUILTINS),
+      "A service of the server's own (RFC 862 to 868).",
+    ),
+    quotes: optional(
+      listOf(
+        text().max(512, { error: "at most 512 characters (RFC 865)" }),
+        "list of texts",
+      ).min(1, { error: "at least one quote" }).meta({
+        value: "list of texts",
       }),
-      "For qotd: what it chooses from.",
-    ).min(1, { error: "at least one quote" }).optional(),
+      "the server's own",
+      "The texts of which `qotd` sends one at random, each of at most 512 " +
+        "characters.",
+    ),
     ...common,
   }),
   exec: z.strictObject({
-    exec: list(text("A word of the command."), "Program and arguments.")
-      .min(1, { error: 'a program and its arguments, as ["/bin/date"]' })
-      .refine((words) => words[0] !== "", { error: "a program's path" }),
-    reply: choice(
-      ["server", "service"],
-      "Who sends the + or - line: the server (default), or the program.",
-    ).optional(),
-    stdio: choice(
-      ["pipe", "socket"],
-      "What its standard input and output are: pipes to the server, or the " +
-        'client\'s socket itself, as inetd does. Default "pipe".',
-    ).optional(),
-    user: name("Whom the program runs as.", "the name of a user").optional(),
-    group: name(
-      "Which group it runs as. Default: the user's.",
-      "the name of a group",
-    ).optional(),
-    nice: niceness.optional(),
-    umask: mode("Which rights it takes from files that it makes.").optional(),
-    rlimits: rlimitsSchema.describe("What it may use of the machine.")
-      .optional(),
-    cwd: name("Its working directory.", "a folder").optional(),
-    env: environment.describe("Its environment, besides what is always set.")
-      .optional(),
-    passenv: list(
-      text("A name."),
-      "Variables that it gets from the server's own environment.",
-    ).optional(),
-    stderr: choice(
-      ["log", "null", "client"],
-      'Where its standard error goes. Default "log".',
-    ).optional(),
-    kill_grace: duration(
-      'Between SIGTERM and SIGKILL. Default "5s".',
-    ).optional(),
+    ...execKeys,
     ...common,
   }),
   connect: z.strictObject({
-    connect: z.union([
-      destination("An upstream."),
-      list(destination("An upstream."), "Upstreams, tried in this order.").min(
-        1,
-        {
-          error: "at least one address",
-        },
-      ),
-    ]).describe("The server that gets the connection."),
-    connect_timeout: connectTimeout,
-    ...common,
-  }),
-  tcpmux: z.strictObject({
-    tcpmux: transformed(
-      readRemoteService,
-      "HOST:PORT/NAME or unix:/path/NAME",
-      "A service of another TCPMUX server: HOST:PORT/NAME.",
+    connect: required(
+      oneOrMore(destination()),
+      "The server that the connection is passed to; of a list, the first " +
+        "that answers.",
     ),
     connect_timeout: connectTimeout,
     ...common,
   }),
-  text: z.strictObject({ text: text("A fixed answer."), ...common }),
+  tcpmux: z.strictObject({
+    tcpmux: required(
+      transformed(
+        readRemoteService,
+        "HOST:PORT/NAME or unix:/path/NAME",
+        '`"HOST:PORT/NAME"` or `"unix:/path/NAME"`',
+      ),
+      "The service of another TCPMUX server, whose reply is passed on.",
+    ),
+    connect_timeout: connectTimeout,
+    ...common,
+  }),
+  text: z.strictObject({
+    text: required(text(), "The text that a client gets."),
+    ...common,
+  }),
 };
 
-/** For programs only: a function cannot stand in a file. */
+/** For programs only: no file can hold a function. */
 export const handlerSchema = z.strictObject({
-  handler: z.custom<Handler>((value) => typeof value === "function", {
-    error: "a function",
-  }),
+  handler: required(
+    z.custom<Handler>((value) => typeof value === "function", {
+      error: "a function",
+    }).meta({ value: "function" }),
+    "The function that gets each connection.",
+  ),
   ...common,
 });
 
@@ -177,24 +202,14 @@ function readRemoteService(
   return typeof upstream === "string" ? upstream : { upstream, remoteName };
 }
 
-const wholeSchema = z.strictObject({
+/** A whole file; `$schema` is for editors. */
+export const fileSchema = z.strictObject({
   $schema: z.string().optional(),
-  server: serverSchema.optional(),
+  server: serverSchema.optional().meta({
+    description: "The settings of the server itself.",
+  }),
   services: z.record(
     z.string().regex(/^[\x21-\x7e]{1,255}$/),
     z.union(Object.values(kindSchemas)),
-  ).optional(),
+  ).optional().meta({ description: "The services, each under its name." }),
 });
-
-/** `services.schema.json`, as an object. */
-export function jsonSchema(): object {
-  return {
-    ...z.toJSONSchema(wholeSchema, { io: "input", target: "draft-7" }),
-    title: "tcpmux service table",
-  };
-}
-
-export type HandlerInput = z.input<typeof handlerSchema>;
-export type ServiceInput = {
-  [K in KindKey]: z.input<typeof kindSchemas[K]>;
-}[KindKey];

@@ -1,9 +1,8 @@
 import type { Endpoint } from "../endpoint.ts";
 import type { Access } from "../policy/access.ts";
 import type { Hours } from "../policy/hours.ts";
-import type { ServiceLimits } from "../policy/limit_settings.ts";
-import type { Conn } from "../transport/transport.ts";
-import type { Rlimits } from "./rlimits.ts";
+import type { ServiceLimits } from "../policy/limits.ts";
+import type { StreamConn } from "../transport/stream_conn.ts";
 
 /** One service, every value of it resolved. */
 export type Service =
@@ -27,9 +26,19 @@ interface ServiceBase {
   readonly message: string;
   /** Milliseconds without a byte either way; 0 for no limit. */
   readonly idleTimeout: number;
-  /** Milliseconds in all; 0 for no limit. */
+  /**
+   * Milliseconds without a byte either way once one side has ended; 0 for no
+   * limit.
+   */
+  readonly halfClosedTimeout: number;
+  /**
+   * Milliseconds in which a side takes no byte of those that wait for it; 0 for
+   * no limit.
+   */
+  readonly stallTimeout: number;
+  /** Milliseconds for the whole session; 0 for no limit. */
   readonly maxDuration: number;
-  /** Who may use it, besides what the server says. */
+  /** Which clients may use it, of those that may use the server. */
   readonly access: Access;
   /** When it may be used; undefined for always. */
   readonly hours: Hours | undefined;
@@ -49,26 +58,45 @@ export type BuiltinName = typeof BUILTINS[number];
 export interface BuiltinService extends ServiceBase {
   readonly kind: "builtin";
   readonly builtin: BuiltinName;
-  /** What qotd chooses from. */
+  /** The texts that qotd chooses from; empty for the server's own. */
   readonly quotes: readonly string[];
 }
+
+/** What `rlimits` can limit: the keys are those of the table. */
+export type RlimitName =
+  | "files"
+  | "processes"
+  | "cpu"
+  | "memory"
+  | "data"
+  | "stack"
+  | "file_size"
+  | "core";
+
+/**
+ * Counts, seconds or bytes. Infinity sets no limit; a limit that is missing
+ * stays the server's own.
+ */
+export type Rlimits = Readonly<Partial<Record<RlimitName, number>>>;
 
 export interface ExecService extends ServiceBase {
   readonly kind: "exec";
   /** The program and its arguments. */
   readonly exec: readonly [string, ...string[]];
-  /** Who sends the reply line: the server, or the program itself. */
+  /** Who sends the reply: the server, or the program itself. */
   readonly reply: "server" | "service";
-  /** What its standard input and output are; "socket" is as inetd does. */
+  /** What its standard input and output are; "socket" is as inetd has it. */
   readonly stdio: "pipe" | "socket";
-  /** Empty: as the server runs. */
+  /** Empty for the server's own. */
   readonly user: string;
+  /** Empty for the user's own. */
   readonly group: string;
-  /** Undefined: the server's own, as with the next. */
+  /** Undefined for the server's own. */
   readonly nice: number | undefined;
+  /** Undefined for the server's own. */
   readonly umask: number | undefined;
   readonly rlimits: Rlimits;
-  /** Empty: the server's own. */
+  /** Empty for the server's own. */
   readonly cwd: string;
   readonly env: Readonly<Record<string, string>>;
   readonly passenv: readonly string[];
@@ -97,18 +125,25 @@ export interface TextService extends ServiceBase {
   readonly text: string;
 }
 
-/** What a program that uses the library serves with. */
-export type Handler = (conn: Conn, session: HandlerSession) =>
+/**
+ * A function that serves one client, for programs that use the library. The
+ * service is over when it returns. When it throws, the client's connection is
+ * aborted; an error that is no `TcpmuxError` is logged with its stack.
+ */
+export type Handler = (conn: StreamConn, session: HandlerSession) =>
   | Promise<void>
   | void;
 
-/** What a {@linkcode Handler} may want to know besides its connection. */
+/** What a {@linkcode Handler} can know of its session. */
 export interface HandlerSession {
   /** The number of the connection, as in the log. */
   readonly id: number;
   /** The service's name as the table spells it. */
   readonly service: string;
-  /** Aborted when the server stops and the drain time is over. */
+  /**
+   * Aborted when the session must end: the client is gone, a deadline was
+   * missed, or the server has stopped.
+   */
   readonly signal: AbortSignal;
 }
 

@@ -1,8 +1,8 @@
 import type { Endpoint } from "../endpoint.ts";
 import type { Access } from "../policy/access.ts";
+import { Listing } from "../policy/decide.ts";
 import type { Hours } from "../policy/hours.ts";
-import type { ServerLimits } from "../policy/limit_settings.ts";
-import { Listing } from "../policy/listing.ts";
+import type { ServerLimits } from "../policy/limits.ts";
 import type { LogLevel } from "../log.ts";
 import type { ListenerSpec } from "./listener.ts";
 import type { Located } from "./locate.ts";
@@ -10,19 +10,22 @@ import type { Service } from "./service.ts";
 
 /** The `[server]` part of the table, every value of it resolved. */
 export interface ServerSettings {
-  /** Where to listen; undefined where the table does not say. */
+  /** The addresses to listen on; undefined if the table has no `listen`. */
   readonly listen: readonly Endpoint[] | undefined;
   readonly help: boolean;
-  /** Milliseconds, like all times here; 0 for no limit. */
+  /** Milliseconds, as all times here; 0 for no limit, and drains at once. */
   readonly handshakeTimeout: number;
   readonly connectTimeout: number;
   readonly idleTimeout: number;
+  /** The defaults of the services' own times. */
+  readonly halfClosedTimeout: number;
+  readonly stallTimeout: number;
   readonly drainTimeout: number;
   readonly maxDuration: number;
-  /** Who may use anything here. */
+  /** Which clients may use any service. */
   readonly access: Access;
   readonly limits: ServerLimits;
-  /** That hours are in; undefined for the system's own. */
+  /** The time zone of hours; undefined for the system's own. */
   readonly timeZone: string | undefined;
   readonly log: LogSettings;
 }
@@ -32,21 +35,21 @@ export interface LogSettings {
   readonly format: "text" | "json";
 }
 
-/** A whole service table. Never changed: a reload makes a new one. */
+/** A service table. It never changes: a reload makes a new one. */
 export class Table {
   readonly server: ServerSettings;
   /** In the order of the table. */
   readonly services: readonly Service[];
-  /** Where it is served; no two of them at the same address. */
+  /** Where the services are offered, each at an address of its own. */
   readonly listeners: readonly ListenerSpec[];
-  /** Where its keys stand in its file, for who finds fault with it later. */
+  /** The lines of its keys in its file, for problems that are found later. */
   readonly located: Located | undefined;
-  /** Of one of the services; undefined where none has any. */
+  /** The hours of one of the services; undefined if none has hours. */
   readonly someHours: Hours | undefined;
   readonly listing: Listing;
   #byName = new Map<string, Service>();
 
-  /** @param listeners by default those of `listen`, where clients name a service */
+  /** @param listeners by default one for each address of `listen` */
   constructor(
     server: ServerSettings,
     services: readonly Service[],

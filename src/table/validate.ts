@@ -1,13 +1,12 @@
-/** Validates parts of a file, and says in our words what is wrong with them. */
+/** Validates parts of a table, and turns what zod finds into problems. */
 import type * as z from "zod";
 import { nearest } from "../nearest.ts";
-import type { KeyPath } from "./locate.ts";
+import type { KeyPath } from "./definitions.ts";
 import type { Problems } from "./problem.ts";
 
 /**
- * The value as the schema makes it, or undefined and problems.
- *
- * @param elsewhere what to say of an unknown key that has its place elsewhere
+ * @param elsewhere what to say of an unknown key that belongs elsewhere
+ * @returns the output of the schema, or undefined if there are problems
  */
 export function validated<T extends z.ZodType>(
   schema: T,
@@ -32,7 +31,7 @@ export function validated<T extends z.ZodType>(
   }
 }
 
-/** Of one address or a list of them: what is wrong with items of the list. */
+/** If a value may be one or a list, what is wrong with items of its list. */
 function ofItems(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
   const items = issue.errors.flat().filter(({ path }) => path.length > 0);
@@ -43,7 +42,7 @@ function ofItems(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   }));
 }
 
-/** A union or a key says what is allowed only in the issues within. */
+/** What is allowed; of a union or a key, only the issues within tell. */
 function allowed(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_key") {
     return `as its name ${issue.issues.map(allowed).join(", ")}`;
@@ -52,14 +51,14 @@ function allowed(issue: z.core.$ZodIssue): string {
     return issue.message;
   }
   const said = [...new Set(issue.errors.flat().map(allowed))];
-  // Of two that begin alike, the longer one says why as well.
+  // If one message continues another, it adds the reason.
   const longest = said.filter((one) =>
     !said.some((other) => other !== one && other.startsWith(one))
   );
   return longest.join(", or ");
 }
 
-/** The top of a file; `$schema` is for editors. */
+/** Adds problems for unknown keys of a file; `$schema` is for editors. */
 export function onlyKeys(
   root: object,
   known: readonly string[],
@@ -109,7 +108,7 @@ function describe(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-/** The value if it is a table; else an empty one and a problem. */
+/** The value, if it is a table; if not, an empty table, and a problem. */
 export function asObject(
   value: unknown,
   path: KeyPath,

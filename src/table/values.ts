@@ -1,103 +1,242 @@
-/** What values in a file may be; the `error` of each says what is allowed. */
+/**
+ * The kinds of values in a table. The `error` of each says what is allowed;
+ * its metadata is for documentation: `value` names the kind in a few words,
+ * `form` describes it where that is not enough.
+ */
 import * as z from "zod";
-import { DURATION, DURATION_FORM, readDuration } from "../units.ts";
 import { type Endpoint, ENDPOINT_FORMS, readEndpoint } from "../endpoint.ts";
+import { PREFIX_FORM, readPrefixes } from "../policy/access.ts";
+import { HOURS_FORM, isTimeZone, readHours } from "../policy/hours.ts";
+import { MAX_STARTUPS_FORM, readMaxStartups } from "../policy/max_startups.ts";
+import { RATE_FORM, readRate } from "../policy/rate.ts";
+import {
+  DURATION,
+  DURATION_FORM,
+  readDuration,
+  readSize,
+  SIZE,
+  SIZE_FORM,
+} from "../units.ts";
 
-export function duration(purpose: string) {
-  const error = DURATION_FORM;
-  return z.union([z.literal(0), z.string().regex(DURATION, { error })], {
-    error,
-  }).transform((value) => readDuration(String(value))!).describe(purpose);
+/** A key that must be there. */
+export function required<T extends z.ZodType>(value: T, description: string) {
+  return value.meta({ ...value.meta(), description });
 }
 
-export function text(purpose: string) {
+/** A key whose value is `preset` where it is left out. */
+export function preset<T extends z.ZodType>(
+  value: T,
+  preset: z.util.NoUndefined<z.input<T>>,
+  description: string,
+) {
+  return value.prefault(preset).meta({ description });
+}
+
+/** A key that may be left out; `otherwise` says in words what holds then. */
+export function optional<T extends z.ZodType>(
+  value: T,
+  otherwise: string,
+  description: string,
+) {
+  return value.optional().meta({ description, otherwise });
+}
+
+export function flag() {
+  return z.boolean({ error: "true or false" })
+    .meta({ value: "`true` or `false`" });
+}
+
+export function text() {
   return z.string({ error: "text in quotes" })
     .refine((value) => !value.includes("\0"), {
       error: "text without NUL bytes",
     })
-    .describe(purpose);
+    .meta({ value: "text" });
 }
 
-/** Text that must say something. */
-export function name(purpose: string, what: string) {
+/** Text that is not empty. */
+export function name(what: string) {
   const error = `${what} in quotes; leave the key out for none`;
   return z.string({ error }).refine(
     (value) => value !== "" && !value.includes("\0"),
     { error },
-  ).describe(purpose);
+  ).meta({ value: what });
 }
 
-export function flag(purpose: string) {
-  return z.boolean({ error: "true or false" }).describe(purpose);
+export function choice<const T extends readonly string[]>(of: T) {
+  const words = of.map((word) => JSON.stringify(word));
+  const code = words.map((word) => `\`${word}\``);
+  return z.enum(of, { error: `one of ${words.join(", ")}` })
+    .meta({ value: `${code.slice(0, -1).join(", ")} or ${code.at(-1)}` });
 }
 
-/** A whole number from 1. */
-export function count(most: number) {
-  const error = `a whole number from 1 to ${most}`;
-  return z.int({ error, abort: true }).min(1, { error }).max(most, { error });
+export function listOf<T extends z.ZodType>(item: T, value: string) {
+  return z.array(item, { error: "a list in brackets" }).meta({ value });
 }
 
-/** The same, and 0 for no limit. */
-export function most(purpose: string) {
+/** One address, or a list of at least one. */
+export function oneOrMore<T extends z.ZodType>(address: T) {
+  return z.union([
+    address,
+    listOf(address, "").min(1, { error: "at least one address" }),
+  ]).meta({ value: "address, or list of addresses" });
+}
+
+/** A whole number of something, within these bounds. */
+export function wholeNumber(
+  least: number,
+  most: number,
+  unit?: string,
+) {
+  const error = `a whole number from ${least} to ${most}`;
+  return z.int({ error, abort: true }).min(least, { error })
+    .max(most, { error }).meta({
+      value: unit === undefined
+        ? `number from ${least} to ${most}`
+        : `number of ${unit}`,
+      form: error,
+    });
+}
+
+/** A whole number of something, or 0 for no limit. */
+export function limit(unit: string) {
   const error = "a whole number from 1 to 1000000, or 0 for no limit";
   return z.int({ error, abort: true }).min(0, { error })
-    .max(1_000_000, { error }).describe(purpose);
+    .max(1_000_000, { error })
+    .meta({ value: `number of ${unit}`, form: error });
 }
 
-/** Of a process: from 19, which gives way to all others, to -20. */
-export const niceness = z.int({ error: "a whole number from -20 to 19" })
-  .min(-20, { error: "a whole number from -20 to 19" })
-  .max(19, { error: "a whole number from -20 to 19" })
-  .describe("How far it gives way to others. Default: the server's.");
+/** Milliseconds. */
+export function duration() {
+  const error = DURATION_FORM;
+  return z.union([z.literal(0), z.string().regex(DURATION, { error })], {
+    error,
+  }).transform((value) => readDuration(String(value))!)
+    .meta({ value: "duration", form: error });
+}
 
-/** Rights of files in octal digits, as a number. */
-export function mode(purpose: string) {
+/** The rights of files in octal digits, as a number. */
+export function mode() {
   const error = 'three octal digits in quotes, such as "027"';
   return z.string({ error }).regex(/^0?[0-7]{3}$/, { error })
-    .transform((digits) => parseInt(digits, 8)).describe(purpose);
+    .transform((digits) => parseInt(digits, 8))
+    .meta({ value: "octal digits", form: error });
 }
 
-export function choice<const T extends readonly string[]>(
-  of: T,
-  purpose: string,
-) {
-  const words = of.map((word) => JSON.stringify(word)).join(", ");
-  return z.enum(of, { error: `one of ${words}` }).describe(purpose);
+export function timeZone() {
+  const error = 'a time zone such as "Europe/Berlin" or "UTC"';
+  return z.string({ error }).refine(isTimeZone, { error })
+    .meta({ value: "time zone", form: error });
 }
 
-export function list<T extends z.ZodType>(item: T, purpose: string) {
-  return z.array(item, { error: "a list in brackets" }).describe(purpose);
-}
-
-/** Text that `read` makes a value of, or says in a string why it cannot. */
+/** Text that `read` turns into a value, or into what is wrong with it. */
 export function transformed<T extends object>(
   read: (text: string) => T | string,
   form: string,
-  purpose: string,
+  value: string,
 ) {
-  return z.string({ error: form }).transform((value, context) => {
-    const result = read(value);
+  return z.string({ error: form }).transform((text, context) => {
+    const result = read(text);
     if (typeof result !== "string") return result;
     context.issues.push({
       code: "custom",
       message: `${form} (${result})`,
-      input: value,
+      input: text,
     });
     return z.NEVER;
-  }).describe(purpose);
+  }).meta({ value, form });
 }
 
-/** An address to connect to: port 0 is none. */
-export const destination = (purpose: string) =>
-  transformed((value) => readDestination(value), ENDPOINT_FORMS, purpose);
+export function endpoint() {
+  return transformed((text) => readEndpoint(text), ENDPOINT_FORMS, "address");
+}
 
-export function readDestination(value: string): Endpoint | string {
-  const endpoint = readEndpoint(value);
+/** An address to connect to. */
+export function destination() {
+  return transformed(readDestination, ENDPOINT_FORMS, "address");
+}
+
+export function readDestination(text: string): Endpoint | string {
+  const endpoint = readEndpoint(text);
   return typeof endpoint !== "string" && endpoint.transport === "tcp" &&
       endpoint.port === 0
     ? "a port from 1 to 65535 must follow the host"
     : endpoint;
 }
 
-export const endpoint = (purpose: string) =>
-  transformed((value) => readEndpoint(value), ENDPOINT_FORMS, purpose);
+export function addresses() {
+  return listOf(transformed(readPrefixes, PREFIX_FORM, "prefix"), "")
+    .transform((prefixes) => prefixes.flat())
+    .meta({ value: "list of addresses and prefixes" });
+}
+
+export function hours() {
+  return listOf(transformed(readHours, HOURS_FORM, "hours"), "")
+    .min(1, { error: "at least one range; leave the key out for always" })
+    .meta({ value: "list of hours" });
+}
+
+export function rate() {
+  return made(z.string({ error: RATE_FORM }), readRate, RATE_FORM)
+    .meta({ value: "rate", form: RATE_FORM });
+}
+
+export function maxStartups() {
+  const error = MAX_STARTUPS_FORM;
+  const schema = z.union([z.int(), z.string()], { error });
+  const read = (value: string | number) => readMaxStartups(String(value));
+  return made(schema, read, error)
+    .meta({ value: 'number, or `"START:PERCENT:FULL"`', form: error });
+}
+
+/** A value of which `read` makes another one, or undefined if it is wrong. */
+function made<S extends z.ZodType, T>(
+  schema: S,
+  read: (value: z.output<S>) => T | undefined,
+  error: string,
+) {
+  return schema.transform((value, context) => {
+    const result = read(value);
+    if (result !== undefined) return result;
+    context.issues.push({ code: "custom", message: error, input: value });
+    return z.NEVER;
+  });
+}
+
+const UNLIMITED = z.literal("unlimited");
+
+/** As many as there can be on Linux. */
+const MOST_PROCESSES = 4_194_304;
+
+/** A number of processes; Infinity for no limit. */
+export function processes() {
+  const error = `a whole number from 1 to ${MOST_PROCESSES}, or "unlimited"`;
+  return z.union([
+    z.int({ error }).min(1, { error }).max(MOST_PROCESSES, { error }),
+    UNLIMITED,
+  ], { error }).transform((value) => value === "unlimited" ? Infinity : value)
+    .meta({ value: 'number of processes, or `"unlimited"`', form: error });
+}
+
+/** Bytes; Infinity for no limit. */
+export function size() {
+  const error = `${SIZE_FORM}, 0, or "unlimited"`;
+  return z.union(
+    [z.literal(0), UNLIMITED, z.string().regex(SIZE, { error })],
+    { error },
+  ).transform((value) =>
+    value === "unlimited" ? Infinity : value === 0 ? 0 : readSize(value)!
+  ).meta({ value: 'size, or `"unlimited"`', form: error });
+}
+
+/** Whole seconds, as the system counts them; Infinity for no limit. */
+export function seconds() {
+  const error = 'a time of whole seconds such as "10s", "5m" or "1h", ' +
+    'or "unlimited"';
+  return z.union(
+    [UNLIMITED, z.string().regex(/^[1-9]\d{0,8}(s|m|h)$/, { error })],
+    { error },
+  ).transform((value) =>
+    value === "unlimited" ? Infinity : readDuration(value)! / 1000
+  ).meta({ value: 'duration in whole seconds, or `"unlimited"`', form: error });
+}

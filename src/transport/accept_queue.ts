@@ -5,7 +5,7 @@ interface Waiter {
   reject(error: Error): void;
 }
 
-/** Connections that a runtime pushed at us, until `accept()` takes them. */
+/** Connections that a runtime has pushed, until `accept()` takes them. */
 export class AcceptQueue {
   #conns: Conn[] = [];
   #error: Error | undefined;
@@ -19,7 +19,7 @@ export class AcceptQueue {
     else this.#conns.push(conn);
   }
 
-  /** Reported once, by the accept that is under way or the next one. */
+  /** Makes the accept that is under way, or the next one, reject. */
   fail(error: Error): void {
     const waiter = this.#takeWaiter();
     if (waiter !== undefined) waiter.reject(error);
@@ -40,7 +40,7 @@ export class AcceptQueue {
     });
   }
 
-  /** What was accepted before is still handed out. */
+  /** Takes no more connections; those that wait are still handed out. */
   close(): void {
     this.#closed = true;
     this.#takeWaiter()?.resolve(null);

@@ -1,65 +1,64 @@
 /**
- * Buffers to read into. A connection that waits holds one, so that one is
- * small; under load a large one takes more in fewer steps. Only so many large
- * ones are out at a time, however many connections there are.
+ * Sizes of buffers to read into, in bytes. An idle connection holds a buffer of
+ * the smallest size; under load, larger ones take more bytes in fewer steps.
  */
-export const SMALL_BUFFER = 1024;
-const MEDIUM_BUFFER = 16 * 1024;
-const LARGE_BUFFER = 256 * 1024;
+const SIZES = [256, 4 * 1024, 32 * 1024, 256 * 1024] as const;
 
-const MAX_LARGE = 128;
-/** Of those that nobody uses just now. */
-const MAX_SPARE = 16;
-const MAX_SPARE_SMALL = 1024;
+const LARGEST = SIZES.length - 1;
 
+/** How many buffers of each size are kept for reuse. */
+const MAX_SPARE = [1024, 64, 32, 16] as const;
+
+/** How many of the largest may be in use, whatever the connections. */
+const MAX_LARGEST = 128;
+
+/** Buffers that connections read into, and that are used again. */
 export class Buffers {
-  #largeOnes = 0;
-  #spare: Uint8Array[] = [];
-  #spareSmall: Uint8Array[] = [];
+  readonly #spare: readonly Uint8Array[][] = SIZES.map(() => []);
+  #largestOut = 0;
 
-  /** What a connection begins with. */
-  small(): Uint8Array {
-    return this.#spareSmall.pop() ?? new Uint8Array(SMALL_BUFFER);
+  /** The buffer for a connection's first read. */
+  first(): Uint8Array {
+    return this.#ofSize(0);
   }
 
-  /** After `count` bytes were read into `buffer`: what the next read needs. */
+  /**
+   * The buffer for the next read, after `count` bytes were read into `buffer`:
+   * the same one, or another that fits better; the old one is put back then.
+   */
   fitting(buffer: Uint8Array, count: number): Uint8Array {
-    if (count === buffer.length) return this.#larger(buffer);
-    const isMuch = count >= buffer.length / 4;
-    if (buffer.length === SMALL_BUFFER || isMuch) return buffer;
+    const size = SIZES.indexOf(buffer.length as typeof SIZES[number]);
+    const isFull = count === buffer.length;
+    const isOversized = size > 0 && count < buffer.length / 4;
+    if (!isFull && !isOversized) return buffer;
+    const next = isFull ? this.#larger(size) : 0;
+    if (next === size) return buffer;
     this.putBack(buffer);
-    return this.small();
+    return this.#ofSize(next);
   }
 
-  #larger(buffer: Uint8Array): Uint8Array {
-    if (buffer.length === LARGE_BUFFER) return buffer;
-    if (buffer.length === SMALL_BUFFER) this.putBack(buffer);
-    if (this.#largeOnes < MAX_LARGE) {
-      this.#largeOnes++;
-      return this.#spare.pop() ?? new Uint8Array(LARGE_BUFFER);
-    }
-    return buffer.length === MEDIUM_BUFFER
-      ? buffer
-      : new Uint8Array(MEDIUM_BUFFER);
-  }
-
-  /** Nobody reads into it or writes from it any more. */
+  /** Takes back a buffer that nobody reads into or writes from any more. */
   putBack(buffer: Uint8Array): void {
-    if (buffer.length === SMALL_BUFFER) {
-      if (this.#spareSmall.length < MAX_SPARE_SMALL) {
-        this.#spareSmall.push(buffer);
-      }
-    } else if (buffer.length === LARGE_BUFFER) {
-      this.#largeOnes--;
-      if (this.#spare.length < MAX_SPARE) this.#spare.push(buffer);
-    }
+    const size = SIZES.indexOf(buffer.length as typeof SIZES[number]);
+    if (size === LARGEST) this.#largestOut--;
+    const spare = this.#spare[size]!;
+    if (spare.length < MAX_SPARE[size]!) spare.push(buffer);
   }
 
-  /** The system may still write from it: it is not used again. */
+  /** Forgets a buffer that the system may still use. */
   giveUp(buffer: Uint8Array): void {
-    if (buffer.length === LARGE_BUFFER) this.#largeOnes--;
+    if (buffer.length === SIZES[LARGEST]) this.#largestOut--;
+  }
+
+  #larger(size: number): number {
+    if (size === LARGEST) return size;
+    return size + 1 < LARGEST || this.#largestOut < MAX_LARGEST
+      ? size + 1
+      : size;
+  }
+
+  #ofSize(size: number): Uint8Array {
+    if (size === LARGEST) this.#largestOut++;
+    return this.#spare[size]!.pop() ?? new Uint8Array(SIZES[size]!);
   }
 }
-
-/** One process, one bound. */
-export const buffers = new Buffers();

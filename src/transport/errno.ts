@@ -4,7 +4,7 @@ const CODES: Record<string, ErrorCode> = {
   EADDRINUSE: "address_in_use",
   EADDRNOTAVAIL: "address_not_available",
   EAFNOSUPPORT: "address_not_available",
-  EINVAL: "address_not_available",
+  EINVAL: "address_not_available", // bind(2) to fe80::1 without a zone
   EACCES: "permission_denied",
   EPERM: "permission_denied",
   ENOENT: "not_found",
@@ -24,7 +24,7 @@ const CODES: Record<string, ErrorCode> = {
   EAI_AGAIN: "host_not_found",
   EMFILE: "too_many_files",
   ENFILE: "too_many_files",
-  EAGAIN: "too_many_files",
+  EAGAIN: "too_many_files", // fork(2): the limit on processes is reached
   ENOTCONN: "connection_reset",
   ABORT_ERR: "cancelled",
   ECANCELED: "closed", // a write whose stream was destroyed meanwhile
@@ -46,7 +46,7 @@ const WORDS: Partial<Record<ErrorCode, string>> = {
   closed: "the connection is closed",
 };
 
-/** Deno's classes for which it sets no errno. */
+/** Deno's classes of errors, for those that have no errno. */
 const DENO_NAMES: Record<string, ErrorCode> = {
   AddrInUse: "address_in_use",
   AddrNotAvailable: "address_not_available",
@@ -64,17 +64,19 @@ const DENO_NAMES: Record<string, ErrorCode> = {
 };
 
 /**
- * A runtime's error as one of ours: the same code whichever runtime threw it.
+ * An error of the system as one of ours, with the same code whichever runtime
+ * threw it. A mistake of a programmer, such as a `TypeError`, is returned as it
+ * is, with its stack.
  *
- * @param action what failed, in the words of its caller, such as
+ * @param action what failed, for the message, such as
  * `cannot connect to 127.0.0.1:22`
  */
 export function fromSystem(
   error: unknown,
   action: string,
   facts: Omit<ErrorFacts, "cause" | "errno"> = {},
-): TcpmuxError {
-  if (error instanceof TcpmuxError) return error;
+): Error {
+  if (error instanceof TcpmuxError || isMistake(error)) return error;
   const { code: errno, name, message } = asErrorLike(error);
   const code = CODES[errno] ?? DENO_NAMES[name] ??
     (/lookup|resolve|getaddrinfo/i.test(message) ? "host_not_found" : "failed");
@@ -85,6 +87,11 @@ export function fromSystem(
     cause: error,
     ...(errno === "" ? {} : { errno }),
   });
+}
+
+function isMistake(error: unknown): error is Error {
+  return error instanceof TypeError || error instanceof RangeError ||
+    error instanceof ReferenceError || error instanceof SyntaxError;
 }
 
 function asErrorLike(error: unknown) {

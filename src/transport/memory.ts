@@ -1,23 +1,38 @@
-/** A transport with no system under it: for tests, and for services that talk
- * to each other within one program. */
+/** A transport without a system: for tests, and for functions that serve. */
+import { setImmediate } from "node:timers";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
+import { TimerList } from "../timers.ts";
 import { AcceptQueue } from "./accept_queue.ts";
-import { withDeadline } from "./deadline.ts";
+import { ConnectAttempt } from "./attempt.ts";
 import { closedHere } from "./errno.ts";
-import { Inbox } from "./inbox.ts";
-
-import { StreamConn } from "./stream_conn.ts";
-import type { Conn, Listener, Transport } from "./transport.ts";
+import { PushedConn } from "./pushed_conn.ts";
+import type { AttemptOptions, Conn, Listener, Transport } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
-/** Bytes that one direction holds before its writer has to wait. */
-const WINDOW = 64 * 1024;
+/** Bytes that the other end gets at a time. */
+const PIECE = 64 * 1024;
 
-/** A new world of its own: what listens in it is seen by nobody else. */
+/**
+ * Bytes after which a writer lets the rest of the program have its turn. Two
+ * that write and read without end would else never let a timer expire.
+ */
+const LONGEST_RUN = 1024 * 1024;
+
+/** Bytes that the smallest write counts for. */
+const LEAST_COUNT = 1024;
+
+/** The first ephemeral port (RFC 6335, section 6). */
+const FIRST_PORT = 49152;
+
+/**
+ * A new transport in memory, for tests. Its addresses are its own: only
+ * connections of the same transport reach its listeners. It has no programs and
+ * no standard streams: code `unsupported`.
+ */
 export function memoryTransport(): Transport {
-  const doors = new Map<string, MemoryListener>();
-  let nextPort = 49152;
+  const timers = new TimerList();
+  const network = new MemoryNetwork();
   return {
     name: "memory",
     abilities: {
@@ -26,36 +41,13 @@ export function memoryTransport(): Transport {
       socketStdio: false,
       unix: true,
     },
+    timers,
     // deno-lint-ignore require-await -- failing must reject
     async listen(endpoint) {
-      const bound = endpoint.transport === "tcp" && endpoint.port === 0
-        ? { ...endpoint, port: nextPort++ }
-        : endpoint;
-      const address = formatEndpoint(bound);
-      if (doors.has(address)) {
-        throw new TcpmuxError(
-          "address_in_use",
-          `cannot listen on ${address}: the address is already in use`,
-          { address },
-        );
-      }
-      const listener = new MemoryListener(bound, () => doors.delete(address));
-      doors.set(address, listener);
-      return listener;
+      return network.listen(endpoint);
     },
-    connect(endpoint, options = {}) {
-      const address = formatEndpoint(endpoint);
-      const what = `cannot connect to ${address}`;
-      return withDeadline(what, options, () => {
-        const door = doors.get(address);
-        if (door !== undefined) return Promise.resolve(door.knock(nextPort++));
-        throw new TcpmuxError(
-          "connection_refused",
-          `${what}: connection refused`,
-          { address },
-        );
-      });
-    },
+    connect: (endpoint, options = {}) =>
+      new MemoryAttempt(network, endpoint, options).start(timers),
     spawn(command) {
       return Promise.reject(
         new TcpmuxError(
@@ -75,23 +67,77 @@ export function memoryTransport(): Transport {
 export function memoryPair(left: Endpoint, right: Endpoint): [Conn, Conn] {
   const a = new MemoryConn(left, right);
   const b = new MemoryConn(right, left);
-  a.peer = b;
-  b.peer = a;
+  a.other = b;
+  b.other = a;
   return [a, b];
 }
 
+class MemoryNetwork {
+  readonly #listeners = new Map<string, MemoryListener>();
+  #nextPort = FIRST_PORT;
+
+  listen(endpoint: Endpoint): Listener {
+    const bound = endpoint.transport === "tcp" && endpoint.port === 0
+      ? { ...endpoint, port: this.#nextPort++ }
+      : endpoint;
+    const address = formatEndpoint(bound);
+    if (this.#listeners.has(address)) {
+      throw new TcpmuxError(
+        "address_in_use",
+        `cannot listen on ${address}: the address is already in use`,
+        { address },
+      );
+    }
+    const forget = () => this.#listeners.delete(address);
+    const listener = new MemoryListener(bound, forget);
+    this.#listeners.set(address, listener);
+    return listener;
+  }
+
+  /** @throws {TcpmuxError} `connection_refused` */
+  connect(endpoint: Endpoint): Conn {
+    const address = formatEndpoint(endpoint);
+    const listener = this.#listeners.get(address);
+    if (listener !== undefined) return listener.connect(this.#nextPort++);
+    throw new TcpmuxError(
+      "connection_refused",
+      `cannot connect to ${address}: connection refused`,
+      { address },
+    );
+  }
+}
+
+class MemoryAttempt extends ConnectAttempt {
+  readonly #network: MemoryNetwork;
+
+  constructor(
+    network: MemoryNetwork,
+    endpoint: Endpoint,
+    options: AttemptOptions,
+  ) {
+    super(endpoint, options);
+    this.#network = network;
+  }
+
+  protected override connect(): void {
+    this.succeed(this.#network.connect(this.endpoint));
+  }
+
+  protected override giveUp(): void {}
+}
+
 class MemoryListener implements Listener {
-  #queue = new AcceptQueue();
-  #closed = false;
   readonly endpoint: Endpoint;
+  readonly #queue = new AcceptQueue();
   readonly #forget: () => void;
+  #isClosed = false;
 
   constructor(endpoint: Endpoint, forget: () => void) {
     this.endpoint = endpoint;
     this.#forget = forget;
   }
 
-  knock(port: number): Conn {
+  connect(port: number): Conn {
     const from: Endpoint = this.endpoint.transport === "unix"
       ? { transport: "unix", path: "" }
       : { transport: "tcp", host: "127.0.0.1", port };
@@ -105,47 +151,53 @@ class MemoryListener implements Listener {
   }
 
   close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
     this.#forget();
     this.#queue.close();
   }
 }
 
-class MemoryConn extends StreamConn {
+class MemoryConn extends PushedConn {
   readonly local: Endpoint;
-  readonly remote: Endpoint;
-  peer!: MemoryConn;
+  other!: MemoryConn;
   readonly #writes = new WriteQueue();
-  /** Whether the peer has room, and who waits until it has. */
-  #open = true;
-  #awaitRoom: (() => void) | undefined;
-  #ended = false;
-  #broken: TcpmuxError | undefined;
-  #inbox = new Inbox({
-    pause: () => this.peer.#setOpen(false),
-    resume: () => this.peer.#setOpen(true),
-  }, WINDOW);
+  /** Whether the other end takes more bytes; what waits until it does. */
+  #isOpen = true;
+  #opened: (() => void) | undefined;
+  #hasEnded = false;
+  #broken: Error | undefined;
+  /** Bytes written since others had their turn. */
+  #run = 0;
 
   constructor(local: Endpoint, remote: Endpoint) {
-    super();
+    super(remote);
     this.local = local;
-    this.remote = remote;
   }
 
-  read(): Promise<Uint8Array | null> {
-    return this.#inbox.read();
+  protected pauseInput(): void {
+    this.other.#setOpen(false);
+  }
+
+  protected resumeInput(): void {
+    this.other.#setOpen(true);
   }
 
   write(bytes: Uint8Array): Promise<void> {
     return this.#writes.run(async () => {
-      for (let at = 0; at < bytes.length; at += WINDOW) {
-        if (!this.#open) {
-          await new Promise<void>((resolve) => this.#awaitRoom = resolve);
+      for (let at = 0; at < bytes.length; at += PIECE) {
+        if (!this.#isOpen) {
+          await new Promise<void>((resolve) => this.#opened = resolve);
+        }
+        if (this.#run >= LONGEST_RUN) {
+          this.#run = 0;
+          await new Promise((resolve) => setImmediate(resolve));
         }
         if (this.#broken !== undefined) throw this.#broken;
-        if (this.#ended) throw closedHere();
-        this.peer.#inbox.push(bytes.slice(at, at + WINDOW));
+        if (this.#hasEnded) throw closedHere();
+        const piece = bytes.slice(at, at + PIECE);
+        this.#run += Math.max(piece.length, LEAST_COUNT);
+        this.other.arrived(piece);
       }
     });
   }
@@ -156,39 +208,43 @@ class MemoryConn extends StreamConn {
   }
 
   close(): void {
-    this.#inbox.close();
+    this.drop();
     this.#writes.settled().then(() => this.#end());
-    this.peer.#break(
+    this.other.#break(
       new TcpmuxError("broken_pipe", "the other side has closed"),
     );
   }
 
   abort(): void {
-    this.#inbox.close();
+    this.drop();
     this.#break(closedHere());
     const reset = new TcpmuxError("connection_reset", "reset by the peer");
-    this.peer.#break(reset);
-    if (this.#ended) return;
-    this.#ended = true;
-    this.peer.#inbox.fail(reset);
+    this.other.#break(reset);
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.other.over(reset);
+  }
+
+  isAlive(): Promise<boolean> {
+    return Promise.resolve(!this.isDropped && this.#broken === undefined);
   }
 
   #end(): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.peer.#inbox.end();
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.other.over(null);
   }
 
-  #break(error: TcpmuxError): void {
+  #break(error: Error): void {
     this.#broken ??= error;
     this.#setOpen(true);
   }
 
-  #setOpen(open: boolean): void {
-    this.#open = open;
-    if (!open) return;
-    const resolve = this.#awaitRoom;
-    this.#awaitRoom = undefined;
-    resolve?.();
+  #setOpen(isOpen: boolean): void {
+    this.#isOpen = isOpen;
+    if (!isOpen) return;
+    const opened = this.#opened;
+    this.#opened = undefined;
+    opened?.();
   }
 }

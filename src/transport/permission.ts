@@ -1,6 +1,6 @@
 import process from "node:process";
 
-/** The member of Deno that tells what is permitted without asking anybody. */
+/** The member of Deno that shows what is permitted without a prompt. */
 interface DenoPermissions {
   permissions: {
     querySync(what: { name: string; variable?: string }): { state: string };
@@ -9,8 +9,8 @@ interface DenoPermissions {
 declare const Deno: DenoPermissions;
 
 /**
- * Whether something may be done without Deno asking at the terminal, or
- * throwing where there is none. The other runtimes permit everything.
+ * Whether the program has this permission, so that Deno neither prompts at the
+ * terminal nor throws. The other runtimes permit everything.
  */
 export function permitted(
   name: "env" | "ffi" | "read" | "write" | "run" | "sys",

@@ -1,43 +1,81 @@
 import type { Endpoint } from "../endpoint.ts";
 import type { Conn } from "./transport.ts";
 
-/** Gives every connection its Web Streams, made only when asked for. */
-export abstract class StreamConn implements Conn {
-  abstract readonly local: Endpoint;
-  abstract readonly remote: Endpoint;
-  abstract read(): Promise<Uint8Array | null>;
-  abstract write(bytes: Uint8Array): Promise<void>;
-  abstract closeWrite(): Promise<void>;
-  abstract close(): void;
-  abstract abort(): void;
+/**
+ * A connection that can also be used as Web Streams. Its bytes come either by
+ * `read` or by `readable`, and go either by `write` or by `writable`.
+ */
+export class StreamConn implements Conn {
+  readonly #conn: Conn;
+  #readable: ReadableStream<Uint8Array> | undefined;
+  #writable: WritableStream<Uint8Array> | undefined;
 
-  #streams: Streams | undefined;
+  constructor(conn: Conn) {
+    this.#conn = conn;
+  }
 
+  get local(): Endpoint {
+    return this.#conn.local;
+  }
+
+  get remote(): Endpoint {
+    return this.#conn.remote;
+  }
+
+  get end(): undefined | null | Error {
+    return this.#conn.end;
+  }
+
+  get waiting(): boolean {
+    return this.#conn.waiting;
+  }
+
+  /** The input. Cancelling it aborts the connection. */
   get readable(): ReadableStream<Uint8Array> {
-    return (this.#streams ??= streamsOf(this)).readable;
-  }
-
-  get writable(): WritableStream<Uint8Array> {
-    return (this.#streams ??= streamsOf(this)).writable;
-  }
-}
-
-type Streams = Pick<Conn, "readable" | "writable">;
-
-function streamsOf(conn: StreamConn): Streams {
-  return {
-    readable: new ReadableStream<Uint8Array>({
+    return this.#readable ??= new ReadableStream<Uint8Array>({
       pull: async (controller) => {
-        const bytes = await conn.read();
+        const bytes = await this.read();
         if (bytes === null) controller.close();
         else controller.enqueue(bytes);
       },
-      cancel: () => conn.abort(),
-    }, { highWaterMark: 0 }), // read nothing that nobody asked for
-    writable: new WritableStream<Uint8Array>({
-      write: (bytes) => conn.write(bytes),
-      close: () => conn.closeWrite(),
-      abort: () => conn.abort(),
-    }),
-  };
+      cancel: () => this.abort(),
+    }, { highWaterMark: 0 }); // do not read ahead
+  }
+
+  /** The output. Closing it half-closes, and aborting it aborts. */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#writable ??= new WritableStream<Uint8Array>({
+      write: (bytes) => this.write(bytes),
+      close: () => this.closeWrite(),
+      abort: () => this.abort(),
+    });
+  }
+
+  read(): Promise<Uint8Array | null> {
+    return this.#conn.read();
+  }
+
+  interrupt(error: Error): void {
+    this.#conn.interrupt(error);
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    return this.#conn.write(bytes);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  close(): void {
+    this.#conn.close();
+  }
+
+  abort(): void {
+    this.#conn.abort();
+  }
+
+  isAlive(): Promise<boolean> {
+    return this.#conn.isAlive();
+  }
 }

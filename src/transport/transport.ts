@@ -1,8 +1,60 @@
 import type { Endpoint } from "../endpoint.ts";
-import type { Cancel } from "./cancel.ts";
-import type { Reader } from "./reader.ts";
+import type { TimerList } from "../timers.ts";
 
-/** What a {@linkcode Transport} is asked for when it listens. */
+/**
+ * One way to sockets and processes: Deno's, Bun's, Node's, or memory without a
+ * system. `tests/transport_contract.ts` holds every one to the same promises. A
+ * failure of the system is a `TcpmuxError` with the same code on each.
+ */
+export interface Transport {
+  readonly name: "deno" | "bun" | "node" | "memory";
+  /** What differs between transports; see the README's table of runtimes. */
+  readonly abilities: Abilities;
+  /** The deadlines of all connections of this transport. */
+  readonly timers: TimerList;
+  /** Rejects with `address_in_use`, `permission_denied` and the like. */
+  listen(endpoint: Endpoint, options?: ListenOptions): Promise<Listener>;
+  /** Begins to connect to an address; `dial.ts` tries those of a name. */
+  connect(endpoint: Endpoint, options?: AttemptOptions): Attempt;
+  /**
+   * Starts a program as the leader of a process group of its own. Rejects with
+   * `not_found`, `permission_denied` and the like.
+   */
+  spawn(command: Command): Promise<PipedProcess>;
+  /**
+   * Starts a program on a connected socket, which is a blocking one from then
+   * on. The system has got the request when this returns, so the socket cannot
+   * change before that. Missing without the ability `socketStdio`.
+   */
+  spawnOn?(command: SocketCommand): Promise<Process>;
+  /**
+   * Keeps programs from inheriting the descriptors that this process itself was
+   * started with, except standard input, output and error. Called before any
+   * program is started. Descriptors that are opened later are never inherited.
+   *
+   * @returns the descriptors that programs inherit nevertheless
+   */
+  sealInherited?(): readonly number[];
+  /** The standard input and output of this program itself. */
+  stdio(): Conn;
+  /**
+   * Collects garbage while the program goes on. Only the command line calls it:
+   * a library leaves that to its host.
+   */
+  collectGarbage?(): void;
+}
+
+export interface Abilities {
+  /** `abort()` sends a TCP reset. Without this, it closes at once. */
+  readonly reset: boolean;
+  /** Programs can be started. Deno must have been given the permission. */
+  readonly programs: boolean;
+  /** A program can get an accepted connection's socket (`spawnOn`). */
+  readonly socketStdio: boolean;
+  /** There are Unix sockets. Deno must have been given the permission. */
+  readonly unix: boolean;
+}
+
 export interface ListenOptions {
   /**
    * Connections that the kernel may hold before they are accepted.
@@ -12,16 +64,123 @@ export interface ListenOptions {
   backlog?: number;
 }
 
-/** What a {@linkcode Transport} is asked for when it connects. */
-export interface ConnectOptions {
-  /** Gives up when aborted: the promise rejects with code `cancelled`. */
-  signal?: Cancel;
+export interface AttemptOptions {
   /**
-   * Milliseconds after which the promise rejects with code `timed_out`;
+   * Milliseconds after which the attempt fails with code `timed_out`;
    * 0 waits as long as the system does.
    * @default 0
    */
   timeout?: number;
+}
+
+/** A connection that is being opened. */
+export interface Attempt {
+  /** Rejects with `timed_out`, `cancelled`, `connection_refused` and the like. */
+  readonly conn: Promise<Conn>;
+  /** Gives up: `conn` rejects with code `cancelled`, if it is not there yet. */
+  abort(): void;
+}
+
+/** A listening socket. */
+export interface Listener {
+  /** Where it listens; the port is the real one where 0 was asked for. */
+  readonly endpoint: Endpoint;
+  /** The next connection; null once closed. Rejects when accepting failed. */
+  accept(): Promise<Conn | null>;
+  /** Stops listening at once. Connections that were accepted live on. */
+  close(): void;
+}
+
+/** The addresses of both ends of a connection. */
+export interface Peer {
+  /** Our end. */
+  readonly local: Endpoint;
+  /** The other end. */
+  readonly remote: Endpoint;
+}
+
+/**
+ * A connection. Whoever is handed one closes it, unless a function's
+ * documentation says that its caller does. One `read` or `pipeTo` and any
+ * number of `write`s may be under way at a time; writes keep their order.
+ */
+export interface Conn extends Peer {
+  /**
+   * How the input has ended: undefined while it has not, null in good order, or
+   * the error that broke the connection. Bytes before the end may be unread.
+   */
+  readonly end: undefined | null | Error;
+  /** Whether `pipeTo` holds bytes that its sink has not taken yet. */
+  readonly waiting: boolean;
+  /**
+   * The next bytes, which belong to the caller; null at the end of the stream.
+   * While nobody reads, the peer is held back.
+   * Rejects with `connection_reset` or `closed`.
+   */
+  read(): Promise<Uint8Array | null>;
+  /**
+   * Ends the read that is under way, which rejects with `error`, or the pipe,
+   * which reports nothing more. The connection stays open, and loses no byte.
+   */
+  interrupt(error: Error): void;
+  /**
+   * Resolves when the system has taken all the bytes: awaiting it is what
+   * holds a fast sender back. The bytes must not change until then.
+   * Rejects with `broken_pipe`, `connection_reset` or `closed`.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Ends our side after what was written (half-close); reading goes on. */
+  closeWrite(): Promise<void>;
+  /**
+   * Closes the connection once everything is written; unread input is dropped.
+   * Calling it again does nothing.
+   */
+  close(): void;
+  /** Closes the connection at once, by a reset where the transport has one. */
+  abort(): void;
+  /**
+   * Whether the other end is still there, as far as the system knows. It has to
+   * be asked: no runtime watches a socket whose input has ended.
+   */
+  isAlive(): Promise<boolean>;
+  /**
+   * Sends the input to `sink` until it ends, as reading and writing in turn
+   * would, but by the runtime's shortest way. Nobody else may read from this
+   * connection or write to the sink meanwhile.
+   *
+   * @param pump its methods are called, perhaps before this returns
+   * @returns false, and nothing has begun, where there is no shorter way
+   */
+  pipeTo?(sink: Conn, pump: Pump): boolean;
+  /**
+   * Stops reading at once and gives the descriptor away, for a program to go
+   * on with. After that only `release` may be called, and then `close` or
+   * `abort`.
+   *
+   * @returns undefined, and nothing has changed, where bytes are unread, the
+   * connection is over, or it has no descriptor
+   */
+  detach?(): Detached | undefined;
+}
+
+/** What a {@linkcode Conn.pipeTo} reports to. */
+export interface Pump {
+  /** The sink has taken `count` bytes of this source. */
+  moved(source: Conn, count: number): void;
+  /**
+   * The source has ended, and the sink has been given all: null in good
+   * order, or the error that broke the source.
+   */
+  over(source: Conn, end: null | Error): void;
+  /** The sink takes no more: the bytes read from the source last are lost. */
+  sinkBroken(source: Conn, error: Error): void;
+}
+
+/** A connection that is only a descriptor any more. */
+export interface Detached {
+  readonly fd: number;
+  /** Closes our descriptor; a program that has the socket keeps it open. */
+  release(): void;
 }
 
 /** A program to start. There is no shell between. */
@@ -47,147 +206,6 @@ export interface SocketCommand extends Omit<Command, "stderr"> {
   readonly stderr?: "pipe" | "null" | "socket";
 }
 
-/**
- * One way to sockets and processes: Deno's, Bun's, Node's or none at all.
- * `tests/transport_contract.ts` holds every one to the same promises.
- * All failures are `TcpmuxError`s with the same code on each.
- */
-export interface Transport {
-  readonly name: "deno" | "bun" | "node" | "memory";
-  /** What differs; see the README's table of runtimes. */
-  readonly abilities: Abilities;
-  listen(endpoint: Endpoint, options?: ListenOptions): Promise<Listener>;
-  connect(endpoint: Endpoint, options?: ConnectOptions): Promise<Conn>;
-  /** Starts a program at the head of a process group of its own. */
-  spawn(command: Command): Promise<Program>;
-  /**
-   * The same on a connected socket, which blocks from then on. The system has
-   * been asked when this returns: nothing can become of the socket before.
-   * Missing without the ability `socketStdio`.
-   */
-  spawnOn?(command: SocketCommand): Promise<Process>;
-  /**
-   * Keeps from programs what this process itself was started with besides its
-   * standard input, output and error. Called before any is started; all else
-   * that we open is kept from them anyway.
-   *
-   * @returns the descriptors that they inherit nevertheless
-   */
-  sealInherited?(): readonly number[];
-  /** The standard input and output of this program itself. */
-  stdio(): Conn;
-}
-
-export interface Abilities {
-  /** `abort()` sends a TCP reset. Without it, it closes at once. */
-  readonly reset: boolean;
-  /** Programs can be started. Deno must have been given the permission. */
-  readonly programs: boolean;
-  /** A program can get an accepted connection's socket: `spawnOn`. */
-  readonly socketStdio: boolean;
-  /** There are Unix sockets. Deno must have been given the permission. */
-  readonly unix: boolean;
-}
-
-/** An open door. */
-export interface Listener {
-  /** Where it listens; the port is the real one where 0 was asked for. */
-  readonly endpoint: Endpoint;
-  /** The next connection; null once closed. Rejects when accepting failed. */
-  accept(): Promise<Conn | null>;
-  /** Stops listening at once. Connections that were accepted live on. */
-  close(): void;
-}
-
-/**
- * A connection, or anything of its shape. Whoever is handed one closes it.
- * One `read` and any number of `write`s may be under way at a time; writes
- * keep their order.
- */
-export interface Conn {
-  readonly local: Endpoint;
-  readonly remote: Endpoint;
-  /**
-   * The next bytes, which are the caller's to keep; null at the end of the
-   * stream. While nobody reads, the peer is held back.
-   * Rejects with `connection_reset` or `closed`.
-   */
-  read(): Promise<Uint8Array | null>;
-  /** As `read`, but tells `reader`, which takes no promise where it waits. */
-  readTo?(reader: Reader): void;
-  /**
-   * Resolves when the system has taken all the bytes: awaiting it is what
-   * holds a fast sender back. The bytes must not change until then.
-   * Rejects with `broken_pipe` or `connection_reset`.
-   */
-  write(bytes: Uint8Array): Promise<void>;
-  /**
-   * Carries what comes from here to `sink` until it ends, as reading and
-   * writing in turn would, but by the runtime's shortest way. Nobody else
-   * reads here or writes there meanwhile.
-   *
-   * @param carriage told what becomes of it, perhaps before this returns
-   * @returns whether there is a shorter way to this sink
-   */
-  carryTo?(sink: Conn, carriage: Carriage): boolean;
-  /** The connection that bytes written to this one end up in, unchanged. */
-  intake?(): Intake;
-  /**
-   * Stops reading at once and gives the descriptor away, for a program to go
-   * on with. Only `release` and `abort` may follow.
-   *
-   * @returns undefined, and nothing has changed, where bytes lie unread, it
-   * is over, or there is no descriptor to give
-   */
-  detach?(): Detached | undefined;
-  /** Ends our side after what was written (half-close); reading goes on. */
-  closeWrite(): Promise<void>;
-  /** Lets go of the connection in good order. May be called again. */
-  close(): void;
-  /** Lets go at once, with a reset where the transport is able to. */
-  abort(): void;
-  /** The same connection as Web Streams. Use these or the methods, not both. */
-  readonly readable: ReadableStream<Uint8Array>;
-  readonly writable: WritableStream<Uint8Array>;
-}
-
-/** A connection of which only the descriptor is left to us. */
-export interface Detached {
-  readonly fd: number;
-  /** Closes our descriptor; whoever else has the socket keeps it as it is. */
-  release(): void;
-}
-
-/** Bytes on their way from one connection to another. */
-export interface Carriage {
-  /** Whose bytes they are, where somebody counts them. */
-  source: Meter | undefined;
-  /** The sink took so many bytes. */
-  moved(count: number): void;
-  /** The source has come to its end, and the sink has been given all. */
-  ended(): void;
-  /** The sink takes no more; what was read of it last is lost. */
-  sinkBroken(error: unknown): void;
-  /** The source broke, as `read` would reject. */
-  failed(error: unknown): void;
-}
-
-/** Told of bytes that pass it by. */
-export interface Meter {
-  received(count: number): void;
-  sent(count: number): void;
-  /** What was carried from here is over; `ended` is the end of the stream. */
-  carried(ended: boolean): void;
-  /** Nothing can be written any more. */
-  broken?(error: unknown): void;
-}
-
-/** Where bytes can be written past a wrapper, if it is told of them. */
-export interface Intake {
-  readonly conn: Conn;
-  readonly meter: Meter | undefined;
-}
-
 /** How a program ended. */
 export interface Exit {
   readonly code: number | null;
@@ -199,29 +217,30 @@ export interface Process {
   readonly pid: number;
   /** The next bytes of its standard error; null at the end, or if not piped. */
   readStderr(): Promise<Uint8Array | null>;
-  /** Lets go of its standard error, whoever else still holds it. */
+  /** Closes our end of its standard error; others may hold the far end. */
   closeStderr(): void;
   readonly exited: Promise<Exit>;
   /**
-   * Signals its whole process group. 0 only asks.
-   * @returns whether anybody was there to get it
+   * Signals its whole process group; 0 sends nothing and only checks.
+   *
+   * @returns whether the group has any process
    */
   signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean;
 }
 
 /** A running program whose standard input and output are pipes to us. */
-export interface Program extends Process {
+export interface PipedProcess extends Process {
   /** Reads its standard output; writes its standard input. */
-  readonly stdio: ProgramStdio;
+  readonly stdio: ProcessConn;
 }
 
 /** A program's pipes, of which others may still hold the far ends. */
-export interface ProgramStdio extends Conn {
+export interface ProcessConn extends Conn {
   /**
-   * Calls what is read or carried from here over, as if its end had come.
+   * Treats the output as ended, though others may hold its far end.
    *
-   * @returns whether it is over; it is not, and goes on, where nobody waits
-   * for more, because what came before is still on its way
+   * @returns whether it has ended; it goes on while bytes that came before wait
+   * to be read or to be taken by a sink
    */
-  endRead(): boolean;
+  endInput(): boolean;
 }

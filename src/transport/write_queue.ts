@@ -1,13 +1,13 @@
-/** Lets writes take turns, so that they keep their order. */
+/** Runs writes one after the other, in the order in which they came. */
 export class WriteQueue {
   #last: Promise<void> | undefined;
 
   /** Whether a write may go straight to the system. */
-  get idle(): boolean {
+  get isIdle(): boolean {
     return this.#last === undefined;
   }
 
-  /** Runs `write` when those before it are done, whatever became of them. */
+  /** Runs `write` when those before it have succeeded or failed. */
   run(write: () => Promise<void>): Promise<void> {
     const turn = this.#last === undefined
       ? write()
@@ -20,7 +20,7 @@ export class WriteQueue {
     return turn;
   }
 
-  /** Resolves when all writes are done; their callers know of failures. */
+  /** Resolves when all writes are done, also where some have failed. */
   settled(): Promise<void> {
     const ignore = () => {};
     return this.#last?.then(ignore, ignore) ?? Promise.resolve();

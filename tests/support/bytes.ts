@@ -79,3 +79,13 @@ export async function digestAll(
   }
   return { count, digest: hash.digest("hex") };
 }
+
+/** A read that gives one chunk and then the end. */
+export function once(chunk: Uint8Array): () => Promise<Uint8Array | null> {
+  let next: Uint8Array | null = chunk;
+  return () => {
+    const now = next;
+    next = null;
+    return Promise.resolve(now);
+  };
+}

@@ -1,5 +1,5 @@
 import { pickTransport } from "../../src/transport/pick.ts";
-import { PushbackConn } from "../../src/pushback_conn.ts";
+import { StreamConn } from "../../src/transport/stream_conn.ts";
 import type { Conn } from "../../src/transport/transport.ts";
 import { bytes, readAll, text } from "./bytes.ts";
 
@@ -7,7 +7,7 @@ const transport = await pickTransport();
 
 /** A plain connection to the server. */
 export function connectTo(port: number): Promise<Conn> {
-  return transport.connect({ transport: "tcp", host: "127.0.0.1", port });
+  return transport.connect({ transport: "tcp", host: "127.0.0.1", port }).conn;
 }
 
 /** Sends `request` as it stands and gives all that comes back. */
@@ -19,6 +19,22 @@ export async function exchange(port: number, request: string): Promise<string> {
     return await readAll(conn);
   } finally {
     conn.close();
+  }
+}
+
+/** A connection of which some bytes were read too early. */
+class EarlyConn extends StreamConn {
+  #early: Uint8Array | undefined;
+
+  constructor(conn: Conn, early: Uint8Array) {
+    super(conn);
+    if (early.length > 0) this.#early = early;
+  }
+
+  override read(): Promise<Uint8Array | null> {
+    const early = this.#early;
+    this.#early = undefined;
+    return early === undefined ? super.read() : Promise.resolve(early);
   }
 }
 
@@ -46,7 +62,7 @@ export class Asked {
 
 /** Asks for a service and reads the reply line. */
 export async function ask(port: number, service: string): Promise<Asked> {
-  const conn = new PushbackConn(await connectTo(port));
+  const conn = await connectTo(port);
   await conn.write(bytes(`${service}\r\n`));
   let all = "";
   while (!all.includes("\n")) {
@@ -55,7 +71,7 @@ export async function ask(port: number, service: string): Promise<Asked> {
     all += text(chunk);
   }
   const end = all.indexOf("\n");
-  if (end >= 0) conn.unread(Buffer.from(all.slice(end + 1), "latin1"));
   const line = end < 0 ? all : all.slice(0, end);
-  return new Asked(conn, line.replace(/\r$/, ""));
+  const early = Buffer.from(end < 0 ? "" : all.slice(end + 1), "latin1");
+  return new Asked(new EarlyConn(conn, early), line.replace(/\r$/, ""));
 }

@@ -15,7 +15,7 @@ export class ClientProcess {
     this.#child = spawn(program!, args, {
       env: { ...process.env, ...env },
       stdio: ["pipe", "pipe", "pipe"],
-      timeout: 60_000,
+      timeout: 300_000,
       killSignal: "SIGKILL",
     });
     this.#child.stdin!.on("error", () => {}); // it may have ended

@@ -18,7 +18,7 @@ export function runCommand(
     timeout?: number;
   } = {},
 ): Promise<Result> {
-  const { timeout = 60_000, env, ...rest } = options;
+  const { timeout = 120_000, env, ...rest } = options;
   const child = spawn(words[0]!, words.slice(1), {
     ...rest,
     env: { ...process.env, ...env },

@@ -7,15 +7,22 @@ import process from "node:process";
 import { findProgram } from "./needs.ts";
 import { until } from "./wait.ts";
 
+/** Ports that no kernel gives to who asks for any port, or as a client. */
+const [FIRST, LAST] = [10_000, 30_000];
+
 /** A port of the loopback that nobody listens on just now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST + Math.floor(Math.random() * (LAST - FIRST));
+    if (await isFree(port)) return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
+    server.once("error", () => resolve(false));
+    server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
   });
 }
 
@@ -89,7 +96,7 @@ async function stopChild(
   if (pid === undefined || child.exitCode !== null) return;
   child.kill("SIGTERM");
   // Not child.kill(): on Deno it kills but once.
-  const timer = setTimeout(() => process.kill(pid, "SIGKILL"), 5_000);
+  const timer = setTimeout(() => process.kill(pid, "SIGKILL"), 15_000);
   await exited;
   clearTimeout(timer);
 }

@@ -12,6 +12,25 @@ ${keys}
 `;
 }
 
+/**
+ * The words of a program that writes without end: at once what no buffer
+ * holds, then at a pace that leaves the machine to others. It never reads.
+ */
+export const ENDLESS: readonly string[] = [
+  "perl",
+  "-e",
+  `my $some = "x" x 65536;
+  for (my $i = 0; ; $i++) {
+    syswrite STDOUT, $some or exit;
+    select undef, undef, undef, 0.05 if $i > 200;
+  }`,
+];
+
+/** Words as a list of the table's. */
+export function words(list: readonly string[]): string {
+  return JSON.stringify(list);
+}
+
 /** All that a service says behind its `+Go`. */
 export async function answer(port: number, service: string): Promise<string> {
   const asked = await ask(port, service);

@@ -16,6 +16,7 @@
 #   slowly:MS:TEXT  byte by byte
 #   flood:STUCK     sends until nothing is taken for STUCK seconds
 #   flood:STUCK:MAX the same, MAX bytes at the most
+#   drip:SECONDS    sends 64 KiB every 50 ms, and waits where none is taken
 #   line, read:N    reads a line, or N bytes
 #   all             reads to the end
 #   end             ends its sending
@@ -34,7 +35,7 @@ use Time::HiRes qw(sleep time);
 
 $| = 1;
 $SIG{PIPE} = "IGNORE";
-alarm 100;    # whatever happens, this ends
+alarm 600;    # whatever happens, this ends
 
 my ($role, @args) = @ARGV;
 my %told;
@@ -81,6 +82,14 @@ sub flood {
   fcntl($_->{socket}, F_SETFL, 0) for @conns;
 }
 
+sub drip {
+  my ($seconds, @conns) = @_;
+  my $block = "x" x 65536;
+  for (my $end = time + $seconds; @conns && time < $end; sleep 0.05) {
+    @conns = grep { send_on($_, $block) } @conns;
+  }
+}
+
 sub reset_of {
   my ($c) = @_;
   setsockopt($c->{socket}, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0));
@@ -123,6 +132,8 @@ sub step {
     }
   } elsif ($verb eq "flood") {
     flood(split(/:/, $what), (undef) x ($what !~ /:/), @conns);
+  } elsif ($verb eq "drip") {
+    drip($what, @conns);
   } elsif ($verb eq "line") {
     read_on($_, sub { $_[0] =~ /\n/ }) for @conns;
   } elsif ($verb eq "read") {

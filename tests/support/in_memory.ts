@@ -48,7 +48,7 @@ export class InMemory {
     request: string,
     to: Endpoint = this.server.addresses[0]!,
   ): Promise<Conn> {
-    const conn = await this.transport.connect(to);
+    const conn = await this.transport.connect(to).conn;
     await conn.write(bytes(request));
     return conn;
   }

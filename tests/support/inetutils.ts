@@ -3,6 +3,7 @@ import {
   mkdirSync,
   mkdtempSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { dirname, join } from "node:path";
@@ -46,7 +47,13 @@ async function download(folder: string): Promise<void> {
   const script =
     `cd "$1" && apt-get download -q ${NAME} && dpkg -x ${NAME}_*.deb .`;
   await mustRun(["sh", "-c", script, "sh", fresh], { timeout: 60_000 });
-  renameSync(fresh, folder);
+  try {
+    renameSync(fresh, folder);
+  } catch (error) {
+    // Another test file was first, and has put the same there.
+    rmSync(fresh, { recursive: true });
+    if (!existsSync(folder)) throw error;
+  }
 }
 
 const inetd = await findInetd();

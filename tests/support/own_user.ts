@@ -16,7 +16,7 @@ export async function withOwnUser(
       const release = await hold(`127.10.78.${i + 1}`);
       if (release !== undefined) return { user, release };
     }
-  }, 120_000);
+  }, 300_000);
   try {
     await use(user);
   } finally {

@@ -53,7 +53,7 @@ export function withPostgres(
       ...[...asUser, `${programs}/initdb`, "--pgdata", data, "--no-sync"],
       ...["--username=tester", "--auth=trust", "--encoding=UTF8"],
       "--locale=C",
-    ], { timeout: 120_000 });
+    ], { timeout: 300_000 });
     const psql = (port: number) => [
       ...["psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only"],
       ...["--set=ON_ERROR_STOP=1", "--host=127.0.0.1", `--port=${port}`],

@@ -10,19 +10,20 @@ export interface Rude {
 
 /**
  * Sends `request` and then `more` bytes, as far as they are taken, and reads
- * `lines` lines. In Perl, since Deno cannot reset a connection.
+ * `lines` lines; `ends` has it end its side behind the request. In Perl, since Deno cannot reset a connection.
  */
 export function rudeClient(
   port: number,
   request: string,
-  options: { lines: number; more?: number },
+  options: { lines: number; more?: number; ends?: boolean },
 ): Promise<Rude> {
   const program = `
     use Socket; use Fcntl; use Errno;
-    my ($port, $request, $lines, $more) = @ARGV;
+    my ($port, $request, $lines, $more, $ends) = @ARGV;
     socket(my $s, PF_INET, SOCK_STREAM, 0) or die;
     connect($s, sockaddr_in($port, INADDR_LOOPBACK)) or die;
     syswrite($s, $request);
+    shutdown($s, 1) if $ends;
     my $got = "";
     while (($got =~ tr/\\n//) < $lines) {
       sysread($s, $got, 1, length $got) or last;
@@ -40,10 +41,16 @@ export function rudeClient(
     sysread(STDIN, my $word, 1);
     setsockopt($s, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0)) or die;
     close($s);`;
-  const { lines, more = 0 } = options;
+  const { lines, more = 0, ends = false } = options;
   const child = spawn(
     "perl",
-    ["-e", program, String(port), request, String(lines), String(more)],
+    [
+      "-e",
+      program,
+      String(port),
+      request,
+      ...[lines, more, ends ? 1 : 0].map(String),
+    ],
     { stdio: ["pipe", "pipe", "inherit"] },
   );
   const exited = new Promise<void>((resolve) => {

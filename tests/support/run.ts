@@ -23,7 +23,7 @@ export function run(
   return new Promise((resolve, reject) => {
     const child = spawn(command[0]!, command.slice(1), {
       env: { ...process.env, ...options.env },
-      timeout: options.timeout ?? 30_000,
+      timeout: options.timeout ?? 120_000,
       killSignal: "SIGKILL",
     });
     const stdout: Buffer[] = [];

@@ -51,11 +51,10 @@ export class RunningServer {
 
   constructor(child: ChildProcess) {
     this.pid = child.pid!;
+    child.once("exit", () => this.#ended = true);
+    // Not at its exit, when its last lines may not have been read yet.
     this.exited = new Promise((resolve) =>
-      child.once("exit", (code, signal) => {
-        this.#ended = true;
-        resolve({ code, signal });
-      })
+      child.once("close", (code, signal) => resolve({ code, signal }))
     );
     child.stderr!.on("data", (bytes) => this.#take(String(bytes)));
   }
@@ -111,7 +110,7 @@ export class RunningServer {
   /** Stops it in good order; gives its exit code. */
   async stop(): Promise<number | null> {
     this.signal("SIGTERM");
-    const timer = setTimeout(() => this.signal("SIGKILL"), 15_000);
+    const timer = setTimeout(() => this.signal("SIGKILL"), 30_000);
     const { code } = await this.exited;
     clearTimeout(timer);
     return code;

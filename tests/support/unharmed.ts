@@ -51,7 +51,8 @@ interface Figures {
 /**
  * Attacks a server again and again: no attack may leave anything behind.
  * Sessions, descriptors and child processes are to be exactly what they were
- * after the first one, and it serves whoever comes in good faith.
+ * after the first one, and it serves whoever comes in good faith. `behind` are
+ * more servers, which the attacks reach through it.
  *
  * Memory cannot be exact. A runtime keeps what its heap has once needed,
  * compiles what has become hot, and collects when it likes: what it has goes up
@@ -63,30 +64,44 @@ interface Figures {
 export async function unharmed(
   server: RunningServer,
   attack: () => Promise<void>,
+  ...behind: RunningServer[]
 ): Promise<void> {
+  const servers = [server, ...behind];
   await attack();
-  const before = await figures(server);
-  const memory: number[] = [];
+  const before = new Map<RunningServer, Figures>();
+  for (const one of servers) before.set(one, await figures(one));
+  const memories = new Map(servers.map((one) => [one, [] as number[]]));
   const again = async () => {
     await attack();
-    await backTo(before, server);
+    for (const one of servers) await backTo(before.get(one)!, one);
   };
   for (let i = 0; i < SETTLING; i++) {
     await again();
-    memory.push(await restingMemory(server));
+    for (const [one, memory] of memories) memory.push(await restingMemory(one));
   }
-  for (;;) {
-    const enough = Math.max(...memory) * GROWTH;
+  while (memories.size > 0) {
     await again();
-    const next = await restingMemory(server, enough);
-    if (next <= enough) break;
-    memory.push(next);
-    assert(
-      memory.length < ATTACKS,
-      `bytes of memory, ever more: ${memory.join(", ")}`,
-    );
+    for (const [one, memory] of memories) {
+      if (await staysWithin(one, memory)) memories.delete(one);
+    }
   }
   await healthy(server.port);
+}
+
+/** Whether it has next to no more than ever; if not, what it has is noted. */
+async function staysWithin(
+  server: RunningServer,
+  memory: number[],
+): Promise<boolean> {
+  const enough = Math.max(...memory) * GROWTH;
+  const next = await restingMemory(server, enough);
+  if (next <= enough) return true;
+  memory.push(next);
+  assert(
+    memory.length < ATTACKS,
+    `bytes of memory, ever more: ${memory.join(", ")}`,
+  );
+  return false;
 }
 
 /** Waits until it holds what it held. */

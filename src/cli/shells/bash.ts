@@ -1,12 +1,13 @@
-import type { Synopsis, Value } from "../synopsis.ts";
+import type { ValueSpec } from "../flags.ts";
+import { type CommandSpec, flagsWithHelp, formsOf } from "../spec/parts.ts";
 
 /**
  * The script for bash. It splits the line by itself, since bash cuts words at
  * `=` and `:`. What a server says is compared and quoted, and never expanded:
  * `compgen -W` would run what stands in a name.
  */
-export function bashScript(synopses: readonly Synopsis[]): string {
-  const commands = synopses.map(({ command }) => command).join(" ");
+export function bashScript(specs: readonly CommandSpec[]): string {
+  const commands = specs.map(({ name }) => name).join(" ");
   return `# bash completion for tcpmux, made by: tcpmux completions bash
 
 _tcpmux() {
@@ -26,7 +27,7 @@ _tcpmux() {
     command=\${before[1]} first=2
   fi
   case $command in
-${synopses.map(flagCase).join("\n")}
+${specs.map(flagCase).join("\n")}
   *) return ;;
   esac
 
@@ -44,7 +45,7 @@ ${synopses.map(flagCase).join("\n")}
 
   if [[ -n $previous ]]; then
     case "$command $previous" in
-${synopses.flatMap(valueCases).join("\n")}
+${specs.flatMap(valueCases).join("\n")}
     esac
   elif [[ $current == -* ]]; then
     kind=choice choices=$flags
@@ -52,19 +53,19 @@ ${synopses.flatMap(valueCases).join("\n")}
     kind=choice choices='${commands}'
   else
     case "$command \${#words[@]}" in
-${synopses.flatMap(wordCases).join("\n")}
+${specs.flatMap(wordCases).join("\n")}
     esac
   fi
 
   if [[ $kind == service ]]; then
     server=\${words[0]}
-  elif [[ $kind == rule && $current == *=* ]]; then
+  elif [[ $kind == forward && $current == *=* ]]; then
     kind=service current=\${current#*=}
     for word in "\${words[@]}" "\${after[@]}"; do
       [[ $word == *=* || $word == -* ]] || server=$word
     done
     [[ -n $server ]] || return
-  elif [[ $kind == rule ]]; then
+  elif [[ $kind == forward ]]; then
     kind=host
   fi
   # The reply replaces only what stands behind the last of bash's breaks.
@@ -94,40 +95,49 @@ complete -F _tcpmux tcpmux
 `;
 }
 
-function flagCase({ command, flags }: Synopsis): string {
-  const names = flags.flatMap((flag) => [`--${flag.long}`]);
-  const values = flags.filter(({ value }) => value !== undefined)
-    .flatMap(({ long, short }) => [
-      `--${long}`,
-      ...short === undefined ? [] : [`-${short}`],
-    ]);
-  return `  ${command})
+function flagCase(command: CommandSpec): string {
+  const flags = flagsWithHelp(command);
+  const names = flags.map(([long]) => `--${long}`);
+  const values = flags.filter(([, { value }]) => value !== undefined)
+    .flatMap(([long, spec]) => formsOf(long, spec));
+  return `  ${command.name})
     flags='${names.join(" ")}'
     values=' ${values.join(" ")} ' ;;`;
 }
 
-function valueCases({ command, flags }: Synopsis): string[] {
-  return flags.flatMap(({ long, short, value }) => {
-    if (value === undefined || value.kind === "free") return [];
-    const names = [`'${command} --${long}'`];
-    if (short !== undefined) names.push(`'${command} -${short}'`);
-    return [`    ${names.join(" | ")}) ${assignment(value)} ;;`];
+function valueCases(command: CommandSpec): string[] {
+  return Object.entries(command.flags).flatMap(([long, spec]) => {
+    const what = spec.value && assignment(spec.value);
+    if (what === undefined) return [];
+    const places = formsOf(long, spec).map((form) =>
+      `'${command.name} ${form}'`
+    );
+    return [`    ${places.join(" | ")}) ${what} ;;`];
   });
 }
 
-function wordCases({ command, words, many }: Synopsis): string[] {
-  return words.flatMap((value, index) => {
-    const repeated = many && index === words.length - 1;
-    // Which of the words is the server is not known before the end.
-    const rule = words[0]!.kind === "rule";
-    if (value.kind === "free" || rule && index > 0) return [];
-    const place = repeated || rule ? `'${command} '*` : `'${command} ${index}'`;
-    return [`    ${place}) ${assignment(value)} ;;`];
+function wordCases({ name, positionals }: CommandSpec): string[] {
+  // Which of the words is the server is not known before the end.
+  const isForward = positionals[0]?.kind === "forward";
+  return positionals.flatMap((positional, index) => {
+    const what = assignment(positional);
+    if (what === undefined || isForward && index > 0) return [];
+    const place = positional.repeated ? `'${name} '*` : `'${name} ${index}'`;
+    return [`    ${place}) ${what} ;;`];
   });
 }
 
-function assignment(value: Value): string {
-  return value.kind === "choice"
-    ? `kind=choice choices='${value.of.join(" ")}'`
-    : `kind=${value.kind}`;
+/** Undefined for what only the user knows. */
+function assignment({ kind, choices }: ValueSpec): string | undefined {
+  switch (kind) {
+    case "choice":
+      return `kind=choice choices='${choices!.join(" ")}'`;
+    case "file":
+    case "forward":
+    case "host":
+    case "service":
+      return `kind=${kind}`;
+    default:
+      return undefined;
+  }
 }

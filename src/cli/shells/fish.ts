@@ -1,7 +1,8 @@
-import type { FlagUse, Synopsis, Value } from "../synopsis.ts";
+import type { ValueSpec } from "../flags.ts";
+import { type CommandSpec, flagsWithHelp, formsOf } from "../spec/parts.ts";
 
 /** The script for fish: functions that know the place, and a line a flag. */
-export function fishScript(synopses: readonly Synopsis[]): string {
+export function fishScript(specs: readonly CommandSpec[]): string {
   return `# fish completion for tcpmux, made by: tcpmux completions fish
 
 function __tcpmux_command
@@ -18,7 +19,7 @@ function __tcpmux_words
     set -l tokens (commandline -opc)[2..]
     set -l values
     switch (__tcpmux_command)
-${synopses.map(valuesCase).join("\n")}
+${specs.map(valuesCase).join("\n")}
     end
     string match -q -- '-*' "$tokens[1]"; or set -e tokens[1]
     while set -q tokens[1]
@@ -58,7 +59,7 @@ function __tcpmux_services
 end
 
 # LOCAL=SERVICE, or the server's name, which stands behind them.
-function __tcpmux_rules
+function __tcpmux_forwards
     set -l current (commandline -ct)
     if not string match -q -- '*=*' $current
         __fish_print_hostnames
@@ -71,76 +72,72 @@ function __tcpmux_rules
 end
 
 complete -c tcpmux -f
-${synopses.map(commandLine).join("\n")}
-${synopses.flatMap(flagLines).join("\n")}
-${synopses.flatMap(wordLines).join("\n")}
+${specs.map(commandLine).join("\n")}
+${specs.flatMap(flagLines).join("\n")}
+${specs.flatMap(wordLines).join("\n")}
 `;
 }
 
-function valuesCase({ command, flags }: Synopsis): string {
-  const names = flags.filter(({ value }) => value !== undefined)
-    .flatMap(({ long, short }) => [
-      `--${long}`,
-      ...short === undefined ? [] : [`-${short}`],
-    ]);
-  return `        case ${command}
-            set values ${names.join(" ")}`;
+function valuesCase(command: CommandSpec): string {
+  const forms = Object.entries(command.flags)
+    .filter(([, { value }]) => value !== undefined)
+    .flatMap(([long, spec]) => formsOf(long, spec));
+  return `        case ${command.name}
+            set values ${forms.join(" ")}`;
 }
 
-function commandLine({ command, about }: Synopsis): string {
-  return `complete -c tcpmux -n __tcpmux_first -a ${command} -d ${
-    quoted(about)
-  }`;
+function commandLine({ name, about }: CommandSpec): string {
+  return `complete -c tcpmux -n __tcpmux_first -a ${name} -d ${quoted(about)}`;
 }
 
-function flagLines({ command, flags }: Synopsis): string[] {
-  return flags.map(({ long, short, value, about }: FlagUse) => {
+function flagLines(command: CommandSpec): string[] {
+  return flagsWithHelp(command).map(([long, { short, value, about }]) => {
     const letter = short === undefined ? "" : ` -s ${short}`;
-    return `complete -c tcpmux -n '__tcpmux_is ${command}'${letter} ` +
-      `-l ${long}${valueOf(value)} -d ${quoted(about)}`;
+    return `complete -c tcpmux -n '__tcpmux_is ${command.name}'${letter} ` +
+      `-l ${long}${valueOf(value)} -d ${quoted(about.replaceAll("`", ""))}`;
   });
 }
 
-function valueOf(value: Value | undefined): string {
+function valueOf(value: ValueSpec | undefined): string {
   switch (value?.kind) {
     case undefined:
       return "";
     case "file":
       return " -r -F";
     case "choice":
-      return ` -x -a ${quoted(value.of.join(" "))}`;
+      return ` -x -a ${quoted(value!.choices!.join(" "))}`;
     default:
       return " -x";
   }
 }
 
-function wordLines({ command, words, many }: Synopsis): string[] {
-  const rule = words[0]?.kind === "rule";
-  return words.flatMap((value, index) => {
-    const what = candidates(value);
-    if (what === undefined || rule && index > 0) return [];
-    const last = many && index === words.length - 1;
-    const place = `__tcpmux_${
-      rule || last ? "from" : "at"
-    } ${command} ${index}`;
-    return [`complete -c tcpmux -n '${place}' ${what}`];
+function wordLines({ name, positionals }: CommandSpec): string[] {
+  const isForward = positionals[0]?.kind === "forward";
+  return positionals.flatMap((positional, index) => {
+    const what = candidates(positional);
+    if (what === undefined || isForward && index > 0) return [];
+    const place = positional.repeated ? "from" : "at";
+    return [
+      `complete -c tcpmux -n '__tcpmux_${place} ${name} ${index}' ${what}`,
+    ];
   });
 }
 
-function candidates(value: Value): string | undefined {
-  switch (value.kind) {
-    case "free":
-      return undefined;
+/** Undefined for what only the user knows. */
+function candidates({ kind, choices }: ValueSpec): string | undefined {
+  switch (kind) {
+    case "choice":
+      return `-a ${quoted(choices!.join(" "))}`;
     case "file":
       return "-F";
+    case "forward":
+      return "-a '(__tcpmux_forwards)'";
     case "host":
       return "-a '(__fish_print_hostnames)'";
     case "service":
       return "-a '(__tcpmux_services)'";
-    case "rule":
-      return "-a '(__tcpmux_rules)'";
-    case "choice":
-      return `-a ${quoted(value.of.join(" "))}`;
+    default:
+      return undefined;
   }
 }
 

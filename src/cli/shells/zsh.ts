@@ -1,7 +1,8 @@
-import type { FlagUse, Synopsis, Value } from "../synopsis.ts";
+import type { FlagSpec, PositionalSpec, ValueSpec } from "../flags.ts";
+import { type CommandSpec, flagsWithHelp } from "../spec/parts.ts";
 
 /** The script for zsh: a function for its own completion system. */
-export function zshScript(synopses: readonly Synopsis[]): string {
+export function zshScript(specs: readonly CommandSpec[]): string {
   return `#compdef tcpmux
 # zsh completion for tcpmux, made by: tcpmux completions zsh
 
@@ -19,7 +20,7 @@ _tcpmux_services() {
 }
 
 # LOCAL=SERVICE, or the server's name, which stands behind them.
-_tcpmux_rules() {
+_tcpmux_forwards() {
   local server word
   if compset -P '*='; then
     for word in \${words[2,-1]}; do
@@ -36,7 +37,7 @@ _tcpmux() {
   typeset -A opt_args
   local -a commands
   commands=(
-${synopses.map(commandLine).join("\n")}
+${specs.map(commandLine).join("\n")}
   )
   if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then
     _describe -t commands command commands
@@ -48,7 +49,7 @@ ${synopses.map(commandLine).join("\n")}
     (( CURRENT-- ))
   fi
   case $command in
-${synopses.map(commandCase).join("\n")}
+${specs.map(commandCase).join("\n")}
   esac
 }
 
@@ -61,52 +62,63 @@ fi
 `;
 }
 
-function commandLine({ command, about }: Synopsis): string {
-  return `    ${quoted(`${command}:${about}`)}`;
+function commandLine({ name, about }: CommandSpec): string {
+  return `    ${quoted(`${name}:${about}`)}`;
 }
 
-function commandCase({ command, flags, words, many }: Synopsis): string {
-  const specs = [...flags.map(flagSpec), ...wordSpecs(words, many)];
-  return `  ${command})
+function commandCase(command: CommandSpec): string {
+  const specs = [
+    ...flagsWithHelp(command).map(flagSpec),
+    ...wordSpecs(command.positionals),
+  ];
+  return `  ${command.name})
     _arguments -s : \\
       ${specs.join(" \\\n      ")} ;;`;
 }
 
-function flagSpec({ long, short, value, many, about }: FlagUse): string {
-  const text = about.replace(/[\\\[\]:]/g, "\\$&");
-  const behind = `[${text}]` +
-    (value === undefined ? "" : `:value:${action(value)}`);
+function flagSpec([long, spec]: [string, FlagSpec]): string {
+  const { short, value, repeated, about } = spec;
+  const behind = `[${escaped(about)}]` +
+    (value === undefined ? "" : `:${value.name}:${action(value)}`);
   const [to, toShort] = value === undefined ? ["", ""] : ["=", "+"];
   if (short === undefined) {
-    return quoted(`${many ? "*" : ""}--${long}${to}${behind}`);
+    return quoted(`${repeated ? "*" : ""}--${long}${to}${behind}`);
   }
-  const before = many ? "*" : `(-${short} --${long})`;
+  const before = repeated ? "*" : `(-${short} --${long})`;
   return `'${before}'{-${short}${toShort},--${long}${to}}${quoted(behind)}`;
 }
 
-function wordSpecs(words: readonly Value[], many: boolean): string[] {
-  if (words[0]?.kind === "rule") return [`'*:rule:_tcpmux_rules'`];
-  return words.map((value, index) => {
-    const place = many && index === words.length - 1 ? "*" : `${index + 1}`;
-    return quoted(`${place}:${value.kind}:${action(value)}`);
+function wordSpecs(positionals: readonly PositionalSpec[]): string[] {
+  if (positionals[0]?.kind === "forward") {
+    return [`'*:forward:_tcpmux_forwards'`];
+  }
+  return positionals.map((positional, index) => {
+    const place = positional.repeated ? "*" : `${index + 1}`;
+    const about = escaped(positional.about);
+    return quoted(`${place}:${about}:${action(positional)}`);
   });
 }
 
-function action(value: Value): string {
-  switch (value.kind) {
-    case "free":
-      return " ";
+function action({ kind, choices }: ValueSpec): string {
+  switch (kind) {
+    case "choice":
+      return `(${choices!.join(" ")})`;
     case "file":
       return "_files";
+    case "forward":
+      return "_tcpmux_forwards";
     case "host":
       return "_hosts";
     case "service":
       return "_tcpmux_services";
-    case "rule":
-      return "_tcpmux_rules";
-    case "choice":
-      return `(${value.of.join(" ")})`;
+    default:
+      return " "; // only the user knows it
   }
+}
+
+/** For a message, which ends at a colon or a bracket. */
+function escaped(text: string): string {
+  return text.replaceAll("`", "").replace(/[\\[\]:]/g, "\\$&");
 }
 
 function quoted(text: string): string {

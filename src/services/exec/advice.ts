@@ -6,8 +6,8 @@ import type { Table } from "../../table/table.ts";
 import { checkFolder, DEFAULT_PATH, findProgram } from "./find_program.ts";
 
 /**
- * What is legal in a table but will hardly work, or is not wise: programs
- * and folders that are missing now, programs that run as root.
+ * Warnings about what is legal in a table but will hardly work or is unwise:
+ * programs and folders that are missing now, programs that run as root.
  */
 export function advise(table: Table, file: string): readonly Problem[] {
   const advice = new Problems(file, table.located);

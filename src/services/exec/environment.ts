@@ -1,22 +1,23 @@
-import type { Endpoint } from "../../endpoint.ts";
 import type { ExecService } from "../../table/service.ts";
-import type { Identity } from "./identity.ts";
-import type { ServiceContext } from "../opened.ts";
+import type { Peer } from "../../transport/transport.ts";
+import type { SessionContext } from "../service.ts";
 import { DEFAULT_PATH } from "./find_program.ts";
+import type { Identity } from "./identity.ts";
 
 /**
- * The whole environment of a program: it starts empty. The connection is
- * told as UCSPI-TCP does (cr.yp.to/ucspi-tcp/environment.html), as systemd
- * and xinetd do, and in names of our own. What the table says comes last.
+ * The whole environment of a program, which starts empty. It describes the
+ * connection as UCSPI-TCP (cr.yp.to/ucspi-tcp/environment.html), systemd and
+ * xinetd do, and in variables of our own. The table's `env` comes last, so that
+ * it wins.
  */
 export function execEnv(
   service: ExecService,
   identity: Identity,
-  context: ServiceContext,
+  context: SessionContext,
 ): Record<string, string> {
   const env: Record<string, string> = { PATH: DEFAULT_PATH };
   for (const name of ["TZ", "LANG", ...service.passenv]) {
-    const value = context.premises.getEnv(name);
+    const value = context.server.getEnv(name);
     if (value !== undefined) env[name] = value;
   }
   if (identity.name !== "") {
@@ -26,16 +27,16 @@ export function execEnv(
   if (identity.shell !== "") env["SHELL"] = identity.shell;
   return {
     ...env,
-    ...addresses(context.local, context.remote),
+    ...addresses(context.peer),
     TCPCONNNUM: String(context.fromSource),
     TCPMUX_SERVICE: service.name,
     TCPMUX_SESSION_ID: String(context.id),
-    TCPMUX_LISTENER: context.premises.listener,
+    TCPMUX_LISTENER: context.server.listener,
     ...service.env,
   };
 }
 
-function addresses(local: Endpoint, remote: Endpoint): Record<string, string> {
+function addresses({ local, remote }: Peer): Record<string, string> {
   if (local.transport !== "tcp" || remote.transport !== "tcp") {
     return { PROTO: "UNIX" };
   }
@@ -49,4 +50,26 @@ function addresses(local: Endpoint, remote: Endpoint): Record<string, string> {
     REMOTE_PORT: String(remote.port),
     REMOTE_HOST: remote.host,
   };
+}
+
+/**
+ * Variables that make the system's libraries load or read other files: those
+ * that the loader itself keeps from programs that change their user.
+ */
+const LOADER =
+  /^(LD_.*|GLIBC_TUNABLES|GCONV_PATH|GETCONF_DIR|HOSTALIASES|LOCALDOMAIN|LOCPATH|MALLOC_.*|NIS_PATH|NLSPATH|RESOLV_.*|RES_OPTIONS|TMPDIR|TZDIR)$/;
+
+/**
+ * Takes the loader's variables out of an environment, as `NAME=value`. The
+ * tools that a program is started through may run as root, and must not load
+ * what the table names for the program.
+ */
+export function takeLoaderVariables(env: Record<string, string>): string[] {
+  const variables: string[] = [];
+  for (const [name, value] of Object.entries(env)) {
+    if (!LOADER.test(name)) continue;
+    variables.push(`${name}=${value}`);
+    delete env[name];
+  }
+  return variables;
 }

@@ -1,14 +1,14 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { TcpmuxError } from "../../errors.ts";
 
-/** Where programs without a slash in their name are looked for. */
+/** The PATH for programs whose name has no slash. */
 export const DEFAULT_PATH =
   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
- * The file of a program, so that a missing one is known before the client is
- * told `+`. It is asked for synchronously: starting the program looks it up in
- * the same way, and a thread for each question costs more than the answer.
+ * The file of a program, found before the client gets its `+`, so that a
+ * missing one is refused. The look-up is synchronous: an asynchronous one costs
+ * a thread for each call, which takes longer than the call itself.
  *
  * @throws {TcpmuxError} `not_found` or `permission_denied`
  */
@@ -23,7 +23,7 @@ export function findProgram(name: string, path: string): string {
       checkProgram(file);
       return file;
     } catch {
-      // Not here; the next folder may have it.
+      // This folder does not have it; the next one may.
     }
   }
   throw new TcpmuxError(
@@ -63,7 +63,7 @@ export function checkFolder(folder: string): void {
   try {
     if (statSync(folder).isDirectory()) return;
   } catch {
-    // It is not there, or not for us.
+    // It is missing, or this process may not look at it.
   }
   throw new TcpmuxError(
     "not_found",

@@ -4,28 +4,28 @@ import { Problems } from "../../table/problem.ts";
 import type { ExecService } from "../../table/service.ts";
 import type { Table } from "../../table/table.ts";
 import type { Transport } from "../../transport/transport.ts";
-import { Limiter } from "./limiter.ts";
 import { DEFAULT_PATH, findProgram } from "./find_program.ts";
+import { LimitTools } from "./rlimits.ts";
 import { runTool } from "./run_tool.ts";
 
-/** Whom a program runs as. */
+/** The user that a program runs as, and how it becomes that user. */
 export interface Identity {
   readonly uid: number;
   readonly name: string;
   readonly home: string;
   readonly shell: string;
   /**
-   * The tools that the program is started through, each of which becomes the
-   * next; empty where nothing need change. The last of them is setpriv(1), so
-   * that it runs as that user and in all of that user's groups: no runtime
-   * sets supplementary groups.
+   * The words of the tools that the program is started through: each tool
+   * executes the next one, and the last executes the program. Empty where
+   * nothing has to change. setpriv(1) is the last of them, because no runtime
+   * sets a user's supplementary groups.
    */
-  readonly prefix: readonly string[];
+  readonly tools: readonly string[];
 }
 
 /**
- * Finds the user and group of every program of a table, and how it gets its
- * limits.
+ * Finds the user and group of every program of a table, and the tools that
+ * set its limits.
  *
  * @throws {TableError} naming each user or group that does not exist or that
  * the server may not become, and each limit that it cannot set
@@ -37,13 +37,13 @@ export async function identitiesOf(
 ): Promise<Map<ExecService, Identity>> {
   const identities = new Map<ExecService, Identity>();
   const problems = new Problems(file, table.located);
-  const limiter = new Limiter(transport, problems);
+  const limits = new LimitTools(transport, problems);
   for (const service of table.services) {
     if (service.kind !== "exec" || !service.enabled) continue;
     try {
       const identity = await identityOf(service, transport);
-      const prefix = await limiter.prefix(service, identity);
-      identities.set(service, { ...identity, prefix });
+      const tools = await limits.toolsFor(service, identity);
+      identities.set(service, { ...identity, tools });
     } catch (error) {
       const key = service.user === "" ? "group" : "user";
       problems.add(["services", service.name, key], messageOf(error));
@@ -68,7 +68,7 @@ async function identityOf(
     (passwd === undefined || passwd[2] === String(process.getuid?.())) &&
     gid === String(process.getgid?.());
   const identity = passwd === undefined ? await own(transport) : userOf(passwd);
-  if (isOwn) return { ...identity, prefix: [] };
+  if (isOwn) return { ...identity, tools: [] };
   if (process.getuid?.() !== 0) {
     throw new TcpmuxError(
       "permission_denied",
@@ -79,7 +79,7 @@ async function identityOf(
   const setpriv = findProgram("setpriv", DEFAULT_PATH);
   return {
     ...identity,
-    prefix: [
+    tools: [
       setpriv,
       ...(passwd === undefined ? [] : [`--reuid=${passwd[2]}`]),
       `--regid=${gid}`,
@@ -90,21 +90,21 @@ async function identityOf(
 }
 
 /**
- * The server's own user, as far as that is known. Not by `userInfo()`: Bun's
- * believes the environment, which is not to reach a program.
+ * The server's own user, as far as it is known. `userInfo()` is not used: on
+ * Bun it reads the environment, which must not reach a program.
  */
 async function own(transport: Transport): Promise<Identity> {
   try {
     const passwd = await entry("passwd", String(process.getuid!()), transport);
-    return { ...userOf(passwd), prefix: [] };
+    return { ...userOf(passwd), tools: [] };
   } catch {
-    // A uid of no user.
+    // No user has this uid.
     const uid = process.getuid?.() ?? -1;
-    return { uid, name: "", home: "/", shell: "", prefix: [] };
+    return { uid, name: "", home: "/", shell: "", tools: [] };
   }
 }
 
-function userOf(passwd: readonly string[]): Omit<Identity, "prefix"> {
+function userOf(passwd: readonly string[]): Omit<Identity, "tools"> {
   const [name, , uid, , , home, shell] = passwd;
   return { uid: Number(uid), name: name!, home: home!, shell: shell! };
 }

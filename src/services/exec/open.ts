@@ -1,61 +1,76 @@
-import { messageOf, TcpmuxError } from "../../errors.ts";
-import { unavailable } from "../../policy/decide.ts";
+import { TcpmuxError } from "../../errors.ts";
+import { unavailable } from "../../policy/refusal.ts";
 import type { ExecService } from "../../table/service.ts";
-import { execEnv } from "./environment.ts";
-import { OnPipes } from "./pipes.ts";
-import { OnSocket } from "./socket.ts";
-import type { Identity } from "./identity.ts";
-import { takeLoaderWords } from "./loader_env.ts";
-import type { Opening, ServiceContext } from "../opened.ts";
+import type { Opening, SessionContext } from "../service.ts";
+import { execEnv, takeLoaderVariables } from "./environment.ts";
 import { checkFolder, DEFAULT_PATH, findProgram } from "./find_program.ts";
+import type { Identity } from "./identity.ts";
+import { openOnPipes } from "./pipes.ts";
+import { OpenedOnSocket } from "./socket.ts";
+import type { ExecCommand } from "./start.ts";
 
-/** A program that gets the connection as its standard input and output. */
+/**
+ * Opens a program that gets the connection as its standard input and output: on
+ * pipes it starts now, on the client's own socket only behind the reply.
+ */
 export async function openExec(
   service: ExecService,
-  context: ServiceContext,
+  context: SessionContext,
   identity: Identity,
 ): Opening {
   try {
-    const env = execEnv(service, identity, context);
-    const [name, ...args] = service.exec;
-    const program = findProgram(name, env["PATH"]!);
-    const tools = toolsOf(identity, env, program);
-    const words = [...tools, program];
-    if (service.cwd !== "") checkFolder(service.cwd);
-    const command = {
-      program: words[0]!,
-      args: [...words.slice(1), ...args],
-      env,
-      ...(service.cwd === "" ? {} : { cwd: service.cwd }),
-      ...(service.umask === undefined ? {} : { umask: service.umask }),
-    };
+    const command = commandOf(service, context, identity);
     return service.stdio === "socket"
-      ? new OnSocket(service, context, command, tools)
-      : await OnPipes.start(service, context, command, tools);
+      ? new OpenedOnSocket(command, service, context)
+      : await openOnPipes(command, service, context);
   } catch (error) {
-    return unavailable(messageOf(error));
+    if (!(error instanceof TcpmuxError)) throw error;
+    return unavailable(error.message);
   }
 }
 
+/** @throws {TcpmuxError} where the program or its folder is missing */
+function commandOf(
+  service: ExecService,
+  context: SessionContext,
+  identity: Identity,
+): ExecCommand {
+  const env = execEnv(service, identity, context);
+  const [name, ...args] = service.exec;
+  const file = findProgram(name, env["PATH"]!);
+  const tools = takeTools(identity, env, file);
+  const [program, ...words] = [...tools, file];
+  if (service.cwd !== "") checkFolder(service.cwd);
+  return {
+    program: program!,
+    args: [...words, ...args],
+    tools,
+    env,
+    ...(service.cwd === "" ? {} : { cwd: service.cwd }),
+    ...(service.umask === undefined ? {} : { umask: service.umask }),
+  };
+}
+
 /**
- * What the program is started through. What only the program's own libraries
- * may heed is taken out of the environment, and set by the last of the tools.
+ * The words of the tools that a program is started through. Variables of the
+ * loader are taken out of `env`, because the tools must not obey them: env(1),
+ * as the last tool, sets them for the program alone.
  */
-function toolsOf(
-  { prefix }: Identity,
+function takeTools(
+  { tools }: Identity,
   env: Record<string, string>,
-  program: string,
+  file: string,
 ): readonly string[] {
-  if (prefix.length === 0) return prefix;
-  const late = takeLoaderWords(env);
-  if (late.length === 0) return prefix;
-  if (!program.includes("=")) {
-    return [...prefix, findProgram("env", DEFAULT_PATH), ...late];
+  if (tools.length === 0) return tools;
+  const variables = takeLoaderVariables(env);
+  if (variables.length === 0) return tools;
+  if (!file.includes("=")) {
+    return [...tools, findProgram("env", DEFAULT_PATH), ...variables];
   }
   throw new TcpmuxError(
     "unsupported",
-    `cannot start ${program}: env(1), which is to set ${
-      late.map((word) => word.slice(0, word.indexOf("="))).join(", ")
+    `cannot start ${file}: env(1), which is to set ${
+      variables.map((word) => word.slice(0, word.indexOf("="))).join(", ")
     }, takes its path for another variable`,
   );
 }

@@ -1,46 +1,64 @@
-import { after, type Timeout } from "../../timers.ts";
-import type { Program } from "../../transport/transport.ts";
-import type { ProgramConn } from "./program_conn.ts";
+import type { Timer } from "../../timers.ts";
+import type { PipedProcess, ProcessConn } from "../../transport/transport.ts";
+import type { SessionContext } from "../service.ts";
 
-/** Milliseconds between looks at whether anything still comes. */
+/** Milliseconds between two checks whether output still comes. */
 const LOOK_AGAIN = 250;
 
-/** More than a pipe and our buffers hold of what a program wrote itself. */
+/** Bytes: more than a pipe and our buffers hold of a program's own output. */
 const MAX_OWN_OUTPUT = 1024 * 1024;
 
 /**
- * A program that has ended may have left somebody behind who still holds its
- * output. They get the grace to end it too; then it is over as soon as
- * nothing comes any more. What the program itself wrote is delivered, however
- * slow its reader is.
+ * Ends the output of a program that has exited while its orphans (processes
+ * that it started and that still run) hold the output open. Orphans have the
+ * grace time to end it themselves. Then it is ended as soon as no byte has
+ * moved between two checks. What the program itself wrote is delivered, however
+ * slow the client is.
  */
-export class LeftBehind {
-  #stdio: ProgramConn;
+export class OrphanWatch {
+  readonly #output: ProcessConn;
+  readonly #context: SessionContext;
+  /** Once the client got more bytes than this, the latest are the orphans'. */
   #ownOutput = Infinity;
-  #before = -1;
-  #timeout: Timeout | undefined;
-  #over = false;
+  #bytesBefore = -1;
+  #timer: Timer | undefined;
+  #stopped = false;
 
-  /** @param grace milliseconds */
-  constructor(program: Program, stdio: ProgramConn, grace: number) {
-    this.#stdio = stdio;
+  /**
+   * @param output the program's output, as it is sent to the client
+   * @param grace milliseconds
+   */
+  constructor(
+    program: PipedProcess,
+    output: ProcessConn,
+    context: SessionContext,
+    grace: number,
+  ) {
+    this.#output = output;
+    this.#context = context;
     program.exited.then(() => {
-      this.#ownOutput = stdio.outputBytes + MAX_OWN_OUTPUT;
-      if (!this.#over) this.#timeout = after(grace, this.#look);
+      if (this.#stopped) return;
+      this.#ownOutput = context.bytesOut + MAX_OWN_OUTPUT;
+      this.#lookAfter(grace);
     });
   }
 
   stop(): void {
-    this.#over = true;
-    this.#timeout?.cancel();
+    this.#stopped = true;
+    this.#timer?.cancel();
   }
 
-  #look = (): void => {
-    const { outputBytes } = this.#stdio;
-    const isDone = outputBytes === this.#before ||
-      outputBytes > this.#ownOutput;
-    this.#before = outputBytes;
-    if (isDone && this.#stdio.endRead()) return;
-    this.#timeout = after(LOOK_AGAIN, this.#look);
-  };
+  expired(): void {
+    if (this.#stopped) return;
+    const { bytesOut } = this.#context;
+    const isDone = bytesOut === this.#bytesBefore || bytesOut > this.#ownOutput;
+    this.#bytesBefore = bytesOut;
+    if (isDone && this.#output.endInput()) return;
+    this.#lookAfter(LOOK_AGAIN);
+  }
+
+  #lookAfter(milliseconds: number): void {
+    const { timers } = this.#context.server.transport;
+    this.#timer = timers.after(milliseconds, this);
+  }
 }

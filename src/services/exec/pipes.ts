@@ -1,75 +1,90 @@
-import type { ClientConn } from "../../client_conn.ts";
-import { relay } from "../../relay.ts";
 import type { ExecService } from "../../table/service.ts";
-import type { Command, Program } from "../../transport/transport.ts";
-import { Attended } from "./supervised.ts";
-import { LeftBehind } from "./orphans.ts";
-import type { Opened, ServiceContext } from "../opened.ts";
-import { ProgramConn } from "./program_conn.ts";
-import { startedThrough } from "./started.ts";
+import type { PipedProcess, ProcessConn } from "../../transport/transport.ts";
+import type {
+  OpenedService,
+  RunningService,
+  SessionContext,
+} from "../service.ts";
+import { MergedConn } from "./merged.ts";
+import { OrphanWatch } from "./orphans.ts";
+import { type ExecCommand, startProgram } from "./start.ts";
+import { SupervisedProcess } from "./supervised.ts";
 
-/** A program on pipes, between which and the client we carry the bytes. */
-export class OnPipes implements Opened {
+/**
+ * Starts a program on pipes, between which and the client bytes are relayed.
+ *
+ * @throws {TcpmuxError} where it cannot be started
+ */
+export async function openOnPipes(
+  command: ExecCommand,
+  service: ExecService,
+  context: SessionContext,
+): Promise<OpenedOnPipes> {
+  const stderr = service.stderr === "null" ? "null" : "pipe";
+  const program = await startProgram({ ...command, stderr }, context);
+  return new OpenedOnPipes(program, service, context);
+}
+
+class OpenedOnPipes implements OpenedService {
   readonly kind = "opened";
   readonly message: string | undefined;
-  #service: ExecService;
-  #context: ServiceContext;
-  #program: Program;
-  #attended: Attended;
+  readonly #program: PipedProcess;
+  readonly #service: ExecService;
+  readonly #context: SessionContext;
 
-  private constructor(
+  constructor(
+    program: PipedProcess,
     service: ExecService,
-    context: ServiceContext,
-    program: Program,
+    context: SessionContext,
   ) {
     this.message = service.reply === "server" ? service.message : undefined;
+    this.#program = program;
     this.#service = service;
     this.#context = context;
-    this.#program = program;
-    this.#attended = new Attended(program, service, context);
   }
 
-  /**
-   * @param tools the words of the command before the program's own
-   * @throws {TcpmuxError} where it cannot be started
-   */
-  static async start(
-    service: ExecService,
-    context: ServiceContext,
-    command: Command,
-    tools: readonly string[],
-  ): Promise<OnPipes> {
-    const stderr = service.stderr === "null" ? "null" : "pipe";
-    const { premises, ending } = context;
-    const child = await premises.transport.spawn({ ...command, stderr });
-    const program = tools.length === 0
-      ? child
-      : await startedThrough(tools, command, child, ending);
-    return new OnPipes(service, context, program);
-  }
-
-  async serve(client: ClientConn): Promise<string> {
-    const program = this.#program;
-    const stderr = this.#attended.passStderr((bytes) => client.write(bytes));
-    const toClient = this.#service.stderr === "client";
-    const stdio = new ProgramConn(
-      program.stdio,
-      toClient ? stderr : undefined,
-    );
-    const watch = new LeftBehind(program, stdio, this.#service.killGrace);
-    try {
-      const exited = program.exited.then(() => {});
-      await relay(client, stdio, this.#context.ending, exited);
-      return await this.#attended.exit();
-    } finally {
-      watch.stop();
-      stdio.close();
-      await this.#attended.end(stderr);
-    }
+  begin(): RunningService {
+    return new RunningOnPipes(this.#program, this.#service, this.#context);
   }
 
   async discard(): Promise<void> {
-    this.#program.stdio.abort();
-    await this.#attended.end();
+    const program = this.#program;
+    program.stdio.abort();
+    await new SupervisedProcess(program, this.#service, this.#context).end();
+  }
+}
+
+class RunningOnPipes implements RunningService {
+  readonly peer: ProcessConn;
+  readonly inputOver: Promise<void>;
+  readonly #supervised: SupervisedProcess;
+  readonly #orphans: OrphanWatch;
+
+  constructor(
+    program: PipedProcess,
+    service: ExecService,
+    context: SessionContext,
+  ) {
+    const supervised = new SupervisedProcess(program, service, context);
+    this.peer = service.stderr === "client"
+      ? new MergedConn(program.stdio, () => supervised.readStderr())
+      : program.stdio;
+    if (service.stderr === "log") supervised.logStderr();
+    this.inputOver = program.exited.then(() => {});
+    this.#supervised = supervised;
+    const { killGrace } = service;
+    this.#orphans = new OrphanWatch(program, this.peer, context, killGrace);
+  }
+
+  finish(): Promise<string> {
+    this.#orphans.stop();
+    this.peer.close();
+    return this.#supervised.finish();
+  }
+
+  abort(): void {
+    this.#orphans.stop();
+    this.peer.abort();
+    this.#supervised.abort();
   }
 }

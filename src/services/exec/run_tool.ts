@@ -1,7 +1,7 @@
 import type { Exit, Transport } from "../../transport/transport.ts";
 import { DEFAULT_PATH, findProgram } from "./find_program.ts";
 
-/** What a tool of the system said, and how it ended. */
+/** The output of a tool of the system, and how it ended. */
 export interface ToolRun {
   readonly output: string;
   /** The first line of its standard error. */

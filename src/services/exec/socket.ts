@@ -1,59 +1,60 @@
-import type { ClientConn } from "../../client_conn.ts";
 import { TcpmuxError } from "../../errors.ts";
 import type { ExecService } from "../../table/service.ts";
-import type { Command, Process } from "../../transport/transport.ts";
-import { Attended } from "./supervised.ts";
-import { OnPipes } from "./pipes.ts";
-import type { Opened, ServiceContext } from "../opened.ts";
+import type { Conn, Process } from "../../transport/transport.ts";
+import type {
+  OpenedService,
+  RunningService,
+  SessionContext,
+} from "../service.ts";
+import { openOnPipes } from "./pipes.ts";
+import type { ExecCommand } from "./start.ts";
+import { SupervisedProcess } from "./supervised.ts";
 
 /**
- * A program on the client's own socket, as inetd starts it. It may write at
- * once, so it is started only when our reply has been written.
+ * A program on the client's own socket, as inetd starts it. The program may
+ * write at once, so it is started only after the reply has been written.
  */
-export class OnSocket implements Opened {
+export class OpenedOnSocket implements OpenedService {
   readonly kind = "opened";
   readonly message: string | undefined;
-  #service: ExecService;
-  #context: ServiceContext;
-  #command: Command;
-  #tools: readonly string[];
+  readonly #command: ExecCommand;
+  readonly #service: ExecService;
+  readonly #context: SessionContext;
 
   constructor(
+    command: ExecCommand,
     service: ExecService,
-    context: ServiceContext,
-    command: Command,
-    tools: readonly string[],
+    context: SessionContext,
   ) {
     this.message = service.reply === "server" ? service.message : undefined;
+    this.#command = command;
     this.#service = service;
     this.#context = context;
-    this.#command = command;
-    this.#tools = tools;
   }
 
-  async serve(client: ClientConn): Promise<string> {
-    const { ending } = this.#context;
-    if (ending.aborted) throw new TcpmuxError("closed", "ended by the server");
-    const program = await this.#startOn(client);
-    if (program === undefined) return await this.#serveOnPipes(client);
-    const attended = new Attended(program, this.#service, this.#context);
-    const stderr = attended.passStderr();
-    try {
-      return await attended.exit();
-    } finally {
-      await attended.end(stderr);
+  /** @throws {TcpmuxError} where the program cannot be started */
+  async begin(client: Conn): Promise<RunningService> {
+    if (this.#context.isStopped) {
+      throw new TcpmuxError("closed", "ended by the server");
     }
+    const program = await this.#startOn(client);
+    const running = program === undefined
+      ? await this.#beginOnPipes()
+      : this.#run(program);
+    if (this.#context.isStopped) running.abort();
+    return running;
   }
 
   discard(): void {}
 
-  /** @returns undefined, and nothing has happened, where that cannot be */
-  async #startOn(client: ClientConn): Promise<Process | undefined> {
-    const { transport } = this.#context.premises;
-    const { stderr } = this.#service;
+  /** @returns undefined, and nothing has happened, where pipes are needed */
+  async #startOn(client: Conn): Promise<Process | undefined> {
+    const { early, server: { transport } } = this.#context;
     if (transport.spawnOn === undefined) return undefined;
-    const detached = client.detach();
+    // A program that reads from the socket would never see the early bytes.
+    const detached = early.length === 0 ? client.detach?.() : undefined;
     if (detached === undefined) return undefined;
+    const { stderr } = this.#service;
     const program = await transport.spawnOn({
       ...this.#command,
       socket: detached.fd,
@@ -63,19 +64,32 @@ export class OnSocket implements Opened {
     return program;
   }
 
-  /** What was read already would be lost to who reads from the socket. */
-  async #serveOnPipes(client: ClientConn): Promise<string> {
-    this.#context.premises.log("debug", "pipes in place of the socket", {
-      conn: this.#context.id,
+  #run(program: Process): RunningService {
+    const supervised = new SupervisedProcess(
+      program,
+      this.#service,
+      this.#context,
+    );
+    if (this.#service.stderr === "log") supervised.logStderr();
+    return {
+      peer: undefined,
+      finish: () => supervised.finish(),
+      abort: () => supervised.abort(),
+    };
+  }
+
+  async #beginOnPipes(): Promise<RunningService> {
+    const { id, server } = this.#context;
+    server.log("debug", "pipes in place of the socket", {
+      conn: id,
       service: this.#service.name,
       reason: "bytes were read from it already, or it is over",
     });
-    const piped = await OnPipes.start(
+    const opened = await openOnPipes(
+      this.#command,
       this.#service,
       this.#context,
-      this.#command,
-      this.#tools,
     );
-    return await piped.serve(client);
+    return opened.begin();
   }
 }

@@ -1,117 +1,156 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { messageOf } from "../../errors.ts";
+import { messageOf, TcpmuxError } from "../../errors.ts";
 import type { LogFields, LogLevel } from "../../log.ts";
 import type { ExecService } from "../../table/service.ts";
-import type { Process } from "../../transport/transport.ts";
-import { endGroup } from "./end_group.ts";
-import type { ServiceContext } from "../opened.ts";
-import { StderrLimit } from "./stderr_limit.ts";
-import { stderrLines } from "./stderr_lines.ts";
+import type { TimerList } from "../../timers.ts";
+import type { Exit, Process } from "../../transport/transport.ts";
+import type { SessionContext } from "../service.ts";
+import { logLines } from "./stderr.ts";
 
-/** Milliseconds for the last lines of a program that has ended. */
+/** Milliseconds to wait for the last lines of a program that has ended. */
 const STDERR_GRACE = 500;
 
-/** A program of a session, whatever its standard input and output are. */
-export class Attended {
-  #program: Process;
-  #service: ExecService;
-  #context: ServiceContext;
+/** Milliseconds within which SIGKILL must have ended a program. */
+const KILL_TIME = 5_000;
+
+/** A program of a session, from its start to the end of its process group. */
+export class SupervisedProcess {
+  readonly #process: Process;
+  readonly #service: ExecService;
+  readonly #context: SessionContext;
+  /** How it ended by itself; undefined if `abort` came first. */
+  readonly #exit: Promise<Exit | undefined>;
+  #stopWaiting = () => {};
+  /** Resolves when its standard error has been logged. */
+  #logged: Promise<void> = Promise.resolve();
+  #ended: Promise<void> | undefined;
 
   constructor(
-    program: Process,
+    process: Process,
     service: ExecService,
-    context: ServiceContext,
+    context: SessionContext,
   ) {
-    this.#program = program;
+    this.#process = process;
     this.#service = service;
     this.#context = context;
+    const aborted = new Promise<undefined>((resolve) =>
+      this.#stopWaiting = () => resolve(undefined)
+    );
+    this.#exit = Promise.race([process.exited, aborted]);
   }
 
-  /**
-   * Hands on its standard error, where the table says.
-   *
-   * @param toClient writes what is the client's, where that goes through us
-   */
-  async passStderr(
-    toClient?: (bytes: Uint8Array) => Promise<void>,
-  ): Promise<void> {
+  /** The next bytes of its standard error, null at the end; never rejects. */
+  async readStderr(): Promise<Uint8Array | null> {
     try {
-      if (this.#service.stderr === "client") {
-        if (toClient === undefined) return;
-        for (let bytes; (bytes = await this.#program.readStderr()) !== null;) {
-          await toClient(bytes);
-        }
-      } else if (this.#service.stderr === "log") {
-        await this.#logStderr();
-      }
+      return await this.#process.readStderr();
     } catch (error) {
       this.#log("debug", "standard error broke off", {
         text: messageOf(error),
       });
+      return null;
     }
   }
 
-  /**
-   * It may have closed its output, but has all time to end.
-   *
-   * @returns a note of how it ended; empty where there is nothing to say
-   */
-  async exit(): Promise<string> {
-    const { ending } = this.#context;
-    let stop: (() => void) | undefined;
-    const stopped = new Promise<undefined>((resolve) => {
-      stop = () => resolve(undefined);
-      if (ending.aborted) stop();
-      else ending.addEventListener("abort", stop);
-    });
-    try {
-      const exit = await Promise.race([this.#program.exited, stopped]);
-      if (exit === undefined) return "the program was ended";
-      if (exit.signal !== null) return `the program ended by ${exit.signal}`;
-      return exit.code === 0
-        ? ""
-        : `the program exited with status ${exit.code}`;
-    } finally {
-      ending.removeEventListener("abort", stop!);
-    }
+  /** Logs its standard error from now on. */
+  logStderr(): void {
+    const log = {
+      line: (text: string) => this.#log("info", "stderr", { text }),
+      dropped: (lines: number) =>
+        this.#log("warn", "stderr was too much, lines were dropped", { lines }),
+    };
+    this.#logged = logLines(() => this.readStderr(), log, this.#timers);
   }
 
   /**
-   * Ends all that is left of its group, and lets go of it.
+   * Waits for the program to exit, however long after the end of its output
+   * that is, unless `abort` is called. Then ends its group.
    *
-   * @param stderr resolves when that has been handed on
+   * @returns a note of how it ended; empty where there is nothing to note
    */
-  async end(stderr: Promise<void> = Promise.resolve()): Promise<void> {
+  async finish(): Promise<string> {
+    const exit = await this.#exit;
+    await this.end();
+    if (exit === undefined) return "the program was ended";
+    if (exit.signal !== null) return `the program ended by ${exit.signal}`;
+    return exit.code === 0 ? "" : `the program exited with status ${exit.code}`;
+  }
+
+  /** Stops waiting for the program, and ends it. */
+  abort(): void {
+    this.#stopWaiting();
+    this.end();
+  }
+
+  /** Ends its group, and closes our end of its pipes. Never rejects. */
+  end(): Promise<void> {
+    return this.#ended ??= this.#end();
+  }
+
+  async #end(): Promise<void> {
     try {
-      await endGroup(this.#program, this.#service.killGrace);
+      await endGroup(this.#process, this.#service.killGrace, this.#timers);
     } catch (error) {
       this.#log("error", "cannot end a program", { text: messageOf(error) });
     }
-    // Usually it has ended too; but a daemon may have kept it.
-    await Promise.race([stderr, sleep(STDERR_GRACE)]);
-    this.#program.closeStderr();
+    // An orphan that left the group may keep standard error open.
+    await within(STDERR_GRACE, this.#logged, this.#timers);
+    this.#process.closeStderr();
   }
 
-  async #logStderr(): Promise<void> {
-    const limit = new StderrLimit((lines) => {
-      this.#log("warn", "stderr was too much, lines were dropped", { lines });
-    });
-    try {
-      await stderrLines(this.#program, {
-        wants: () => limit.take(),
-        line: (text) => this.#log("info", "stderr", { text }),
-      });
-    } finally {
-      limit.end();
-    }
+  get #timers(): TimerList {
+    return this.#context.server.transport.timers;
   }
 
   #log(level: LogLevel, message: string, fields: LogFields): void {
-    this.#context.premises.log(level, message, {
+    this.#context.server.log(level, message, {
       conn: this.#context.id,
       service: this.#service.name,
-      pid: this.#program.pid,
+      pid: this.#process.pid,
       ...fields,
     });
   }
+}
+
+/**
+ * Ends all processes of a group: by SIGTERM, and by SIGKILL those that are left
+ * after the grace time. The group is checked often, because the system may give
+ * its number to another one once it is empty.
+ *
+ * @param grace milliseconds
+ * @throws {TcpmuxError} where the group cannot be ended
+ */
+async function endGroup(
+  process: Process,
+  grace: number,
+  timers: TimerList,
+): Promise<void> {
+  if (!process.signalGroup("SIGTERM")) return;
+  const end = performance.now() + grace;
+  for (
+    let pause = 5;
+    performance.now() < end;
+    pause = Math.min(200, 2 * pause)
+  ) {
+    await sleep(pause);
+    if (!process.signalGroup(0)) return;
+  }
+  process.signalGroup("SIGKILL");
+  if (await within(KILL_TIME, process.exited, timers)) return;
+  throw new TcpmuxError("timed_out", "it still runs after SIGKILL");
+}
+
+/**
+ * Waits for a promise, but only so many milliseconds.
+ *
+ * @returns whether it has resolved
+ */
+function within(
+  milliseconds: number,
+  waited: Promise<unknown>,
+  timers: TimerList,
+): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const timer = timers.after(milliseconds, () => resolve(false));
+    waited.then(() => resolve(true), reject).finally(() => timer.cancel());
+  });
 }

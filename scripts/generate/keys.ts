@@ -1,0 +1,85 @@
+/** The keys of the service table and of forwards, as generators need them. */
+import * as z from "zod";
+import { forwardSchema, settingsSchema } from "../../src/table/forwards.ts";
+import {
+  commonSchema,
+  handlerSchema,
+  type KindKey,
+  kindSchemas,
+} from "../../src/table/schema.ts";
+import { serverSchema } from "../../src/table/server_schema.ts";
+
+/** A part of a JSON Schema, with the metadata of src/table/values.ts. */
+export interface Node {
+  readonly description?: string;
+  readonly default?: unknown;
+  readonly otherwise?: string;
+  readonly value?: string;
+  readonly form?: string;
+  readonly type?: string;
+  readonly const?: unknown;
+  readonly enum?: readonly unknown[];
+  readonly anyOf?: readonly Node[];
+  readonly items?: Node;
+  readonly properties?: Readonly<Record<string, Node>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: Node | false;
+}
+
+export interface Key {
+  readonly name: string;
+  readonly required: boolean;
+  readonly node: Node;
+}
+
+/** What a file may hold, each value as it is written. */
+export function nodeOf(schema: z.ZodType): Node {
+  return z.toJSONSchema(schema, {
+    io: "input",
+    target: "draft-7",
+    unrepresentable: "any", // functions
+  }) as Node;
+}
+
+export function keysOf({ properties = {}, required = [] }: Node): Key[] {
+  return Object.entries(properties).map(([name, node]) => ({
+    name,
+    required: required.includes(name),
+    node,
+  }));
+}
+
+/** The keys of a table within, such as `[server.log]`. */
+export function keysWithin(keys: readonly Key[], name: string): Key[] {
+  return keysOf(keys.find((key) => key.name === name)!.node);
+}
+
+export const SERVER_KEYS = keysOf(nodeOf(serverSchema));
+export const COMMON_KEYS = keysOf(nodeOf(commonSchema));
+export const FORWARD_KEYS = keysOf(nodeOf(forwardSchema));
+export const FORWARD_SERVER_KEYS = keysOf(nodeOf(settingsSchema));
+
+/** The keys of one kind of service alone. */
+function ownKeys(schema: z.ZodType): Key[] {
+  const isCommon = (key: Key) => key.name in commonSchema.shape;
+  return keysOf(nodeOf(schema)).filter((key) => !isCommon(key));
+}
+
+export const HANDLER_KEYS = ownKeys(handlerSchema);
+export const KIND_KEYS = Object.fromEntries(
+  Object.entries(kindSchemas).map(([kind, schema]) => [kind, ownKeys(schema)]),
+) as Record<KindKey, Key[]>;
+
+/** The value that a key has where it is left out, or words for it. */
+export function defaultOf({ node }: Key): string {
+  if (node.otherwise !== undefined) return node.otherwise;
+  if (node.default === undefined || node.properties !== undefined) return "";
+  return `\`${literal(node.default)}\``;
+}
+
+/** A value in TOML and in TypeScript alike. */
+export function literal(value: unknown): string {
+  return Array.isArray(value)
+    ? `[${value.map(literal).join(", ")}]`
+    : JSON.stringify(value);
+}

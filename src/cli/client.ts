@@ -1,0 +1,58 @@
+/** What connect, list and probe share: how they reach a server. */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ConnectOptions } from "../connect.ts";
+import { codeOf, type ErrorCode } from "../errors.ts";
+import { usage } from "./flags.ts";
+
+interface FamilyFlags {
+  readonly ipv4: boolean;
+  readonly ipv6: boolean;
+}
+
+/** @throws {TcpmuxError} code `usage` */
+export function clientOptions(
+  flags: FamilyFlags & { readonly timeout: number | undefined },
+): ConnectOptions {
+  const { timeout } = flags;
+  const family = familyOf(flags);
+  return {
+    ...(timeout === undefined
+      ? {}
+      : { connectTimeout: timeout, replyTimeout: timeout }),
+    ...(family === undefined ? {} : { family }),
+  };
+}
+
+/** The family of `--ipv4` or `--ipv6`. @throws {TcpmuxError} code `usage` */
+export function familyOf({ ipv4, ipv6 }: FamilyFlags): 4 | 6 | undefined {
+  if (ipv4 && ipv6) throw usage("--ipv4 and --ipv6 leave no address");
+  return ipv4 ? 4 : ipv6 ? 6 : undefined;
+}
+
+/** The errors that a server gives while it is being started. */
+const NOT_YET: readonly ErrorCode[] = [
+  "busy",
+  "connection_refused",
+  "connection_reset",
+  "host_not_found",
+  "not_found",
+  "timed_out",
+  "unreachable",
+];
+
+/** Tries again until it succeeds, for `wait` milliseconds at the most. */
+export async function withWait<T>(
+  wait: number | undefined,
+  attempt: () => Promise<T>,
+): Promise<T> {
+  const end = performance.now() + (wait ?? 0);
+  for (let pause = 100;; pause = Math.min(2000, 2 * pause)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      const left = end - performance.now();
+      if (!NOT_YET.includes(codeOf(error)) || left <= 0) throw error;
+      await sleep(Math.min(pause, left));
+    }
+  }
+}

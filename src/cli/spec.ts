@@ -1,0 +1,53 @@
+/**
+ * The command line, said once: parsing, help, completions, tcpmux(1) and the
+ * reference in README are made from this data. In all texts, words between
+ * backticks are literal, and words in upper case stand for something else.
+ */
+import { CONNECT, LIST, PROBE } from "./spec/clients.ts";
+import { type CommandSpec, EXIT_CODES } from "./spec/parts.ts";
+import { CHECK, FORWARD, PROXY, SERVE } from "./spec/servers.ts";
+
+export const COMPLETIONS = {
+  name: "completions",
+  about: "print the completions for a shell",
+  description: [
+    "Prints a script that makes the shell complete commands, flags, files, " +
+    "and the names of services, for which it asks the server.",
+  ],
+  positionals: [{
+    name: "SHELL",
+    kind: "choice",
+    choices: ["bash", "zsh", "fish"],
+    about: "a shell",
+  }],
+  flags: {},
+  exits: [{ ...EXIT_CODES.done, meaning: "done" }, EXIT_CODES.usage],
+  examples: [
+    {
+      about: "complete in this session of bash",
+      lines: [". <(tcpmux completions bash)"],
+    },
+    {
+      about: "complete in every session: one of",
+      lines: [
+        "tcpmux completions bash > /etc/bash_completion.d/tcpmux",
+        "tcpmux completions zsh > /usr/local/share/zsh/site-functions/_tcpmux",
+        "tcpmux completions fish > ~/.config/fish/completions/tcpmux.fish",
+      ],
+    },
+  ],
+} as const satisfies CommandSpec;
+
+/** In the order in which they are shown. */
+export const COMMANDS = [
+  SERVE,
+  CHECK,
+  CONNECT,
+  LIST,
+  FORWARD,
+  PROXY,
+  PROBE,
+  COMPLETIONS,
+] as const satisfies readonly CommandSpec[];
+
+export type CommandName = (typeof COMMANDS)[number]["name"];

@@ -1,0 +1,68 @@
+import { TcpmuxError } from "../errors.ts";
+import type { Refusal } from "../policy/refusal.ts";
+import type { ListenerSpec } from "../table/listener.ts";
+import type { Conn } from "../transport/transport.ts";
+import { ForwardHandshake } from "./forward.ts";
+import type { Handshake, HandshakeResult } from "./handshake.ts";
+import { ProxyHandshake } from "./proxy.ts";
+import { TcpmuxHandshake } from "./tcpmux.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** Reads a client's request, until it is complete or the client is refused. */
+export class RequestReading {
+  readonly handshake: Handshake;
+  /** Bytes that the client has sent behind its request. */
+  early: Uint8Array = NOTHING;
+  readonly #client: Conn;
+  #isReading = false;
+  #refusal: Refusal | undefined;
+
+  constructor(client: Conn, listener: ListenerSpec) {
+    this.#client = client;
+    this.handshake = handshakeFor(listener);
+  }
+
+  /** Ends the reading, if it is under way: `read` resolves with this refusal. */
+  refuse(refusal: Refusal): void {
+    if (!this.#isReading) return;
+    this.#refusal ??= refusal;
+    this.#client.interrupt(new TcpmuxError("cancelled", refusal.reason));
+  }
+
+  /** @returns what the handshake has led to, or the refusal that ended it */
+  async read(): Promise<HandshakeResult> {
+    const [client, handshake] = [this.#client, this.handshake];
+    this.#isReading = true;
+    try {
+      for (let step = handshake.push(NOTHING);;) {
+        if (this.#refusal !== undefined) return this.#refusal;
+        if (step.kind === "more") step = handshake.push(await client.read());
+        else if (step.kind === "answer") {
+          await client.write(step.bytes);
+          step = handshake.push(NOTHING);
+        } else {
+          if ("early" in step) this.early = step.early;
+          return step;
+        }
+      }
+    } catch (error) {
+      if (this.#refusal === undefined) throw error;
+      return this.#refusal;
+    } finally {
+      this.#isReading = false;
+    }
+  }
+}
+
+/** The handshake for one client that has come through this listener. */
+function handshakeFor(listener: ListenerSpec): Handshake {
+  switch (listener.protocol) {
+    case "tcpmux":
+      return new TcpmuxHandshake();
+    case "forward":
+      return new ForwardHandshake(listener.service);
+    case "proxy":
+      return new ProxyHandshake(listener);
+  }
+}

@@ -1,0 +1,19 @@
+import type { ListNode } from "./linked_list.ts";
+import type { ConnectionRecord } from "./record.ts";
+import type { Identity } from "./services/exec/identity.ts";
+import type { ServerContext } from "./services/service.ts";
+import type { ListenerSpec } from "./table/listener.ts";
+import type { Service } from "./table/service.ts";
+import type { Table } from "./table/table.ts";
+
+/** What all clients of one listener are served with, until a reload. */
+export interface ListenerContext extends ServerContext {
+  readonly table: Table;
+  readonly identities: ReadonlyMap<Service, Identity>;
+  readonly spec: ListenerSpec;
+  /**
+   * Called once for each session, when it has ended. The session is a
+   * `ListNode` here, because importing `Session` would make a ring of imports.
+   */
+  readonly ended: (session: ListNode, record: ConnectionRecord) => void;
+}

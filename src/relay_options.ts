@@ -1,0 +1,112 @@
+import { TcpmuxError } from "./errors.ts";
+import type { TimerList } from "./timers.ts";
+import type { Conn } from "./transport/transport.ts";
+
+/** What is counted of a session. */
+export interface Counters {
+  /** Bytes from the client that the other side has taken. */
+  bytesIn: number;
+  /** Bytes that were sent to the client. */
+  bytesOut: number;
+  /** When a byte moved last, by `performance.now()`. */
+  lastMoved: number;
+}
+
+/** Deadlines of a relay, in milliseconds; 0 for none. */
+export interface RelayLimits {
+  /** Without a byte either way. */
+  readonly idleTimeout: number;
+  /** Without a byte either way, once one side has ended. */
+  readonly halfClosedTimeout: number;
+  /** For a side to take some of the bytes that wait for it here. */
+  readonly stallTimeout: number;
+}
+
+export interface RelayOptions {
+  readonly client: Conn;
+  readonly peer: Conn;
+  /** Bytes that were read from the client already; the peer gets them first. */
+  readonly early: Uint8Array;
+  readonly counters: Counters;
+  readonly limits: RelayLimits;
+  readonly timers: TimerList;
+  /**
+   * Resolves when the peer takes no input any more: the relay then ends with
+   * the peer's output, and does not wait for the client's end.
+   */
+  readonly inputOver?: Promise<void> | undefined;
+}
+
+/** One of the {@linkcode RelayLimits} was reached. */
+export class MissedDeadline extends TcpmuxError {
+  /** @param key of the table, such as `idle_timeout` */
+  constructor(key: string) {
+    super("timed_out", `${key} is over`);
+  }
+}
+
+/**
+ * Milliseconds within which a peer must take some of the bytes that a client
+ * has sent before it went away.
+ */
+export const TAKE_TIME = 5_000;
+
+const KEYS: Readonly<Record<keyof RelayLimits, string>> = {
+  idleTimeout: "idle_timeout",
+  halfClosedTimeout: "half_closed_timeout",
+  stallTimeout: "stall_timeout",
+};
+
+/** The shorter of two limits, in milliseconds; 0 where there is neither. */
+export function sooner(
+  limits: RelayLimits,
+  one: keyof RelayLimits,
+  other: keyof RelayLimits,
+): { readonly time: number; readonly reason: string } {
+  const isOne = limits[other] === 0 ||
+    limits[one] > 0 && limits[one] <= limits[other];
+  const name = isOne ? one : other;
+  return { time: limits[name], reason: `${KEYS[name]} is over` };
+}
+
+/** Measures for how long bytes of one direction wait and none is taken. */
+class Stall {
+  /** Whether bytes are being written though there is no pipe. */
+  isWriting = false;
+  #since: number | undefined;
+  #taken = 0;
+
+  /** Milliseconds since bytes began to wait and none has been taken. */
+  time(isWaiting: boolean, taken: number): number {
+    const now = performance.now();
+    const waits = isWaiting || this.isWriting;
+    if (!waits || taken !== this.#taken) this.#since = undefined;
+    this.#taken = taken;
+    if (!waits) return 0;
+    this.#since ??= now;
+    return now - this.#since;
+  }
+}
+
+/** Measures the stalls of both directions. */
+export class Stalls {
+  readonly #up = new Stall();
+  readonly #down = new Stall();
+
+  setWriting(isUp: boolean, isWriting: boolean): void {
+    (isUp ? this.#up : this.#down).isWriting = isWriting;
+  }
+
+  /**
+   * The longer of the two, in milliseconds.
+   *
+   * @param up whether a pipe holds bytes from the client
+   * @param down whether a pipe holds bytes for the client
+   */
+  longest(up: boolean, down: boolean, counters: Counters): number {
+    return Math.max(
+      this.#up.time(up, counters.bytesIn),
+      this.#down.time(down, counters.bytesOut),
+    );
+  }
+}

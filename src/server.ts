@@ -1,0 +1,212 @@
+import type { Endpoint } from "./endpoint.ts";
+import { fileLimit, fittedTo } from "./policy/file_limit.ts";
+import { LinkedList, type ListNode } from "./linked_list.ts";
+import type { ListenerContext } from "./listener_context.ts";
+import { Listeners, type OpenListener } from "./listeners.ts";
+import type { Log } from "./log.ts";
+import { FullnessLog } from "./policy/fullness_log.ts";
+import { Limits, type ServerLimits } from "./policy/limits.ts";
+import { type ConnectionRecord, Recorder } from "./record.ts";
+import { identitiesOf, type Identity } from "./services/exec/identity.ts";
+import { Session } from "./session.ts";
+import type { ListenerSpec } from "./table/listener.ts";
+import { checkLoops } from "./table/loops.ts";
+import { checkRequirements } from "./table/requirements.ts";
+import type { Service } from "./table/service.ts";
+import type { Table } from "./table/table.ts";
+import type { Conn, Transport } from "./transport/transport.ts";
+
+/** What a {@linkcode MuxServer} works with; none of it is global. */
+export interface MuxServerOptions {
+  readonly transport: Transport;
+  readonly log: Log;
+  /** A variable of the server's environment, where it may be read. */
+  readonly getEnv: (name: string) => string | undefined;
+  /** Called once for every connection, when it has ended. */
+  readonly onRecord?: (record: ConnectionRecord) => void;
+}
+
+/** A table in force, with what `#prepare` has found out about it. */
+interface TableInForce {
+  readonly table: Table;
+  readonly identities: Map<Service, Identity>;
+  readonly limits: ServerLimits;
+  /** Made for a listener when its first client comes. */
+  readonly contexts: Map<ListenerSpec, ListenerContext>;
+}
+
+/** What a server is doing right now. */
+export interface ServerState {
+  readonly addresses: readonly Endpoint[];
+  readonly sessions: number;
+  readonly services: number;
+  readonly draining: boolean;
+}
+
+/** A running TCPMUX server. */
+export class MuxServer {
+  /** Resolves when the server has stopped and the last session has ended. */
+  readonly closed: Promise<void>;
+  readonly #options: MuxServerOptions;
+  readonly #listeners: Listeners;
+  readonly #recorder: Recorder;
+  readonly #limits = new Limits();
+  readonly #fullness: FullnessLog;
+  readonly #sessions = new LinkedList<Session>();
+  /** The number of the latest connection; the first has 1. */
+  #lastId = 0;
+  #isDraining = false;
+  #inForce!: TableInForce;
+  #resolveClosed!: () => void;
+  #reloading: Promise<void> = Promise.resolve();
+
+  private constructor(options: MuxServerOptions) {
+    const log = steady(options.log);
+    this.#options = { ...options, log };
+    this.#recorder = new Recorder(log, options.onRecord);
+    this.#listeners = new Listeners(
+      options.transport,
+      log,
+      (conn, listener) => this.#accept(conn, listener),
+    );
+    this.#fullness = new FullnessLog(
+      () => this.#limits.isRoomy(this.#inForce.limits),
+      log,
+    );
+    this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
+  }
+
+  /**
+   * Starts a server.
+   *
+   * @param file the table's name, for errors
+   * @throws {TableError} for a table that cannot be served here
+   * @throws {TcpmuxError} for an address that cannot be listened on
+   */
+  static async start(
+    table: Table,
+    options: MuxServerOptions,
+    file?: string,
+  ): Promise<MuxServer> {
+    const server = new MuxServer(options);
+    await server.reload(table, file);
+    return server;
+  }
+
+  /** Where it listens, with the real ports, in the order of the table. */
+  get addresses(): readonly Endpoint[] {
+    return this.#listeners.endpoints;
+  }
+
+  get state(): ServerState {
+    return {
+      addresses: this.addresses,
+      sessions: this.#sessions.size,
+      services: this.#inForce.table.services.length,
+      draining: this.#isDraining,
+    };
+  }
+
+  /**
+   * Puts another table in force, all of it or none. Sessions under way keep
+   * their service, and listeners that both tables have stay open. A reload
+   * waits for one that is under way.
+   *
+   * @throws as {@linkcode MuxServer.start} does, or with code `closed` when
+   * the server has stopped; and then nothing has changed
+   */
+  reload(table: Table, file?: string): Promise<void> {
+    const turn = this.#reloading.then(async () => {
+      const next = await this.#prepare(table, file);
+      await this.#listeners.set(table.listeners, () => this.#inForce = next);
+    });
+    this.#reloading = turn.catch(() => {});
+    return turn;
+  }
+
+  async #prepare(table: Table, file?: string): Promise<TableInForce> {
+    const { transport, log } = this.#options;
+    checkRequirements(table, transport, file);
+    checkLoops(table, file);
+    const identities = await identitiesOf(table, transport, file);
+    const files = await fileLimit();
+    const limits = files === undefined
+      ? table.server.limits
+      : fittedTo(table, files, log);
+    return { table, identities, limits, contexts: new Map() };
+  }
+
+  #accept(conn: Conn, listener: OpenListener): void {
+    const context = this.#contextOf(listener);
+    const slot = this.#limits.arrive(conn.remote, this.#inForce.limits);
+    if (slot.refusal !== undefined) this.#fullness.note(slot.refusal);
+    const session = new Session(++this.#lastId, conn, context, slot);
+    this.#sessions.add(session);
+    session.run();
+  }
+
+  #contextOf({ spec, address }: OpenListener): ListenerContext {
+    const { table, identities, contexts } = this.#inForce;
+    let context = contexts.get(spec);
+    if (context === undefined) {
+      const { log, transport, getEnv } = this.#options;
+      const ended = this.#ended;
+      const server = { log, transport, getEnv, ended };
+      context = { ...server, table, identities, spec, listener: address };
+      contexts.set(spec, context);
+    }
+    return context;
+  }
+
+  #ended = (session: ListNode, record: ConnectionRecord): void => {
+    this.#sessions.remove(session);
+    this.#closeIfEmpty();
+    this.#recorder.record(record);
+  };
+
+  /**
+   * Stops: accepts no more, refuses clients that have not named a service yet,
+   * and gives live sessions time to end. A second call may shorten that time.
+   *
+   * @param drainTimeout milliseconds, 0 for at once; by default the table's
+   */
+  async close(drainTimeout?: number): Promise<void> {
+    const limit = drainTimeout ?? this.#inForce.table.server.drainTimeout;
+    this.#listeners.close();
+    this.#fullness.stop();
+    this.#isDraining = true;
+    for (const session of this.#sessions.all()) session.refuseHandshake();
+    const { timers } = this.#options.transport;
+    const timer = timers.after(limit, () => this.#stopSessions());
+    this.#closeIfEmpty();
+    await this.closed;
+    timer.cancel();
+  }
+
+  #stopSessions(): void {
+    for (const session of this.#sessions.all()) {
+      session.stop("aborted", "the server has stopped");
+    }
+  }
+
+  #closeIfEmpty(): void {
+    if (this.#isDraining && this.#sessions.size === 0) this.#resolveClosed();
+  }
+}
+
+/**
+ * The same log, except that it never throws: a session must not break off
+ * because a line cannot be logged. The first failure goes to standard error.
+ */
+function steady(log: Log): Log {
+  let hasFailed = false;
+  return (level, message, fields) => {
+    try {
+      log(level, message, fields);
+    } catch (error) {
+      if (hasFailed) return;
+      hasFailed = true;
+      console.error("tcpmux: the log failed:", error);
+    }
+  };
+}

@@ -1,0 +1,76 @@
+import type { Log } from "../log.ts";
+import type { Refusal } from "../policy/refusal.ts";
+import type { Conn, Peer, Transport } from "../transport/transport.ts";
+
+/** What a service may know of the server and of the client's listener. */
+export interface ServerContext {
+  readonly transport: Transport;
+  readonly log: Log;
+  /** The address of the listener that accepted the client, as text. */
+  readonly listener: string;
+  /** A variable of the server's own environment, where it may be read. */
+  readonly getEnv: (name: string) => string | undefined;
+}
+
+/** What a service may know of the session that it is opened for. */
+export interface SessionContext {
+  readonly server: ServerContext;
+  /** The number of the connection, as in the log. */
+  readonly id: number;
+  /** Who is at the other end, for access, logs and programs. */
+  readonly peer: Peer;
+  /** Live connections of the same source, this one included. */
+  readonly fromSource: number;
+  /** Bytes that the client has sent behind its request already. */
+  readonly early: Uint8Array;
+  /** Bytes of the service that were sent to the client so far. */
+  readonly bytesOut: number;
+  /** Whether the session must end at once. */
+  readonly isStopped: boolean;
+  /**
+   * Remembers what to abort when the session must end at once, in place of what
+   * was held before; aborts it right away if that is so already.
+   */
+  hold(held: { abort(): void }): void;
+}
+
+/**
+ * The result of opening a service: the service, or a refusal where it cannot
+ * be opened. It rejects only with errors that are bugs.
+ */
+export type Opening = Promise<OpenedService | Refusal>;
+
+/**
+ * A service that is ready: its program runs, its upstream has answered. Only a
+ * program on the client's own socket starts behind the reply, in `begin`.
+ */
+export interface OpenedService {
+  readonly kind: "opened";
+  /** The text behind the `+`; undefined where the service itself replies. */
+  readonly message: string | undefined;
+  /** The service's first bytes, where they are known: sent with the reply. */
+  readonly first?: Uint8Array | undefined;
+  /** Begins, once the reply has been written to the client. */
+  begin(client: Conn): RunningService | Promise<RunningService>;
+  /** Ends the service; called in place of `begin`. */
+  discard(): Promise<void> | void;
+}
+
+/** A service that is being served. */
+export interface RunningService {
+  /** The other side of the relay; undefined where there is nothing to relay. */
+  readonly peer: Conn | undefined;
+  /** Resolves when the peer takes no input any more: its program has exited. */
+  readonly inputOver?: Promise<void> | undefined;
+  /**
+   * Waits for what is left of the service after the relay, also after one that
+   * failed. Resolves in bounded time once `abort` has been called.
+   *
+   * @returns what is worth a note in the record; empty for nothing
+   */
+  finish?(): Promise<string>;
+  /** Whether the service goes on until the client leaves: no failure then. */
+  readonly endsWithClient?: boolean;
+  /** Ends it at once. */
+  abort(): void;
+}

@@ -1,0 +1,158 @@
+/** Connecting on Bun: https://bun.com/docs/api/tcp */
+import { type Endpoint, formatEndpoint } from "../../endpoint.ts";
+import type { TimerList } from "../../timers.ts";
+import { ConnectAttempt } from "../attempt.ts";
+import { netConnect } from "../net/connect.ts";
+import type { Attempt, AttemptOptions, Transport } from "../transport.ts";
+import { BunConn } from "./conn.ts";
+import { adopt } from "./internals.ts";
+import { type BunHandlers, type BunSocket, HANDLERS } from "./socket.ts";
+
+/** The member of Bun that connecting needs. */
+declare const Bun: {
+  connect(
+    options:
+      & ({ hostname: string; port: number } | { unix: string })
+      & { allowHalfOpen: boolean; data: BunAttempt; socket: ConnectHandlers },
+  ): unknown;
+};
+interface ConnectHandlers extends BunHandlers {
+  connectError(socket: BunSocket): void;
+}
+
+/** Attempts of Bun's own at a time, including those that were given up. */
+const MAX_PENDING = 64;
+
+/** The most addresses that are remembered as answering. */
+const MAX_ANSWERING = 1024;
+
+export function bunConnect(timers: TimerList): Transport["connect"] {
+  const connector = new BunConnector(timers);
+  return (endpoint, options = {}) =>
+    new BunAttempt(connector, endpoint, options).start(timers);
+}
+
+/**
+ * Bun's own connect can neither time out nor be cancelled: after it was given
+ * up, it holds its descriptor for the two minutes that the kernel tries. So it
+ * is used for addresses that answered the last time, and only for a bounded
+ * number at a time. All others are connected to by `node:net`.
+ */
+class BunConnector {
+  readonly #timers: TimerList;
+  readonly #answering = new Set<string>();
+  #pending = 0;
+
+  constructor(timers: TimerList) {
+    this.#timers = timers;
+  }
+
+  /** @returns whether an attempt of Bun's own may begin, and counts it */
+  begin(address: string): boolean {
+    const may = this.#answering.has(address) && this.#pending < MAX_PENDING;
+    if (may) this.#pending++;
+    return may;
+  }
+
+  /** An attempt of Bun's own has ended. */
+  ended(): void {
+    this.#pending--;
+  }
+
+  answered(address: string): void {
+    if (this.#answering.size >= MAX_ANSWERING) this.#answering.clear();
+    this.#answering.add(address);
+  }
+
+  silent(address: string): void {
+    this.#answering.delete(address);
+  }
+
+  byNode(endpoint: Endpoint): Attempt {
+    const timers = this.#timers;
+    return netConnect(
+      endpoint,
+      {},
+      timers,
+      (socket, local, remote) => adopt(socket, local, remote, timers),
+    );
+  }
+
+  connOf(socket: BunSocket, endpoint: Endpoint): BunConn {
+    return new BunConn(socket, undefined, endpoint, this.#timers);
+  }
+}
+
+class BunAttempt extends ConnectAttempt {
+  readonly #connector: BunConnector;
+  readonly #address: string;
+  #byNode: Attempt | undefined;
+
+  constructor(
+    connector: BunConnector,
+    endpoint: Endpoint,
+    options: AttemptOptions,
+  ) {
+    super(endpoint, options);
+    this.#connector = connector;
+    this.#address = formatEndpoint(endpoint);
+  }
+
+  /** Bun's promise is not used: it calls one of its handlers in any case. */
+  protected override connect(): void {
+    if (!this.#connector.begin(this.#address)) {
+      this.#connectByNode();
+      return;
+    }
+    const { endpoint } = this;
+    const options = { allowHalfOpen: true, data: this, socket: CONNECTING };
+    try {
+      Bun.connect(
+        endpoint.transport === "unix"
+          ? { unix: endpoint.path, ...options }
+          : { hostname: endpoint.host, port: endpoint.port, ...options },
+      );
+    } catch {
+      this.failed();
+    }
+  }
+
+  connected(socket: BunSocket): void {
+    this.#connector.ended();
+    socket.data = undefined;
+    if (this.isOver) return socket.terminate();
+    const conn = this.#connector.connOf(socket, this.endpoint);
+    socket.data = conn;
+    this.succeed(conn);
+  }
+
+  /** Bun reports most failures as refusals: `node:net` finds the reason. */
+  failed(): void {
+    this.#connector.ended();
+    this.#connector.silent(this.#address);
+    if (!this.isOver) this.#connectByNode();
+  }
+
+  async #connectByNode(): Promise<void> {
+    this.#byNode = this.#connector.byNode(this.endpoint);
+    try {
+      const conn = await this.#byNode.conn;
+      if (this.isOver) return conn.abort();
+      this.#connector.answered(this.#address);
+      this.succeed(conn);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  protected override giveUp(): void {
+    this.#byNode?.abort();
+    this.#connector.silent(this.#address);
+  }
+}
+
+const CONNECTING: ConnectHandlers = {
+  ...HANDLERS,
+  open: (socket) => (socket.data as BunAttempt).connected(socket),
+  connectError: (socket) => (socket.data as BunAttempt).failed(),
+};

@@ -1,0 +1,86 @@
+/** Listening on Bun: https://bun.com/docs/api/tcp */
+import {
+  type Endpoint,
+  formatEndpoint,
+  isOneAddress,
+  localEnd,
+  remoteEnd,
+  UNNAMED,
+} from "../../endpoint.ts";
+import type { TimerList } from "../../timers.ts";
+import { AcceptQueue } from "../accept_queue.ts";
+import { fromSystem } from "../errno.ts";
+import type { Conn, Listener, Transport } from "../transport.ts";
+import { BunConn } from "./conn.ts";
+import { type BunHandlers, type BunSocket, HANDLERS } from "./socket.ts";
+
+/** The member of Bun that listening needs, and no more. */
+declare const Bun: {
+  listen(
+    options:
+      & ({ hostname: string; port: number } | { unix: string })
+      & { allowHalfOpen: true; data: undefined; socket: BunHandlers },
+  ): BunListenerSocket;
+};
+interface BunListenerSocket {
+  readonly port?: number;
+  stop(closeConnections: boolean): void;
+}
+
+export function bunListen(timers: TimerList): Transport["listen"] {
+  // deno-lint-ignore require-await -- Bun listens at once; failing must reject
+  return async (endpoint) => {
+    try {
+      return new BunListener(endpoint, timers);
+    } catch (error) {
+      const address = formatEndpoint(endpoint);
+      throw fromSystem(error, `cannot listen on ${address}`, { address });
+    }
+  };
+}
+
+class BunListener implements Listener {
+  readonly endpoint: Endpoint;
+  readonly #listener: BunListenerSocket;
+  readonly #queue = new AcceptQueue();
+  readonly #timers: TimerList;
+  readonly #isOneAddress: boolean;
+
+  constructor(endpoint: Endpoint, timers: TimerList) {
+    this.#timers = timers;
+    this.#listener = Bun.listen({
+      ...(endpoint.transport === "unix"
+        ? { unix: endpoint.path }
+        : { hostname: endpoint.host, port: endpoint.port }),
+      allowHalfOpen: true,
+      data: undefined,
+      socket: { ...HANDLERS, open: (socket) => this.#accepted(socket) },
+    });
+    const port = this.#listener.port;
+    this.endpoint = endpoint.transport === "tcp" && port !== undefined
+      ? { ...endpoint, port }
+      : endpoint;
+    this.#isOneAddress = isOneAddress(endpoint);
+  }
+
+  #accepted(socket: BunSocket): void {
+    const isUnix = this.endpoint.transport === "unix";
+    const remote = isUnix ? UNNAMED : remoteEnd(socket);
+    if (remote === undefined) {
+      return socket.terminate(); // the client left before it was accepted
+    }
+    const local = this.#isOneAddress ? this.endpoint : localEnd(socket);
+    const conn = new BunConn(socket, local, remote, this.#timers);
+    socket.data = conn;
+    this.#queue.push(conn);
+  }
+
+  accept(): Promise<Conn | null> {
+    return this.#queue.shift();
+  }
+
+  close(): void {
+    this.#listener.stop(false);
+    this.#queue.close();
+  }
+}

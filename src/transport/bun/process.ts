@@ -1,0 +1,87 @@
+/** Programs on Bun: https://bun.com/docs/api/spawn */
+import { fromSystem } from "../errno.ts";
+import { signalGroup } from "../net/process.ts";
+import type { Exit, Process, SocketCommand } from "../transport.ts";
+import { withUmask } from "../spawning.ts";
+
+/** The members of Bun that starting a program needs, and no more. */
+declare const Bun: {
+  spawn(options: {
+    cmd: string[];
+    env: Readonly<Record<string, string>>;
+    cwd?: string;
+    stdio: Stdio;
+    detached: true;
+    onExit(
+      child: BunChild,
+      code: number | null,
+      signal: number | string | null,
+    ): void;
+  }): BunChild;
+};
+interface BunChild {
+  readonly pid: number;
+  readonly signalCode: string | null;
+  readonly stderr: ReadableStream<Uint8Array> | number | undefined;
+}
+type Stdio = [number, number, number | "pipe" | "ignore"];
+
+/**
+ * `Transport.spawnOn` by Bun's own function, which starts 1.5 times as many
+ * programs in a second as its `node:child_process` does.
+ */
+// deno-lint-ignore require-await -- Bun starts it at once; failing must reject
+export async function bunSpawnOn(command: SocketCommand): Promise<Process> {
+  const { program, args, env, cwd, umask, socket, stderr } = command;
+  const stdio: Stdio = [
+    socket,
+    socket,
+    stderr === "socket" ? socket : stderr === "pipe" ? "pipe" : "ignore",
+  ];
+  let exited: (exit: Exit) => void;
+  const exit = new Promise<Exit>((resolve) => exited = resolve);
+  try {
+    const child = withUmask(umask, () =>
+      Bun.spawn({
+        cmd: [program, ...args],
+        env,
+        ...(cwd === undefined ? {} : { cwd }),
+        stdio,
+        detached: true, // a session and so a process group of its own
+        onExit: (child, code) =>
+          exited({
+            code: child.signalCode === null ? code : null,
+            signal: child.signalCode,
+          }),
+      }));
+    return new BunProcess(child, exit);
+  } catch (error) {
+    throw fromSystem(error, `cannot start ${program}`, { program });
+  }
+}
+
+class BunProcess implements Process {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  #stderr: ReadableStreamDefaultReader<Uint8Array> | undefined;
+
+  constructor(child: BunChild, exited: Promise<Exit>) {
+    this.pid = child.pid;
+    this.exited = exited;
+    if (child.stderr instanceof ReadableStream) {
+      this.#stderr = child.stderr.getReader();
+    }
+  }
+
+  async readStderr(): Promise<Uint8Array | null> {
+    return (await this.#stderr?.read())?.value ?? null;
+  }
+
+  closeStderr(): void {
+    this.#stderr?.cancel().catch(() => {}); // it had ended
+  }
+
+  signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
+    return signalGroup(this.pid, signal);
+  }
+}

@@ -1,0 +1,24 @@
+import { TimerList } from "../../timers.ts";
+import { netSpawn } from "../net/process.ts";
+import type { Transport } from "../transport.ts";
+import { bunConnect } from "./connect.ts";
+import { bunListen } from "./listen.ts";
+import { bunSpawnOn } from "./process.ts";
+import { bunStdio } from "./stdio.ts";
+
+declare const Bun: { gc(wait: boolean): void };
+
+export function bunTransport(): Transport {
+  const timers = new TimerList();
+  return {
+    name: "bun",
+    abilities: { reset: true, programs: true, socketStdio: true, unix: true },
+    timers,
+    listen: bunListen(timers),
+    connect: bunConnect(timers),
+    spawn: netSpawn,
+    spawnOn: bunSpawnOn,
+    stdio: bunStdio,
+    collectGarbage: () => Bun.gc(false),
+  };
+}

@@ -1,0 +1,103 @@
+/** Listening on Deno: https://docs.deno.com/api/deno/~/Deno.listen */
+import { unlinkSync } from "node:fs";
+import { type Endpoint, formatEndpoint, UNNAMED } from "../../endpoint.ts";
+import type { TcpmuxError } from "../../errors.ts";
+import type { Buffers } from "../buffers.ts";
+import { fromSystem } from "../errno.ts";
+import type { Conn, Listener, Transport } from "../transport.ts";
+import { type DenoAddress, fromDeno, toDeno } from "./address.ts";
+import { DenoConn, type DenoSocket } from "./conn.ts";
+
+/** The members of Deno that listening needs, and no more. */
+declare const Deno: {
+  listen(options: DenoAddress & { tcpBacklog?: number }): DenoListenerSocket;
+};
+interface DenoListenerSocket {
+  readonly addr: DenoAddress;
+  accept(): Promise<DenoSocket>;
+  close(): void;
+}
+
+export function denoListen(buffers: Buffers): Transport["listen"] {
+  // deno-lint-ignore require-await -- Deno listens at once; failing must reject
+  return async (endpoint, options = {}) => {
+    try {
+      const listener = Deno.listen({
+        ...toDeno(endpoint),
+        tcpBacklog: options.backlog ?? 511,
+      });
+      return new DenoListener(listener, endpoint, buffers);
+    } catch (error) {
+      const address = formatEndpoint(endpoint);
+      throw fromSystem(error, `cannot listen on ${address}`, { address });
+    }
+  };
+}
+
+class DenoListener implements Listener {
+  readonly endpoint: Endpoint;
+  readonly #listener: DenoListenerSocket;
+  readonly #buffers: Buffers;
+  #isClosed = false;
+
+  constructor(
+    listener: DenoListenerSocket,
+    endpoint: Endpoint,
+    buffers: Buffers,
+  ) {
+    this.#listener = listener;
+    this.#buffers = buffers;
+    this.endpoint = endpoint.transport === "unix"
+      ? endpoint
+      : fromDeno(listener.addr);
+  }
+
+  async accept(): Promise<Conn | null> {
+    while (!this.#isClosed) {
+      try {
+        return connOf(
+          await this.#listener.accept(),
+          this.endpoint,
+          this.#buffers,
+        );
+      } catch (error) {
+        if (this.#isClosed) break;
+        const failure = fromSystem(error, "cannot accept");
+        // The client left before it was accepted; the next one may be there.
+        if ((failure as TcpmuxError).code !== "connection_reset") throw failure;
+      }
+    }
+    return null;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    if (this.endpoint.transport === "unix") removeSocket(this.endpoint.path);
+    this.#listener.close();
+  }
+}
+
+/** @throws an error of the system, and then the socket is closed */
+function connOf(socket: DenoSocket, at: Endpoint, buffers: Buffers): DenoConn {
+  try {
+    const { localAddr, remoteAddr } = socket;
+    const isUnix = at.transport === "unix";
+    const local = isUnix ? at : fromDeno(localAddr);
+    const remote = isUnix ? UNNAMED : fromDeno(remoteAddr);
+    return new DenoConn(socket, local, remote, buffers);
+  } catch (error) {
+    socket.close();
+    throw error;
+  }
+}
+
+/** Deno does so once the last accept has ended, which may be never. */
+function removeSocket(path: string): void {
+  if (path.startsWith("\0")) return;
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was closed already.
+  }
+}

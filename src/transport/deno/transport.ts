@@ -1,0 +1,34 @@
+import { TimerList } from "../../timers.ts";
+import { Buffers } from "../buffers.ts";
+import { permitted } from "../permission.ts";
+import type { Transport } from "../transport.ts";
+import { denoConnect } from "./connect.ts";
+import { denoListen } from "./listen.ts";
+import { denoSeal, denoSpawn } from "./process.ts";
+import { denoStdio } from "./stdio.ts";
+
+export function denoTransport(): Transport {
+  const timers = new TimerList();
+  const buffers = new Buffers();
+  return {
+    name: "deno",
+    abilities: {
+      reset: false, // Deno has no way to send one
+      get programs() {
+        return (["run", "read", "sys"] as const).every((name) =>
+          permitted(name)
+        );
+      },
+      socketStdio: false, // Deno gives away no descriptor of a connection
+      get unix() {
+        return permitted("read") && permitted("write");
+      },
+    },
+    timers,
+    listen: denoListen(buffers),
+    connect: denoConnect(timers, buffers),
+    spawn: denoSpawn,
+    sealInherited: denoSeal,
+    stdio: denoStdio,
+  };
+}

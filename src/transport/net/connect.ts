@@ -1,0 +1,84 @@
+import type { OnReadOpts } from "node:net";
+import { type Endpoint, UNNAMED } from "../../endpoint.ts";
+import type { TimerList } from "../../timers.ts";
+import { ConnectAttempt } from "../attempt.ts";
+import type { Attempt, AttemptOptions, Conn } from "../transport.ts";
+import { NetConn } from "./conn.ts";
+import { QuietSocket, type SocketOwner } from "./socket.ts";
+
+/** Makes a connection of a socket that has just been connected. */
+export type ToConn = (
+  socket: QuietSocket,
+  local: Endpoint | undefined,
+  remote: Endpoint,
+) => Conn;
+
+/**
+ * `Transport.connect` by `node:net`.
+ *
+ * @param toConn makes the connection; by default a {@linkcode NetConn}
+ * @param onread how the socket reads; by default as the stream does
+ */
+export function netConnect(
+  endpoint: Endpoint,
+  options: AttemptOptions,
+  timers: TimerList,
+  toConn: ToConn = (socket, local, remote) =>
+    new NetConn(socket, local, remote, timers).start(),
+  onread?: OnReadOpts,
+): Attempt {
+  return new NetAttempt(endpoint, options, toConn, onread).start(timers);
+}
+
+class NetAttempt extends ConnectAttempt implements SocketOwner {
+  readonly #toConn: ToConn;
+  readonly #onread: OnReadOpts | undefined;
+  #socket: QuietSocket | undefined;
+
+  constructor(
+    endpoint: Endpoint,
+    options: AttemptOptions,
+    toConn: ToConn,
+    onread: OnReadOpts | undefined,
+  ) {
+    super(endpoint, options);
+    this.#toConn = toConn;
+    this.#onread = onread;
+  }
+
+  protected override connect(): void {
+    const { endpoint } = this;
+    const socket = this.#socket = new QuietSocket({
+      allowHalfOpen: true,
+      // The constructor takes this option, which its types do not have.
+      ...{ noDelay: true },
+      ...(this.#onread === undefined ? {} : { onread: this.#onread }),
+    });
+    socket.own(this);
+    socket.connect(
+      endpoint.transport === "unix"
+        ? { path: endpoint.path }
+        : { host: endpoint.host, port: endpoint.port },
+    );
+  }
+
+  connected(): void {
+    if (this.isOver) return;
+    const { endpoint } = this;
+    const local = endpoint.transport === "unix" ? UNNAMED : undefined;
+    this.succeed(this.#toConn(this.#socket!, local, endpoint));
+  }
+
+  broke(error: Error): void {
+    this.fail(error);
+  }
+
+  /** Without an error before it, the socket was closed while it connected. */
+  closed(): void {
+    this.fail({ code: "ECONNABORTED" });
+  }
+
+  protected override giveUp(): void {
+    this.#socket!.destroy();
+  }
+}

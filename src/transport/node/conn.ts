@@ -1,0 +1,139 @@
+/** Connections on Node: https://nodejs.org/api/net.html */
+import type { OnReadOpts } from "node:net";
+import type { Endpoint } from "../../endpoint.ts";
+import type { TimerList } from "../../timers.ts";
+import type { Buffers } from "../buffers.ts";
+import { NetConn } from "../net/conn.ts";
+import type { QuietSocket } from "../net/socket.ts";
+import type { Detached } from "../transport.ts";
+import { detachSocket, resetNow } from "./internals.ts";
+
+/**
+ * The buffers that one socket reads into, and that are used again. The stream
+ * by itself makes a new one of 64 KiB for every read, which halves its speed.
+ */
+export class Reads {
+  conn: NodeConn | undefined;
+  isPaused = false;
+  readonly #buffers: Buffers;
+  #buffer: Uint8Array;
+  /** The buffer of the last read, while a sink still writes from it. */
+  #lent: Uint8Array | undefined;
+  #count = 0;
+
+  constructor(buffers: Buffers) {
+    this.#buffers = buffers;
+    this.#buffer = buffers.first();
+  }
+
+  /** For the options of the socket. */
+  readonly onread: OnReadOpts = {
+    /** Node calls it at first, and after each read. */
+    buffer: () => {
+      if (this.#lent !== undefined) this.#buffer = this.#buffers.first();
+      else if (this.#count > 0) {
+        this.#buffer = this.#buffers.fitting(this.#buffer, this.#count);
+      }
+      return this.#buffer;
+    },
+    /** @returns whether to read on */
+    callback: (count, buffer) => {
+      this.#count = count;
+      const bytes = buffer.subarray(0, count);
+      if (this.conn!.pourRead(bytes)) this.#lent = buffer;
+      return !this.isPaused;
+    },
+  };
+
+  giveBack(): void {
+    if (this.#lent !== undefined) this.#buffers.putBack(this.#lent);
+    this.#lent = undefined;
+  }
+
+  /** The socket is closed, though it may still write from what is lent. */
+  end(): void {
+    this.#buffers.putBack(this.#buffer);
+    if (this.#lent !== undefined) this.#buffers.giveUp(this.#lent);
+    this.#lent = undefined;
+  }
+}
+
+export class NodeConn extends NetConn {
+  readonly #reads: Reads;
+
+  constructor(
+    socket: QuietSocket,
+    local: Endpoint | undefined,
+    remote: Endpoint,
+    timers: TimerList,
+    reads: Reads,
+  ) {
+    super(socket, local, remote, timers);
+    this.#reads = reads;
+  }
+
+  override start(): this {
+    this.#reads.conn = this;
+    this.socket.resume();
+    return this;
+  }
+
+  /** @returns whether an outlet still writes from these bytes */
+  pourRead(bytes: Uint8Array): boolean {
+    if (!this.isPouring) {
+      this.arrived(bytes.slice()); // a copy, which the reader may keep
+      return false;
+    }
+    this.arrived(bytes);
+    return this.isUntaken;
+  }
+
+  override closed(): void {
+    super.closed();
+    this.#reads.end();
+  }
+
+  protected override pauseInput(): void {
+    this.#reads.isPaused = true;
+  }
+
+  protected override resumeInput(): void {
+    this.#reads.isPaused = false;
+    this.#reads.giveBack();
+    this.socket.resume();
+  }
+
+  override write(bytes: Uint8Array): Promise<void> {
+    const { socket } = this;
+    if (socket.writable && socket.writableLength === 0) {
+      socket.write(bytes);
+      // A write that the system takes at once needs no promise of its own.
+      if (socket.writableLength === 0 && socket.writeError === undefined) {
+        return DONE;
+      }
+      return super.write(NOTHING);
+    }
+    return super.write(bytes);
+  }
+
+  /** For `ProcessConn.endInput`, where this is the output of a program. */
+  endInput(): boolean {
+    return this.endIfAwaited();
+  }
+
+  detach(): Detached | undefined {
+    if (!this.isIdle || this.socket.writeError !== undefined) return undefined;
+    const detached = detachSocket(this.socket);
+    if (detached === undefined) return undefined;
+    this.outgrow();
+    this.drop();
+    return detached;
+  }
+
+  protected override reset(): void {
+    resetNow(this.socket);
+  }
+}
+
+const DONE = Promise.resolve();
+const NOTHING = new Uint8Array(0);

@@ -1,0 +1,103 @@
+/**
+ * The members of Node that are used though they are not documented. Libraries
+ * have long used them; without them a server can neither choose how an accepted
+ * socket reads nor hand it on. Each is tested for before it is used; where it
+ * is missing, `../net/` does the work.
+ */
+import type { OnReadOpts, Server, Socket } from "node:net";
+import { QuietSocket } from "../net/socket.ts";
+import type { Detached } from "../transport.ts";
+
+/** Node's object for a socket of the system. */
+export interface Handle {
+  readonly fd?: number;
+  reading?: boolean;
+  readStop?(): number;
+  setNoDelay?(on: boolean): void;
+}
+
+interface SocketInside {
+  _handle?: Handle | null;
+  resetAndClosing?: boolean;
+}
+
+interface ServerInside {
+  readonly _handle?: {
+    onconnection?(status: number, handle: Handle | undefined): void;
+  } | null;
+}
+
+/**
+ * Calls `accepted` for each connection, before Node makes a socket of it.
+ *
+ * @param server one that listens already
+ * @returns false, and nothing has changed, where this Node lacks the members
+ */
+export function onAccept(
+  server: Server,
+  accepted: (handle: Handle) => void,
+): boolean {
+  const { _handle: listener } = server as unknown as ServerInside;
+  const byNode = listener?.onconnection;
+  if (!listener || typeof byNode !== "function") return false;
+  listener.onconnection = function (status, handle) {
+    if (status === 0 && handle !== undefined) accepted(handle);
+    else byNode.call(this, status, handle); // Node reports the error
+  };
+  return true;
+}
+
+/** Makes a socket of an accepted handle, which reads by `onread`. */
+export function socketOf(handle: Handle, onread: OnReadOpts): QuietSocket {
+  handle.setNoDelay?.(true);
+  // deno-lint-ignore no-explicit-any -- `handle` is missing in the types
+  const options: any = { handle, allowHalfOpen: true, onread };
+  return new QuietSocket(options);
+}
+
+/**
+ * Takes the handle out of a socket that has not read anything yet, and that is
+ * of no use afterwards. Undefined where this Node lacks the members.
+ */
+export function takeHandle(socket: Socket): Handle | undefined {
+  const inside = socket as unknown as SocketInside;
+  const handle = inside._handle;
+  if (!handle || typeof handle.readStop !== "function") return undefined;
+  if (handle.reading) handle.readStop();
+  handle.reading = false;
+  inside._handle = null;
+  return handle;
+}
+
+/** `Conn.detach` of a socket with nothing unread. */
+export function detachSocket(socket: Socket): Detached | undefined {
+  if (socket.destroyed || socket.writableEnded || socket.writableLength > 0) {
+    return undefined;
+  }
+  const { _handle: handle } = socket as unknown as SocketInside;
+  if (handle?.fd === undefined || handle.reading === undefined) return;
+  socket.pause();
+  if (handle.reading) { // pausing has not stopped a stream that reads ahead
+    socket.resume();
+    return undefined;
+  }
+  // Destroying closes the descriptor, and says nothing to the peer.
+  return { fd: handle.fd, release: () => socket.destroy() };
+}
+
+/**
+ * Resets a connection at once. `resetAndDestroy()` first waits for pending
+ * writes, for ever if the peer does not read, and leaks its handle when the
+ * peer resets meanwhile. The member that it sets is enough, unless the end of
+ * our side is just being sent: the system refuses to reset then. Where Node
+ * does not know the member, the connection is closed without a reset.
+ */
+export function resetNow(socket: Socket): void {
+  const isTcp = socket.remoteFamily !== undefined;
+  const isEnding = socket.writableEnded && !socket.writableFinished &&
+    socket.writableLength === 0;
+  if (isTcp && !isEnding && !socket.destroyed) {
+    (socket as unknown as SocketInside).resetAndClosing = true;
+  }
+  socket.destroy();
+}

@@ -1,0 +1,31 @@
+/** Listening on Node: https://nodejs.org/api/net.html#class-netserver */
+import type { Server } from "node:net";
+import type { TimerList } from "../../timers.ts";
+import type { Buffers } from "../buffers.ts";
+import {
+  byConnectionEvent,
+  netListen,
+  type NetListener,
+} from "../net/listen.ts";
+import type { Transport } from "../transport.ts";
+import { NodeConn, Reads } from "./conn.ts";
+import { type Handle, onAccept, socketOf } from "./internals.ts";
+
+export function nodeListen(
+  timers: TimerList,
+  buffers: Buffers,
+): Transport["listen"] {
+  const take = (server: Server, listener: NetListener) => {
+    const accepted = (handle: Handle) => {
+      const reads = new Reads(buffers);
+      const socket = socketOf(handle, reads.onread);
+      listener.accepted(
+        socket,
+        (local, remote) =>
+          new NodeConn(socket, local, remote, timers, reads).start(),
+      );
+    };
+    if (!onAccept(server, accepted)) byConnectionEvent(server, listener);
+  };
+  return (endpoint, options = {}) => netListen(endpoint, options, timers, take);
+}

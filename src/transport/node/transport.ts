@@ -1,0 +1,25 @@
+import { TimerList } from "../../timers.ts";
+import { Buffers } from "../buffers.ts";
+import { netSpawnOn } from "../net/process.ts";
+import type { Transport } from "../transport.ts";
+import { nodeConnect } from "./connect.ts";
+import { nodeListen } from "./listen.ts";
+import { NodeSeal, nodeSpawn } from "./process.ts";
+import { nodeStdio } from "./stdio.ts";
+
+export function nodeTransport(): Transport {
+  const timers = new TimerList();
+  const buffers = new Buffers();
+  const seal = new NodeSeal();
+  return {
+    name: "node",
+    abilities: { reset: true, programs: true, socketStdio: true, unix: true },
+    timers,
+    listen: nodeListen(timers, buffers),
+    connect: nodeConnect(timers, buffers),
+    spawn: (command) => nodeSpawn(command, seal.rest, timers, buffers),
+    spawnOn: (command) => netSpawnOn(command, seal.rest),
+    sealInherited: () => seal.seal(),
+    stdio: nodeStdio,
+  };
+}

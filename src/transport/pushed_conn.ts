@@ -1,0 +1,268 @@
+import type { Endpoint } from "../endpoint.ts";
+import { closedHere } from "./errno.ts";
+import type { Conn, Pump } from "./transport.ts";
+
+/** Unread bytes at which the peer is held back. */
+const MOST_UNREAD = 64 * 1024;
+
+/** The same, where they come in small pieces. */
+const MOST_PIECES = 256;
+
+/** The end of a pipe: it writes without a promise for each piece. */
+export interface Outlet {
+  /**
+   * Writes all of the bytes, at once or later.
+   *
+   * @param bytes the outlet's from now on, which may free their memory
+   * @param source told by `took` of what is not written at once
+   * @returns how many were written at once
+   * @throws {Error} when nothing can be written any more
+   */
+  pour(bytes: Uint8Array, source: PushedConn): number;
+}
+
+/** A connection that a pipe can end in. */
+interface Pourable {
+  readonly outlet: Outlet;
+}
+
+type Bytes = Uint8Array | null | Promise<never>;
+
+/** What an idle connection does not have. */
+class Backlog {
+  /** Bytes that nobody has asked for yet, in the order of their arrival. */
+  readonly unread: Uint8Array[] = [];
+  unreadBytes = 0;
+  /** Bytes of a pipe that its outlet has not written yet. */
+  untaken = 0;
+  /** Whether what is untaken is of a pipe that was interrupted. */
+  isAbandoned = false;
+  isPaused = false;
+}
+
+/**
+ * A connection at which its runtime pushes bytes: it keeps what nobody has
+ * asked for, up to a bound, or pours it into another connection. Thousands of
+ * these are idle at a time, so they are kept small: see bench/NOTES.md.
+ */
+export abstract class PushedConn implements Conn {
+  abstract readonly local: Endpoint;
+  readonly remote: Endpoint;
+  end: undefined | null | Error = undefined;
+  /** Whether nobody reads any more. */
+  protected isDropped = false;
+  /** Made when a byte has to wait for the first time. */
+  #backlog: Backlog | undefined = undefined;
+  #reader: ((bytes: Bytes) => void) | undefined = undefined;
+  #outlet: Outlet | undefined = undefined;
+  #pump: Pump | undefined = undefined;
+
+  constructor(remote: Endpoint) {
+    this.remote = remote;
+  }
+
+  abstract write(bytes: Uint8Array): Promise<void>;
+  abstract closeWrite(): Promise<void>;
+  abstract close(): void;
+  abstract abort(): void;
+  abstract isAlive(): Promise<boolean>;
+  /** Makes the runtime stop pushing. */
+  protected abstract pauseInput(): void;
+  protected abstract resumeInput(): void;
+
+  get waiting(): boolean {
+    return this.isUntaken || this.#outlet !== undefined && this.#hasUnread;
+  }
+
+  /** Whether an outlet still writes bytes that it was given. */
+  protected get isUntaken(): boolean {
+    return this.#backlog !== undefined && this.#backlog.untaken > 0;
+  }
+
+  get #hasUnread(): boolean {
+    return this.#backlog !== undefined && this.#backlog.unread.length > 0;
+  }
+
+  /** Whether the next bytes go straight to an outlet. */
+  protected get isPouring(): boolean {
+    return this.#outlet !== undefined &&
+      (this.#backlog === undefined || !this.waiting);
+  }
+
+  /** Whether no bytes are unread, nobody reads, and more may come. */
+  protected get isIdle(): boolean {
+    return this.end === undefined && !this.#hasUnread &&
+      this.#reader === undefined && this.#pump === undefined;
+  }
+
+  /** The runtime has pushed bytes, which belong to this connection now. */
+  arrived(bytes: Uint8Array): void {
+    if (this.end !== undefined || bytes.length === 0) return;
+    const outlet = this.#outlet;
+    if (outlet !== undefined && this.isPouring) this.#pour(bytes, outlet);
+    else this.#keep(bytes);
+  }
+
+  #keep(bytes: Uint8Array): void {
+    const reader = this.#takeReader();
+    if (reader !== undefined) return reader(bytes);
+    const backlog = this.#backlog ??= new Backlog();
+    backlog.unread.push(bytes);
+    backlog.unreadBytes += bytes.length;
+    const { length } = backlog.unread;
+    if (backlog.unreadBytes >= MOST_UNREAD || length >= MOST_PIECES) {
+      this.pause();
+    }
+  }
+
+  /** The input has ended: null in good order, or the error that broke it. */
+  protected over(end: null | Error): void {
+    if (this.end !== undefined) return;
+    this.end = end;
+    this.#reportEnd();
+  }
+
+  /** For {@linkcode ProcessConn.endInput}. */
+  protected endIfAwaited(): boolean {
+    const isAwaited = this.#reader !== undefined || this.#pump !== undefined;
+    if (isAwaited && !this.#hasUnread && !this.isUntaken) this.over(null);
+    return this.end !== undefined;
+  }
+
+  /** Nobody will read any more: unread bytes are dropped. */
+  protected drop(): void {
+    this.isDropped = true;
+    const backlog = this.#backlog;
+    if (backlog !== undefined) {
+      backlog.unread.length = 0;
+      backlog.unreadBytes = 0;
+    }
+    if (this.end === undefined) this.end = closedHere();
+    this.#takeReader()?.(Promise.reject(closedHere()));
+    this.#takePump()?.over(this, this.end ?? closedHere());
+  }
+
+  /** Reports the end to a reader at once, to a pump when its sink has all. */
+  #reportEnd(): void {
+    const end = this.end!;
+    if (this.#hasUnread) return;
+    this.#takeReader()?.(end === null ? null : Promise.reject(end));
+    if (!this.isUntaken) this.#takePump()?.over(this, end);
+  }
+
+  read(): Promise<Uint8Array | null> {
+    if (this.#reader !== undefined || this.#pump !== undefined) {
+      return Promise.reject(new TypeError("a read is already under way"));
+    }
+    const bytes = this.#shift();
+    if (bytes !== undefined) {
+      if (!this.#hasUnread) this.#resume();
+      return Promise.resolve(bytes);
+    }
+    if (this.isDropped) return Promise.reject(closedHere());
+    if (this.end === null) return Promise.resolve(null);
+    if (this.end !== undefined) return Promise.reject(this.end);
+    this.#resume();
+    return new Promise((resolve) => this.#reader = resolve);
+  }
+
+  #shift(): Uint8Array | undefined {
+    const backlog = this.#backlog;
+    const bytes = backlog?.unread.shift();
+    if (bytes !== undefined) backlog!.unreadBytes -= bytes.length;
+    return bytes;
+  }
+
+  interrupt(error: Error): void {
+    if (this.#takePump() !== undefined && this.isUntaken) {
+      this.#backlog!.isAbandoned = true;
+    }
+    this.#takeReader()?.(Promise.reject(error));
+  }
+
+  pipeTo(sink: Conn, pump: Pump): boolean {
+    if (this.#reader !== undefined || this.#pump !== undefined) {
+      throw new TypeError("a read is already under way");
+    }
+    if (this.isDropped || !("outlet" in sink)) return false;
+    this.#outlet = (sink as Conn & Pourable).outlet;
+    this.#pump = pump;
+    this.#pourUnread();
+    return true;
+  }
+
+  #pour(bytes: Uint8Array, outlet: Outlet): void {
+    const count = bytes.length; // 0 once the outlet has freed them
+    let written: number;
+    try {
+      written = outlet.pour(bytes, this);
+    } catch (error) {
+      return this.#takePump()?.sinkBroken(this, error as Error);
+    }
+    if (written < count) {
+      this.pause();
+      this.#backlog!.untaken = count - written;
+    }
+    if (written > 0) this.#pump?.moved(this, written);
+  }
+
+  /** The outlet has written so many bytes of what it had left to write. */
+  took(count: number): void {
+    const backlog = this.#backlog!;
+    backlog.untaken -= count;
+    if (!backlog.isAbandoned) this.#pump?.moved(this, count);
+    if (backlog.untaken === 0) this.#goOn();
+  }
+
+  /** The outlet cannot write what it had left to write. */
+  outletFailed(error: Error): void {
+    const backlog = this.#backlog!;
+    backlog.untaken = 0;
+    if (backlog.isAbandoned) this.#goOn();
+    else this.#takePump()?.sinkBroken(this, error);
+  }
+
+  /** All bytes of the pipe are written, so that more can be read. */
+  #goOn(): void {
+    this.#backlog!.isAbandoned = false;
+    if (this.#outlet !== undefined) this.#pourUnread();
+    else if (this.#reader !== undefined) this.#resume();
+  }
+
+  #pourUnread(): void {
+    while (this.#outlet !== undefined && !this.isUntaken) {
+      const bytes = this.#shift();
+      if (bytes !== undefined) this.#pour(bytes, this.#outlet);
+      else if (this.end !== undefined) return this.#reportEnd();
+      else return this.#resume();
+    }
+  }
+
+  #takeReader(): ((bytes: Bytes) => void) | undefined {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    return reader;
+  }
+
+  #takePump(): Pump | undefined {
+    const pump = this.#pump;
+    this.#pump = this.#outlet = undefined;
+    return pump;
+  }
+
+  /** Holds the peer back until somebody asks for bytes. */
+  protected pause(): void {
+    const backlog = this.#backlog ??= new Backlog();
+    if (backlog.isPaused) return;
+    backlog.isPaused = true;
+    this.pauseInput();
+  }
+
+  #resume(): void {
+    const backlog = this.#backlog;
+    // What is being written still may lie in the buffer that is read into.
+    if (!backlog?.isPaused || backlog.untaken > 0) return;
+    backlog.isPaused = false;
+    this.resumeInput();
+  }
+}

@@ -1,0 +1,93 @@
+/** What is generated is what the definitions give: npm run generate. */
+import { readFileSync } from "node:fs";
+import { describe, test } from "node:test";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import type * as z from "zod";
+import { GENERATORS } from "../scripts/generate.ts";
+import {
+  fileUrl,
+  MARKDOWN_MARKERS,
+  withParts,
+} from "../scripts/generate/files.ts";
+import type * as input from "../src/table/input.ts";
+import type {
+  fileSchema,
+  handlerSchema,
+  kindSchemas,
+} from "../src/table/schema.ts";
+import type { serverSchema } from "../src/table/server_schema.ts";
+
+describe("a generated file is fresh:", () => {
+  for (const generate of GENERATORS) {
+    for (const [file, text] of generate()) {
+      test(file, () => {
+        assert(
+          readFileSync(fileUrl(file), "utf8") === text,
+          `${file} is stale: npm run generate writes it anew`,
+        );
+      });
+    }
+  }
+});
+
+test("a part that a file does not have is an error", () => {
+  assertThrows(
+    () => withParts("README.md", MARKDOWN_MARKERS, { nothing: "" }),
+    Error,
+    'README.md has no part "nothing"',
+  );
+});
+
+describe("services.schema.json", () => {
+  interface Schema {
+    description?: string;
+    default?: unknown;
+    properties?: Record<string, Schema>;
+  }
+  const { server } = (JSON.parse(
+    readFileSync(fileUrl("services.schema.json"), "utf8"),
+  ) as Schema).properties!;
+
+  test("has descriptions and defaults", () => {
+    const { half_closed_timeout, penalties } = server!.properties!;
+    assertEquals(half_closed_timeout!.default, "1h");
+    assertEquals(penalties!.properties!["max"]!.default, "10m");
+    for (const [key, { description }] of Object.entries(server!.properties!)) {
+      assert(/^[A-Z].*\.$/.test(description ?? ""), key);
+    }
+  });
+});
+
+/** Whether two types have the same keys, of the same types, as (not) optional. */
+type Same<A, B> = (<T>() => T extends Flat<A> ? 1 : 2) extends
+  (<T>() => T extends Flat<B> ? 1 : 2) ? true : false;
+type Flat<T> = T extends (...args: never[]) => unknown ? T
+  : T extends object ? { [K in keyof T]: Flat<T[K]> }
+  : T;
+
+/** The types of the library's input are those of the schemas, both ways. */
+type Kind<K extends keyof typeof kindSchemas> = z.input<typeof kindSchemas[K]>;
+type File = z.input<typeof fileSchema>;
+const same: [
+  Same<input.ServerInput, z.input<typeof serverSchema>>,
+  Same<input.ServerInput, NonNullable<File["server"]>>,
+  Same<input.BuiltinInput, Kind<"builtin">>,
+  Same<input.ExecInput, Kind<"exec">>,
+  Same<input.ConnectInput, Kind<"connect">>,
+  Same<input.TcpmuxInput, Kind<"tcpmux">>,
+  Same<input.TextInput, Kind<"text">>,
+  Same<input.ServiceInput, Kind<keyof typeof kindSchemas>>,
+  Same<input.HandlerInput, z.input<typeof handlerSchema>>,
+] = [true, true, true, true, true, true, true, true, true];
+
+/** The comparison itself: it sees a key too few, and another type. */
+const different: [
+  Same<{ a?: string; b?: string }, { a?: string }>,
+  Same<{ a?: string }, { a: string }>,
+  Same<{ a: { b?: 0 | string } }, { a: { b?: string } }>,
+] = [false, false, false];
+
+test("the types of the library's input are those of the schemas", () => {
+  assertEquals(new Set(same), new Set([true]));
+  assertEquals(new Set(different), new Set([false]));
+});
