@@ -31,7 +31,7 @@ import { joined } from "./wire.ts";
 const NOTHING = new Uint8Array(0);
 
 /** Bytes of a service's first output that are written at a time. */
-const PIECE = 64 * 1024;
+const PIECE = 16 * 1024;
 
 type Decided = Decision<Service> | { readonly kind: "silence" };
 
@@ -77,8 +77,9 @@ export class Session extends ListNode implements SessionContext, Recorded {
       else {
         running = begun;
         if (running.peer !== undefined) await this.#relay(running.peer, begun);
-        const note = await this.#finish(running);
-        ended = { outcome: "served", reason: note };
+        const finishing = running.finish?.();
+        const reason = finishing && await this.#finish(finishing, running.peer);
+        ended = { outcome: "served", reason: reason ?? "" };
       }
     } catch (error) {
       ended = await this.#broken(error, running);
@@ -100,7 +101,10 @@ export class Session extends ListNode implements SessionContext, Recorded {
   async #begin(): Promise<RunningService | Ended> {
     const request = new RequestReading(this.#client, this.server.spec);
     this.#request = request;
-    const step = this.#slot.refusal ?? await this.#readRequest(request);
+    const { table, transport } = this.server;
+    const { handshakeTimeout } = table.server;
+    const step = this.#slot.refusal ??
+      await request.read(transport.timers, handshakeTimeout);
     const opened = await this.#open(this.#decide(step));
     return opened.kind === "opened"
       ? await this.#reply(opened, request)
@@ -119,13 +123,6 @@ export class Session extends ListNode implements SessionContext, Recorded {
       limits: this.service!,
       timers: this.server.transport.timers,
     });
-  }
-
-  #readRequest(request: RequestReading): Promise<HandshakeResult> {
-    const { table, transport } = this.server;
-    const { handshakeTimeout } = table.server;
-    const expire = () => request.refuse(request.handshake.tooSlow);
-    return transport.timers.within(handshakeTimeout, expire, request.read());
   }
 
   #decide(step: HandshakeResult): Decided {
@@ -166,8 +163,8 @@ export class Session extends ListNode implements SessionContext, Recorded {
       if (this.isStopped) throw closedHere();
       if (message !== undefined) {
         const reply = joined(handshake.acceptance(message), first);
-        if (first.length === 0) await this.#client.write(reply);
-        else await this.#writeFirst(reply);
+        if (reply.length > PIECE) await this.#writeMuch(reply);
+        else await this.#client.write(reply); // a new connection has room
         this.bytesOut = first.length;
       }
     } catch (error) {
@@ -180,7 +177,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** In pieces: a client that reads slowly takes each one within the limit. */
-  async #writeFirst(bytes: Uint8Array): Promise<void> {
+  async #writeMuch(bytes: Uint8Array): Promise<void> {
     const limit = sooner(this.service!, "stallTimeout", "idleTimeout");
     for (let at = 0; at < bytes.length; at += PIECE) {
       const piece = bytes.subarray(at, at + PIECE);
@@ -189,12 +186,11 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** A service may work on when all is said, but not for ever. */
-  async #finish(running: RunningService): Promise<string> {
-    if (running.finish === undefined) return "";
+  #finish(finishing: Promise<string>, peer?: Conn): Promise<string> {
     const limit = sooner(this.service!, "idleTimeout", "halfClosedTimeout");
     // Of bytes that do not pass by us nobody knows whether they move.
-    const time = running.peer === undefined ? 0 : limit.time;
-    return await this.#within(time, limit.reason, running.finish());
+    const time = peer === undefined ? 0 : limit.time;
+    return this.#within(time, limit.reason, finishing);
   }
 
   /** Answers a client that gets no service. */

@@ -7,7 +7,7 @@ import { assert } from "@std/assert";
 
 /** These may fall, and never rise. The plan is 25 files and 100 functions. */
 const MOST_FILES = 30;
-const MOST_FUNCTIONS = 158;
+const MOST_FUNCTIONS = 155;
 
 /** V8 counts calls for who asks; Node alone hands that out in full. */
 const isNode = !("Deno" in globalThis) && !("Bun" in globalThis);

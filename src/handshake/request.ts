@@ -1,6 +1,7 @@
 import { TcpmuxError } from "../errors.ts";
 import type { Refusal } from "../policy/refusal.ts";
 import type { ListenerSpec } from "../table/listener.ts";
+import type { TimerList } from "../timers.ts";
 import type { Conn } from "../transport/transport.ts";
 import { ForwardHandshake } from "./forward.ts";
 import type { Handshake, HandshakeResult } from "./handshake.ts";
@@ -30,9 +31,13 @@ export class RequestReading {
     this.#client.interrupt(new TcpmuxError("cancelled", refusal.reason));
   }
 
-  /** @returns what the handshake has led to, or the refusal that ended it */
-  async read(): Promise<HandshakeResult> {
+  /**
+   * @param limit milliseconds, after which the client is refused; 0 for none
+   * @returns what the handshake has led to, or the refusal that ended it
+   */
+  async read(timers: TimerList, limit: number): Promise<HandshakeResult> {
     const [client, handshake] = [this.#client, this.handshake];
+    const timer = timers.limit(limit, () => this.refuse(handshake.tooSlow));
     this.#isReading = true;
     try {
       for (let step = handshake.push(NOTHING);;) {
@@ -50,6 +55,7 @@ export class RequestReading {
       if (this.#refusal === undefined) throw error;
       return this.#refusal;
     } finally {
+      timer?.cancel();
       this.#isReading = false;
     }
   }

@@ -61,11 +61,12 @@ export class BunConn extends PushedConn implements BunSocketOwner, Outlet {
     const wasShutDown = this.#output === "shut down";
     this.#output = "gone";
     this.#young?.cancel();
+    if (error === undefined && wasShutDown) this.over(null);
     if (this.end !== undefined && this.#writes === undefined) return;
     const failure = error === undefined
       ? closedHere()
       : fromSystem(error, "the connection broke");
-    this.over(error === undefined && wasShutDown ? null : failure);
+    this.over(failure);
     this.#failWrites(failure);
   }
 
