@@ -68,7 +68,6 @@ export class Session extends ListNode implements SessionContext, Recorded {
   /** The path of one connection, top to bottom. It is never rejected. */
   async run(): Promise<void> {
     const client = this.#client;
-    const { timers } = this.server.transport;
     let running: RunningService | undefined;
     let ended: Ended;
     try {
@@ -89,7 +88,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     // A client that has ended its side and has got everything needs no drain.
     const hasAll = client.end === null && ended.outcome === "served";
     if (hasAll || client.end instanceof Error) client.close();
-    else await drain(client, timers);
+    else await drain(client, this.server.transport.timers);
     this.#slot.release();
     this.server.ended(this, recordOf(this, ended));
   }
@@ -229,9 +228,14 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** Waits for work, and stops the session when that takes too long. */
-  #within<T>(limit: number, why: string, work: Promise<T>): Promise<T> {
-    const expire = () => this.stop("timeout", why);
-    return this.server.transport.timers.within(limit, expire, work);
+  async #within<T>(limit: number, why: string, work: Promise<T>): Promise<T> {
+    const { timers } = this.server.transport;
+    const timer = timers.limit(limit, () => this.stop("timeout", why));
+    try {
+      return await work;
+    } finally {
+      timer?.cancel();
+    }
   }
 
   /** A side broke off, a deadline was missed, or something has a fault. */

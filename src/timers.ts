@@ -26,20 +26,6 @@ export class TimerList {
     return milliseconds === 0 ? undefined : this.after(milliseconds, expiring);
   }
 
-  /** Waits for `work`, which `expiring` ends where that takes too long. */
-  async within<T>(
-    milliseconds: number,
-    expiring: Expiring,
-    work: Promise<T> | T,
-  ): Promise<T> {
-    const timer = this.limit(milliseconds, expiring);
-    try {
-      return await work;
-    } finally {
-      timer?.cancel();
-    }
-  }
-
   /** Calls `expiring` after so many milliseconds, as `setTimeout` does. */
   after(milliseconds: number, expiring: Expiring): Timer {
     let waits = this.#byLength.get(milliseconds);

@@ -257,17 +257,22 @@ class HastyTimers extends TimerList {
   }
 }
 
+/** An echo still answers after a moment, and ends with its client. */
+async function echoesLater(conn: Conn): Promise<void> {
+  await sleep(100);
+  await conn.write(bytes("still here"));
+  assertEquals(await readSome(conn, 10), "still here");
+  await conn.closeWrite();
+  assertEquals(await readAll(conn), "");
+  conn.close();
+}
+
 describe("a long duration", () => {
   test("drain_timeout of weeks ends nobody", () =>
     serving({ echo: { builtin: "echo" } }, async (set) => {
       const { conn } = await ask(set.port, "echo");
       const closed = set.server.close();
-      await sleep(100);
-      await conn.write(bytes("still here"));
-      assertEquals(await readSome(conn, 10), "still here");
-      await conn.closeWrite();
-      assertEquals(await readAll(conn), "");
-      conn.close();
+      await echoesLater(conn);
       await closed;
       assertEquals((await set.record()).outcome, "served");
     }, { server: { drain_timeout: "600h" } }));
@@ -284,12 +289,7 @@ describe("a long duration", () => {
       },
     }, async (set) => {
       const { conn } = await ask(set.port, "echo");
-      await sleep(100);
-      await conn.write(bytes("still here"));
-      assertEquals(await readSome(conn, 10), "still here");
-      await conn.closeWrite();
-      assertEquals(await readAll(conn), "");
-      conn.close();
+      await echoesLater(conn);
       assertEquals((await set.record()).outcome, "served");
     }, { server: { handshake_timeout: years } });
   });

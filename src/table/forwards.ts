@@ -10,7 +10,7 @@ import { type ForwardListener, listenerKey } from "./listener.ts";
 import type { Problems } from "./problem.ts";
 import { resolveServer, resolveService } from "./resolve.ts";
 import { commonSchema, NAME_RULE, nameSchema } from "./schema.ts";
-import { serverSchema, TIMES } from "./server_schema.ts";
+import { relayTimes, serverSchema, TIMES } from "./server_schema.ts";
 import type { TcpmuxService } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
 import { readDocument } from "./toml.ts";
@@ -87,13 +87,7 @@ export const forwardSchema = z.strictObject({
     "The name of the service at that server.",
   ),
   connect_timeout: optional(duration(), SERVERS, TIMES.connect_timeout),
-  idle_timeout: optional(duration(), SERVERS, TIMES.idle_timeout),
-  half_closed_timeout: optional(
-    duration(),
-    SERVERS,
-    TIMES.half_closed_timeout,
-  ),
-  stall_timeout: optional(duration(), SERVERS, TIMES.stall_timeout),
+  ...relayTimes(SERVERS),
 });
 
 type Forward = z.output<typeof forwardSchema>;

@@ -9,7 +9,7 @@ import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
 import { execKeys } from "./exec_schema.ts";
-import { serverSchema, TIMES } from "./server_schema.ts";
+import { relayTimes, serverSchema, TIMES } from "./server_schema.ts";
 import { BUILTINS, type Handler } from "./service.ts";
 import {
   addresses,
@@ -68,13 +68,7 @@ export const commonSchema = z.strictObject({
     "The text behind the `+` of the reply: at most 500 printable ASCII " +
       "characters.",
   ),
-  idle_timeout: optional(duration(), SERVERS, TIMES.idle_timeout),
-  half_closed_timeout: optional(
-    duration(),
-    SERVERS,
-    TIMES.half_closed_timeout,
-  ),
-  stall_timeout: optional(duration(), SERVERS, TIMES.stall_timeout),
+  ...relayTimes(SERVERS),
   max_duration: optional(duration(), SERVERS, TIMES.max_duration),
   allow: preset(
     addresses(),

@@ -36,6 +36,23 @@ export const TIMES = {
     "The time after which a session is ended, whatever moves; `0` for no limit.",
 };
 
+/**
+ * The times without bytes, for what takes the server's unless it has its own.
+ *
+ * @param servers what stands as the default in the reference
+ */
+export function relayTimes(servers: string) {
+  return {
+    idle_timeout: optional(duration(), servers, TIMES.idle_timeout),
+    half_closed_timeout: optional(
+      duration(),
+      servers,
+      TIMES.half_closed_timeout,
+    ),
+    stall_timeout: optional(duration(), servers, TIMES.stall_timeout),
+  };
+}
+
 const logSchema = z.strictObject({
   level: preset(
     choice(LOG_LEVELS),
