@@ -14,11 +14,8 @@ export class ListNode {
 export class LinkedList<T extends ListNode> {
   #first: ListNode | undefined;
   #last: ListNode | undefined;
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
+  /** Changed by `add` and `remove` only. */
+  size = 0;
 
   get first(): T | undefined {
     return this.#first as T | undefined;
@@ -32,7 +29,7 @@ export class LinkedList<T extends ListNode> {
     else last.behind = node;
     node.before = last;
     node.isListed = true;
-    this.#size++;
+    this.size++;
   }
 
   /** @returns whether it was in a list, which can only be this one */
@@ -45,7 +42,7 @@ export class LinkedList<T extends ListNode> {
     else before.behind = behind;
     if (behind === undefined) this.#last = before;
     else behind.before = before;
-    this.#size--;
+    this.size--;
     return true;
   }
 

@@ -185,26 +185,22 @@ export class Listeners {
         continue;
       }
       if (conn === null) return failing.cancel();
-      this.#accepted(conn, this.#open.get(key)); // a reload may have changed it
+      const open = this.#open.get(key); // a reload may have changed it
+      try {
+        if (open === undefined) this.#tooLate(conn);
+        else this.#onAccepted(conn, open);
+      } catch (error) {
+        const stack = stackOf(error);
+        this.#log("error", "a new connection met a fault", { address, stack });
+        conn.abort();
+      }
     }
   }
 
-  #accepted(conn: Conn, listener: OpenListener | undefined): void {
-    if (listener === undefined) {
-      const client = formatEndpoint(conn.remote);
-      this.#log("debug", "a client came as its listener was closed", {
-        client,
-      });
-      return conn.abort();
-    }
-    try {
-      this.#onAccepted(conn, listener);
-    } catch (error) {
-      const { address } = listener;
-      const stack = stackOf(error);
-      this.#log("error", "a new connection met a fault", { address, stack });
-      conn.abort();
-    }
+  #tooLate(conn: Conn): void {
+    const client = formatEndpoint(conn.remote);
+    this.#log("debug", "a client came as its listener was closed", { client });
+    conn.abort();
   }
 }
 

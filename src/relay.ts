@@ -25,7 +25,7 @@ import type { Conn, Pump } from "./transport/transport.ts";
  * @throws {MissedDeadline} when one of its limits was reached
  */
 export function relay(options: RelayOptions): Promise<void> {
-  return new Relay(options).run();
+  return new Promise((resolve) => new Relay(options, resolve).begin());
 }
 
 /** Milliseconds between two checks that a half-closed side is still there. */
@@ -44,7 +44,8 @@ class Relay implements Pump {
   readonly #counters: Counters;
   readonly #limits: RelayLimits;
   readonly #timers: TimerList;
-  #settle: ((result: void | Promise<never>) => void) | undefined = undefined;
+  /** Settles the promise of the relay; undefined once that is done. */
+  #settle: ((result: void | Promise<never>) => void) | undefined;
   /** Up is from the client to the peer, down from the peer to the client. */
   #up: DirectionEnd = undefined;
   #down: DirectionEnd = undefined;
@@ -54,7 +55,11 @@ class Relay implements Pump {
   #stalls: Stalls | undefined;
   #start: Pick<RelayOptions, "early" | "inputOver"> | undefined;
 
-  constructor(options: RelayOptions) {
+  constructor(
+    options: RelayOptions,
+    settle: (result: void | Promise<never>) => void,
+  ) {
+    this.#settle = settle;
     this.#client = options.client;
     this.#peer = options.peer;
     this.#counters = options.counters;
@@ -65,14 +70,7 @@ class Relay implements Pump {
     if (early.length > 0 || inputOver) this.#start = { early, inputOver };
   }
 
-  run(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#settle = resolve;
-      this.#begin();
-    });
-  }
-
-  #begin(): void {
+  begin(): void {
     this.#counters.lastMoved = performance.now();
     this.#watch();
     const start = this.#start;
@@ -218,23 +216,21 @@ class Relay implements Pump {
     this.#timer = undefined;
     const { idleTimeout, halfClosedTimeout, stallTimeout } = this.#limits;
     const isHalfClosed = this.#up !== undefined || this.#down !== undefined;
-    const next = Math.min(
+    const quiet = Math.min(
+      idleTimeout || Infinity,
+      isHalfClosed && halfClosedTimeout || Infinity,
+    );
+    let next = Math.min(
+      stallTimeout / 4 || Infinity,
       isHalfClosed ? ALIVE_PERIOD : Infinity,
       this.#down instanceof Error ? TAKE_TIME : Infinity,
-      stallTimeout > 0 ? stallTimeout / 4 : Infinity,
-      idleTimeout > 0 ? this.#stepsOf(idleTimeout) : Infinity,
-      isHalfClosed && halfClosedTimeout > 0
-        ? this.#stepsOf(halfClosedTimeout)
-        : Infinity,
     );
+    if (quiet < Infinity) {
+      const left = quiet - (performance.now() - this.#counters.lastMoved);
+      const step = quiet / 16; // rounded up, so that relays share timers
+      next = Math.min(next, Math.max(1, Math.ceil(left / step)) * step);
+    }
     if (next < Infinity) this.#timer = this.#timers.after(next, this);
-  }
-
-  /** The time left, rounded up to sixteenths, so that relays share timers. */
-  #stepsOf(timeout: number): number {
-    const left = timeout - (performance.now() - this.#counters.lastMoved);
-    const step = timeout / 16;
-    return Math.max(1, Math.ceil(left / step)) * step;
   }
 
   expired(): void {

@@ -64,11 +64,7 @@ export class MuxServer {
     const log = steady(options.log);
     this.#options = { ...options, log };
     this.#recorder = new Recorder(log, options.onRecord);
-    this.#listeners = new Listeners(
-      options.transport,
-      log,
-      (conn, listener) => this.#accept(conn, listener),
-    );
+    this.#listeners = new Listeners(options.transport, log, this.#accept);
     this.#fullness = new FullnessLog(
       () => this.#limits.isRoomy(this.#inForce.limits),
       log,
@@ -136,31 +132,29 @@ export class MuxServer {
     return { table, identities, limits, contexts: new Map() };
   }
 
-  #accept(conn: Conn, listener: OpenListener): void {
-    const context = this.#contextOf(listener);
+  #accept = (conn: Conn, { spec, address }: OpenListener): void => {
+    const context = this.#inForce.contexts.get(spec) ??
+      this.#addContext(spec, address);
     const slot = this.#limits.arrive(conn.remote, this.#inForce.limits);
     if (slot.refusal !== undefined) this.#fullness.note(slot.refusal);
     const session = new Session(++this.#lastId, conn, context, slot);
     this.#sessions.add(session);
     session.run();
-  }
+  };
 
-  #contextOf({ spec, address }: OpenListener): ListenerContext {
+  #addContext(spec: ListenerSpec, listener: string): ListenerContext {
     const { table, identities, contexts } = this.#inForce;
-    let context = contexts.get(spec);
-    if (context === undefined) {
-      const { log, transport, getEnv } = this.#options;
-      const ended = this.#ended;
-      const server = { log, transport, getEnv, ended };
-      context = { ...server, table, identities, spec, listener: address };
-      contexts.set(spec, context);
-    }
+    const { log, transport, getEnv } = this.#options;
+    const ended = this.#ended;
+    const server = { log, transport, getEnv, ended };
+    const context = { ...server, table, identities, spec, listener };
+    contexts.set(spec, context);
     return context;
   }
 
   #ended = (session: ListNode, record: ConnectionRecord): void => {
     this.#sessions.remove(session);
-    this.#closeIfEmpty();
+    if (this.#isDraining) this.#closeIfEmpty();
     this.#recorder.record(record);
   };
 
@@ -190,7 +184,7 @@ export class MuxServer {
   }
 
   #closeIfEmpty(): void {
-    if (this.#isDraining && this.#sessions.size === 0) this.#resolveClosed();
+    if (this.#sessions.size === 0) this.#resolveClosed();
   }
 }
 

@@ -75,7 +75,20 @@ export class Session extends ListNode implements SessionContext, Recorded {
       if ("outcome" in begun) ended = begun;
       else {
         running = begun;
-        if (running.peer !== undefined) await this.#relay(running.peer, begun);
+        const { peer, inputOver } = running;
+        if (peer !== undefined) {
+          const early = this.#request!.early;
+          this.#request = undefined;
+          await relay({
+            client,
+            peer,
+            early,
+            inputOver,
+            counters: this,
+            limits: this.service!,
+            timers: this.server.transport.timers,
+          });
+        }
         const finishing = running.finish?.();
         const reason = finishing && await this.#finish(finishing, running.peer);
         ended = { outcome: "served", reason: reason ?? "" };
@@ -108,20 +121,6 @@ export class Session extends ListNode implements SessionContext, Recorded {
     return opened.kind === "opened"
       ? await this.#reply(opened, request)
       : await this.#answer(opened, request);
-  }
-
-  #relay(peer: Conn, { inputOver }: RunningService): Promise<void> {
-    const { early } = this;
-    this.#request = undefined;
-    return relay({
-      client: this.#client,
-      peer,
-      early,
-      inputOver,
-      counters: this,
-      limits: this.service!,
-      timers: this.server.transport.timers,
-    });
   }
 
   #decide(step: HandshakeResult): Decided {
@@ -157,14 +156,15 @@ export class Session extends ListNode implements SessionContext, Recorded {
     opened: OpenedService,
     { handshake }: RequestReading,
   ): Promise<RunningService> {
-    const { message, first = NOTHING } = opened;
+    const { message, first } = opened;
     try {
-      if (this.isStopped) throw closedHere();
+      if (this.#stopped !== undefined) throw closedHere();
       if (message !== undefined) {
-        const reply = joined(handshake.acceptance(message), first);
+        const line = handshake.acceptance(message);
+        const reply = first === undefined ? line : joined(line, first);
         if (reply.length > PIECE) await this.#writeMuch(reply);
         else await this.#client.write(reply); // a new connection has room
-        this.bytesOut = first.length;
+        this.bytesOut = first?.length ?? 0;
       }
     } catch (error) {
       await opened.discard();
@@ -283,7 +283,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
 
   hold(held: { abort(): void }): void {
     this.#held = held;
-    if (this.isStopped) held.abort();
+    if (this.#stopped !== undefined) held.abort();
   }
 
   /** Ends the session at once, whatever it is doing. */

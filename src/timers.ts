@@ -51,7 +51,11 @@ class Wait extends ListNode implements Timer {
   }
 
   cancel(): boolean {
-    return this.#waits.remove(this);
+    const { list, timer } = this.#waits;
+    if (!list.remove(this)) return false;
+    // The runtime's timer is kept: that costs less than a new one each time.
+    if (list.size === 0) timer?.unref();
+    return true;
   }
 }
 
@@ -60,8 +64,8 @@ class EqualWaits {
   readonly #length: number;
   readonly #forget: () => void;
   /** In the order of their ends. */
-  readonly #waits = new LinkedList<Wait>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly list = new LinkedList<Wait>();
+  timer: ReturnType<typeof setTimeout> | undefined = undefined;
 
   constructor(length: number, forget: () => void) {
     this.#length = length;
@@ -70,32 +74,25 @@ class EqualWaits {
 
   add(expiring: Expiring): Timer {
     const wait = new Wait(performance.now() + this.#length, expiring, this);
-    this.#waits.add(wait);
-    if (this.#waits.size > 1) return wait; // the first of them has a timer
-    if (this.#timer === undefined) this.#arm(this.#length);
-    else this.#timer.ref();
+    this.list.add(wait);
+    if (this.list.size > 1) return wait; // the first of them has a timer
+    if (this.timer === undefined) this.#arm(this.#length);
+    else this.timer.ref();
     return wait;
-  }
-
-  remove(wait: Wait): boolean {
-    if (!this.#waits.remove(wait)) return false;
-    // The runtime's timer is kept: that costs less than a new one each time.
-    if (this.#waits.size === 0) this.#timer?.unref();
-    return true;
   }
 
   #arm(milliseconds: number): void {
     const wait = Math.min(Math.ceil(milliseconds), LONGEST);
-    this.#timer = setTimeout(() => this.#expire(), wait);
+    this.timer = setTimeout(() => this.#expire(), wait);
   }
 
   #expire(): void {
-    this.#timer = undefined;
+    this.timer = undefined;
     const now = performance.now();
     try {
-      for (let wait; (wait = this.#waits.first) !== undefined;) {
+      for (let wait; (wait = this.list.first) !== undefined;) {
         if (wait.due > now) break;
-        this.#waits.remove(wait);
+        this.list.remove(wait);
         if (typeof wait.expiring === "function") wait.expiring();
         else wait.expiring.expired();
       }
@@ -105,8 +102,8 @@ class EqualWaits {
   }
 
   #goOn(now: number): void {
-    if (this.#timer !== undefined) return; // an expired wait has added another
-    const next = this.#waits.first;
+    if (this.timer !== undefined) return; // an expired wait has added another
+    const next = this.list.first;
     if (next === undefined) this.#forget();
     else this.#arm(Math.max(0, next.due - now));
   }

@@ -8,7 +8,7 @@ const larger = (buffers: Buffers, buffer: Uint8Array) =>
 
 /** A buffer as it is under load. */
 function largest(buffers: Buffers): Uint8Array {
-  let buffer = buffers.first();
+  let buffer = buffers.take();
   for (;;) {
     const next = larger(buffers, buffer);
     if (next === buffer) return buffer;
@@ -19,14 +19,14 @@ function largest(buffers: Buffers): Uint8Array {
 describe("buffers", () => {
   test("stay tiny while little comes", () => {
     const buffers = new Buffers();
-    const buffer = buffers.first();
+    const buffer = buffers.take();
     assert(buffer.length <= 1024);
     assertEquals(buffers.fitting(buffer, buffer.length - 1), buffer);
   });
 
   test("grow when they were filled, and shrink when little comes", () => {
     const buffers = new Buffers();
-    const first = buffers.first().length;
+    const first = buffers.take().length;
     const large = largest(buffers);
     assert(large.length > 100 * first);
     assertEquals(larger(buffers, large), large);

@@ -15,14 +15,17 @@ class Watched extends Buffers {
   readonly out = new Set<Uint8Array>();
   most = 0;
 
-  override first(): Uint8Array {
-    return this.#lend(super.first());
+  override take(size = 0): Uint8Array {
+    const buffer = super.take(size);
+    assert(!this.out.has(buffer), "a buffer is used twice");
+    this.out.add(buffer);
+    this.most = Math.max(this.most, buffer.length);
+    return buffer;
   }
 
   override fitting(buffer: Uint8Array, count: number): Uint8Array {
     assert(this.out.has(buffer), "another's buffer was filled");
-    const next = super.fitting(buffer, count); // puts the old one back
-    return next === buffer ? buffer : this.#lend(next);
+    return super.fitting(buffer, count);
   }
 
   override putBack(buffer: Uint8Array): void {
@@ -33,13 +36,6 @@ class Watched extends Buffers {
   override giveUp(buffer: Uint8Array): void {
     assert(this.out.delete(buffer), "a buffer was given up twice");
     super.giveUp(buffer);
-  }
-
-  #lend(buffer: Uint8Array): Uint8Array {
-    assert(!this.out.has(buffer), "a buffer is used twice");
-    this.out.add(buffer);
-    this.most = Math.max(this.most, buffer.length);
-    return buffer;
   }
 }
 

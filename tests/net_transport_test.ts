@@ -1,8 +1,8 @@
 /** What stands on the documented node:net alone, on each runtime. */
-import { netConnect } from "../src/transport/net/connect.ts";
 import { netListen } from "../src/transport/net/listen.ts";
 import { pickTransport } from "../src/transport/pick.ts";
 import type { Transport } from "../src/transport/transport.ts";
+import { netConnect } from "./support/net_connect.ts";
 import { transportContract } from "./transport_contract.ts";
 
 const transport = await pickTransport();

@@ -2,7 +2,6 @@
 import { createServer, Socket } from "node:net";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { netConnect } from "../src/transport/net/connect.ts";
 import { netListen } from "../src/transport/net/listen.ts";
 import {
   byConnectionEvent,
@@ -17,6 +16,7 @@ import {
 import { pickTransport } from "../src/transport/pick.ts";
 import { bytes, readAll } from "./support/bytes.ts";
 import { V4 } from "./support/ends.ts";
+import { netConnect } from "./support/net_connect.ts";
 
 const { name, timers } = await pickTransport();
 

@@ -18,7 +18,7 @@ const FULLER: Readonly<Record<string, number>> = {
   "src/cli": 24,
   "src/table": 18,
 };
-const MOST_FILES = 156;
+const MOST_FILES = 154;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -406,7 +406,7 @@ describe("the rules themselves", () => {
     "const cache = { known: new WeakMap() };",
     "const list = new Array(3);",
     "const buffer = new Uint8Array(64);",
-    "const queue = new AcceptQueue();",
+    "const queue = new PushedListener();",
     "export default new Limits();",
   ];
   for (const text of states) {

@@ -58,13 +58,13 @@ export class Counts {
 
   /** @returns the number of this key now */
   add(key: string): number {
-    const count = this.of(key) + 1;
+    const count = (this.#counts.get(key) ?? 0) + 1;
     this.#counts.set(key, count);
     return count;
   }
 
   remove(key: string): void {
-    const count = this.of(key) - 1;
+    const count = (this.#counts.get(key) ?? 0) - 1;
     if (count > 0) this.#counts.set(key, count);
     else this.#counts.delete(key);
   }

@@ -57,7 +57,7 @@ export abstract class ConnectAttempt implements Attempt {
 
   /** @param conn aborted where nobody waits for it any more */
   protected succeed(conn: Conn): void {
-    if (this.isOver) conn.abort();
+    if (this.#settle === undefined) conn.abort();
     else this.#end(conn);
   }
 

@@ -17,9 +17,10 @@ export class Buffers {
   readonly #spare: readonly Uint8Array[][] = SIZES.map(() => []);
   #largestOut = 0;
 
-  /** The buffer for a connection's first read. */
-  first(): Uint8Array {
-    return this.#ofSize(0);
+  /** @param size an index of `SIZES`; by default the smallest, to begin with */
+  take(size = 0): Uint8Array {
+    if (size === LARGEST) this.#largestOut++;
+    return this.#spare[size]!.pop() ?? new Uint8Array(SIZES[size]!);
   }
 
   /**
@@ -34,7 +35,7 @@ export class Buffers {
     const next = isFull ? this.#larger(size) : 0;
     if (next === size) return buffer;
     this.putBack(buffer);
-    return this.#ofSize(next);
+    return this.take(next);
   }
 
   /** Takes back a buffer that nobody reads into or writes from any more. */
@@ -55,10 +56,5 @@ export class Buffers {
     return size + 1 < LARGEST || this.#largestOut < MAX_LARGEST
       ? size + 1
       : size;
-  }
-
-  #ofSize(size: number): Uint8Array {
-    if (size === LARGEST) this.#largestOut++;
-    return this.#spare[size]!.pop() ?? new Uint8Array(SIZES[size]!);
   }
 }

@@ -3,10 +3,10 @@ import { setImmediate } from "node:timers";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { TimerList } from "../timers.ts";
-import { AcceptQueue } from "./accept_queue.ts";
 import { ConnectAttempt } from "./attempt.ts";
 import { closedHere } from "./errno.ts";
 import { PushedConn } from "./pushed_conn.ts";
+import { PushedListener } from "./pushed_listener.ts";
 import type { AttemptOptions, Conn, Listener, Transport } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
@@ -126,13 +126,12 @@ class MemoryAttempt extends ConnectAttempt {
   protected override giveUp(): void {}
 }
 
-class MemoryListener implements Listener {
+class MemoryListener extends PushedListener {
   readonly endpoint: Endpoint;
-  readonly #queue = new AcceptQueue();
   readonly #forget: () => void;
-  #isClosed = false;
 
   constructor(endpoint: Endpoint, forget: () => void) {
+    super();
     this.endpoint = endpoint;
     this.#forget = forget;
   }
@@ -142,19 +141,12 @@ class MemoryListener implements Listener {
       ? { transport: "unix", path: "" }
       : { transport: "tcp", host: "127.0.0.1", port };
     const [outside, inside] = memoryPair(from, this.endpoint);
-    this.#queue.push(inside);
+    this.push(inside);
     return outside;
   }
 
-  accept(): Promise<Conn | null> {
-    return this.#queue.shift();
-  }
-
-  close(): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+  protected stop(): void {
     this.#forget();
-    this.#queue.close();
   }
 }
 

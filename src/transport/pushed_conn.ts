@@ -8,7 +8,7 @@ const MOST_UNREAD = 64 * 1024;
 /** The same, where they come in small pieces. */
 const MOST_PIECES = 256;
 
-/** The end of a pipe: it writes without a promise for each piece. */
+/** A connection that a pipe can end in: no promise for each piece. */
 export interface Outlet {
   /**
    * Writes all of the bytes, at once or later.
@@ -19,11 +19,6 @@ export interface Outlet {
    * @throws {Error} when nothing can be written any more
    */
   pour(bytes: Uint8Array, source: PushedConn): number;
-}
-
-/** A connection that a pipe can end in. */
-interface Pourable {
-  readonly outlet: Outlet;
 }
 
 type Bytes = Uint8Array | null | Promise<never>;
@@ -38,6 +33,16 @@ class Backlog {
   /** Whether what is untaken is of a pipe that was interrupted. */
   isAbandoned = false;
   isPaused = false;
+
+  get hasUnread(): boolean {
+    return this.unread.length > 0;
+  }
+
+  shift(): Uint8Array | undefined {
+    const bytes = this.unread.shift();
+    if (bytes !== undefined) this.unreadBytes -= bytes.length;
+    return bytes;
+  }
 }
 
 /**
@@ -71,41 +76,40 @@ export abstract class PushedConn implements Conn {
   protected abstract resumeInput(): void;
 
   get waiting(): boolean {
-    return this.isUntaken || this.#outlet !== undefined && this.#hasUnread;
-  }
-
-  /** Whether an outlet still writes bytes that it was given. */
-  protected get isUntaken(): boolean {
-    return this.#backlog !== undefined && this.#backlog.untaken > 0;
-  }
-
-  get #hasUnread(): boolean {
-    return this.#backlog !== undefined && this.#backlog.unread.length > 0;
-  }
-
-  /** Whether the next bytes go straight to an outlet. */
-  protected get isPouring(): boolean {
-    return this.#outlet !== undefined &&
-      (this.#backlog === undefined || !this.waiting);
+    const backlog = this.#backlog;
+    return backlog !== undefined &&
+      (backlog.untaken > 0 || this.#outlet !== undefined && backlog.hasUnread);
   }
 
   /** Whether no bytes are unread, nobody reads, and more may come. */
   protected get isIdle(): boolean {
-    return this.end === undefined && !this.#hasUnread &&
+    return this.end === undefined && !this.#backlog?.hasUnread &&
       this.#reader === undefined && this.#pump === undefined;
   }
 
-  /** The runtime has pushed bytes, which belong to this connection now. */
-  arrived(bytes: Uint8Array): void {
-    if (this.end !== undefined || bytes.length === 0) return;
+  /**
+   * The runtime has pushed bytes.
+   *
+   * @param isLent whether the runtime uses their memory again; by default they
+   * belong to this connection now
+   * @returns whether an outlet still writes from that memory
+   */
+  arrived(bytes: Uint8Array, isLent = false): boolean {
+    if (this.end !== undefined || bytes.length === 0) return false;
     const outlet = this.#outlet;
-    if (outlet !== undefined && this.isPouring) this.#pour(bytes, outlet);
-    else this.#keep(bytes);
+    if (outlet !== undefined && (!this.#backlog || !this.waiting)) {
+      this.#pour(bytes, outlet);
+      return this.#backlog !== undefined && this.#backlog.untaken > 0;
+    }
+    const kept = isLent ? bytes.slice() : bytes;
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (reader !== undefined) reader(kept);
+    else this.#keep(kept);
+    return false;
   }
 
   #keep(bytes: Uint8Array): void {
-    const reader = this.#takeReader();
-    if (reader !== undefined) return reader(bytes);
     const backlog = this.#backlog ??= new Backlog();
     backlog.unread.push(bytes);
     backlog.unreadBytes += bytes.length;
@@ -116,16 +120,20 @@ export abstract class PushedConn implements Conn {
   }
 
   /** The input has ended: null in good order, or the error that broke it. */
-  protected over(end: null | Error): void {
+  over(end: null | Error): void {
     if (this.end !== undefined) return;
     this.end = end;
-    this.#reportEnd();
+    const backlog = this.#backlog;
+    if (backlog?.hasUnread) return;
+    // A pump is told when its sink has all.
+    if (this.#pump === undefined || !backlog?.untaken) this.#giveEnd(end);
   }
 
   /** For {@linkcode ProcessConn.endInput}. */
   protected endIfAwaited(): boolean {
     const isAwaited = this.#reader !== undefined || this.#pump !== undefined;
-    if (isAwaited && !this.#hasUnread && !this.isUntaken) this.over(null);
+    const backlog = this.#backlog;
+    if (isAwaited && !backlog?.hasUnread && !backlog?.untaken) this.over(null);
     return this.end !== undefined;
   }
 
@@ -138,56 +146,51 @@ export abstract class PushedConn implements Conn {
       backlog.unreadBytes = 0;
     }
     if (this.end === undefined) this.end = closedHere();
-    this.#takeReader()?.(Promise.reject(closedHere()));
-    this.#takePump()?.over(this, this.end ?? closedHere());
+    this.#giveEnd(this.end);
   }
 
-  /** Reports the end to a reader at once, to a pump when its sink has all. */
-  #reportEnd(): void {
-    const end = this.end!;
-    if (this.#hasUnread) return;
-    this.#takeReader()?.(end === null ? null : Promise.reject(end));
-    if (!this.isUntaken) this.#takePump()?.over(this, end);
+  /** Reports the end to whoever waits for bytes. */
+  #giveEnd(end: null | Error): void {
+    const [reader, pump] = [this.#reader, this.#pump];
+    this.#reader = this.#pump = this.#outlet = undefined;
+    reader?.(end === null ? null : Promise.reject(end));
+    pump?.over(this, end);
   }
 
   read(): Promise<Uint8Array | null> {
     if (this.#reader !== undefined || this.#pump !== undefined) {
       return Promise.reject(new TypeError("a read is already under way"));
     }
-    const bytes = this.#shift();
+    const backlog = this.#backlog;
+    const bytes = backlog?.shift();
     if (bytes !== undefined) {
-      if (!this.#hasUnread) this.#resume();
+      if (!backlog!.hasUnread) this.#resume();
       return Promise.resolve(bytes);
     }
     if (this.isDropped) return Promise.reject(closedHere());
     if (this.end === null) return Promise.resolve(null);
     if (this.end !== undefined) return Promise.reject(this.end);
-    this.#resume();
+    if (backlog !== undefined) this.#resume();
     return new Promise((resolve) => this.#reader = resolve);
   }
 
-  #shift(): Uint8Array | undefined {
-    const backlog = this.#backlog;
-    const bytes = backlog?.unread.shift();
-    if (bytes !== undefined) backlog!.unreadBytes -= bytes.length;
-    return bytes;
-  }
-
   interrupt(error: Error): void {
-    if (this.#takePump() !== undefined && this.isUntaken) {
-      this.#backlog!.isAbandoned = true;
+    const [reader, pump] = [this.#reader, this.#pump];
+    this.#reader = this.#pump = this.#outlet = undefined;
+    if (pump !== undefined && this.#backlog?.untaken) {
+      this.#backlog.isAbandoned = true;
     }
-    this.#takeReader()?.(Promise.reject(error));
+    reader?.(Promise.reject(error));
   }
 
   pipeTo(sink: Conn, pump: Pump): boolean {
     if (this.#reader !== undefined || this.#pump !== undefined) {
       throw new TypeError("a read is already under way");
     }
-    if (this.isDropped || !("outlet" in sink)) return false;
-    this.#outlet = (sink as Conn & Pourable).outlet;
+    if (this.isDropped || !("pour" in sink)) return false;
+    this.#outlet = sink as Conn & Outlet;
     this.#pump = pump;
-    this.#pourUnread();
+    if (this.#backlog || this.end !== undefined) this.#pourUnread();
     return true;
   }
 
@@ -230,18 +233,15 @@ export abstract class PushedConn implements Conn {
   }
 
   #pourUnread(): void {
-    while (this.#outlet !== undefined && !this.isUntaken) {
-      const bytes = this.#shift();
+    while (this.#outlet !== undefined && !this.#backlog?.untaken) {
+      const bytes = this.#backlog?.shift();
       if (bytes !== undefined) this.#pour(bytes, this.#outlet);
-      else if (this.end !== undefined) return this.#reportEnd();
-      else return this.#resume();
+      else {
+        if (this.end !== undefined) this.#giveEnd(this.end);
+        else this.#resume();
+        return;
+      }
     }
-  }
-
-  #takeReader(): ((bytes: Bytes) => void) | undefined {
-    const reader = this.#reader;
-    this.#reader = undefined;
-    return reader;
   }
 
   #takePump(): Pump | undefined {

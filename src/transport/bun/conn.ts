@@ -2,7 +2,7 @@
 import { type Endpoint, localEnd } from "../../endpoint.ts";
 import type { Timer, TimerList } from "../../timers.ts";
 import { closedHere, fromSystem } from "../errno.ts";
-import { KEEP_ALIVE_BEGIN, keepAlive } from "../net/socket.ts";
+import { KEEP_ALIVE_BEGIN, keepAlive } from "../net/conn.ts";
 import { type Outlet, PushedConn } from "../pushed_conn.ts";
 import type { Detached } from "../transport.ts";
 import type { BunSocket, BunSocketOwner } from "./socket.ts";
@@ -46,14 +46,6 @@ export class BunConn extends PushedConn implements BunSocketOwner, Outlet {
 
   get local(): Endpoint {
     return this.#local ??= localEnd(this.#socket);
-  }
-
-  get outlet(): Outlet {
-    return this;
-  }
-
-  ended(): void {
-    this.over(null);
   }
 
   /** Once our side is shut down, this may be all that Bun reports of an end. */

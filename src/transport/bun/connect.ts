@@ -2,7 +2,7 @@
 import { type Endpoint, formatEndpoint } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
-import { netConnect } from "../net/connect.ts";
+import { NetAttempt } from "../net/connect.ts";
 import type { Attempt, AttemptOptions, Transport } from "../transport.ts";
 import { BunConn } from "./conn.ts";
 import { adopt } from "./internals.ts";
@@ -70,12 +70,11 @@ class BunConnector {
 
   byNode(endpoint: Endpoint): Attempt {
     const timers = this.#timers;
-    return netConnect(
+    return new NetAttempt(
       endpoint,
       {},
-      timers,
       (socket, local, remote) => adopt(socket, local, remote, timers),
-    );
+    ).start(timers);
   }
 
   connOf(socket: BunSocket, endpoint: Endpoint): BunConn {

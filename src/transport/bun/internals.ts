@@ -1,8 +1,7 @@
 /** The members of Bun that are used though they are not documented. */
 import type { Endpoint } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
-import { NetConn } from "../net/conn.ts";
-import type { QuietSocket } from "../net/socket.ts";
+import { NetConn, type QuietSocket } from "../net/conn.ts";
 import type { Conn } from "../transport.ts";
 import { BunConn } from "./conn.ts";
 import { type BunHandlers, type BunSocket, HANDLERS } from "./socket.ts";
@@ -24,7 +23,7 @@ export function adopt(
 ): Conn {
   const { _handle: inner } = socket as unknown as Adoptable;
   if (typeof inner?.reload !== "function") {
-    return new NetConn(socket, local, remote, timers).start();
+    return new NetConn(socket, local, remote, timers);
   }
   const conn = new BunConn(inner, local, remote, timers);
   inner.data = conn;

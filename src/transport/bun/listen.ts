@@ -8,9 +8,9 @@ import {
   UNNAMED,
 } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
-import { AcceptQueue } from "../accept_queue.ts";
 import { fromSystem } from "../errno.ts";
-import type { Conn, Listener, Transport } from "../transport.ts";
+import { PushedListener } from "../pushed_listener.ts";
+import type { Transport } from "../transport.ts";
 import { BunConn } from "./conn.ts";
 import { type BunHandlers, type BunSocket, HANDLERS } from "./socket.ts";
 
@@ -39,14 +39,14 @@ export function bunListen(timers: TimerList): Transport["listen"] {
   };
 }
 
-class BunListener implements Listener {
+class BunListener extends PushedListener {
   readonly endpoint: Endpoint;
   readonly #listener: BunListenerSocket;
-  readonly #queue = new AcceptQueue();
   readonly #timers: TimerList;
   readonly #isOneAddress: boolean;
 
   constructor(endpoint: Endpoint, timers: TimerList) {
+    super();
     this.#timers = timers;
     this.#listener = Bun.listen({
       ...(endpoint.transport === "unix"
@@ -72,15 +72,10 @@ class BunListener implements Listener {
     const local = this.#isOneAddress ? this.endpoint : localEnd(socket);
     const conn = new BunConn(socket, local, remote, this.#timers);
     socket.data = conn;
-    this.#queue.push(conn);
+    this.push(conn);
   }
 
-  accept(): Promise<Conn | null> {
-    return this.#queue.shift();
-  }
-
-  close(): void {
+  protected stop(): void {
     this.#listener.stop(false);
-    this.#queue.close();
   }
 }

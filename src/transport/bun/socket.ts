@@ -37,7 +37,8 @@ export interface BunSocketOwner {
   /** @param bytes belong to the owner, in memory that nothing else shares */
   arrived(bytes: Uint8Array): void;
   drained(): void;
-  ended(): void;
+  /** The input has ended in good order. */
+  over(end: null): void;
   /** The socket is closed: Bun calls nothing after this. */
   closed(error: Error | undefined): void;
   /** One of these functions threw. */
@@ -50,7 +51,7 @@ export const HANDLERS: BunHandlers = {
   open() {},
   data: (socket, bytes) => ownerOf(socket)?.arrived(bytes),
   drain: (socket) => ownerOf(socket)?.drained(),
-  end: (socket) => ownerOf(socket)?.ended(),
+  end: (socket) => ownerOf(socket)?.over(null),
   close: (socket, error) => ownerOf(socket)?.closed(error),
   error: (socket, error) => ownerOf(socket)?.threw(error),
 };

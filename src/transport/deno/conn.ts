@@ -1,11 +1,27 @@
 /** Connections on Deno: https://docs.deno.com/api/deno/~/Deno.Conn */
-import type { Endpoint } from "../../endpoint.ts";
+import { type Endpoint, tcpEnd } from "../../endpoint.ts";
 import type { Buffers } from "../buffers.ts";
 import { closedHere, fromSystem } from "../errno.ts";
 import { PulledConn } from "../pulled_conn.ts";
 import type { Conn, Pump } from "../transport.ts";
 import { WriteQueue } from "../write_queue.ts";
-import type { DenoAddress } from "./address.ts";
+
+/** An address as Deno has it. */
+export type DenoAddress =
+  | { transport: "tcp"; hostname: string; port: number }
+  | { transport: "unix"; path: string };
+
+export function toDeno(endpoint: Endpoint): DenoAddress {
+  return endpoint.transport === "unix"
+    ? { transport: "unix", path: endpoint.path }
+    : { transport: "tcp", hostname: endpoint.host, port: endpoint.port };
+}
+
+export function fromDeno(address: DenoAddress): Endpoint {
+  return address.transport === "unix"
+    ? { transport: "unix", path: address.path ?? "" }
+    : tcpEnd(address.hostname, address.port);
+}
 
 /** The members of Deno's connections that are needed, and no more. */
 export interface DenoSocket {
@@ -59,7 +75,7 @@ export class DenoConn extends PulledConn {
   }
 
   async #readFirst(): Promise<Uint8Array | null> {
-    const buffer = this.#buffers.first();
+    const buffer = this.#buffers.take();
     let count: number | null;
     try {
       count = await this.#socket.read(buffer);
@@ -102,7 +118,7 @@ export class DenoConn extends PulledConn {
    */
   async #pipe(sink: Conn, pump: Pump): Promise<void> {
     const buffers = this.#buffers;
-    let buffer = buffers.first();
+    let buffer = buffers.take();
     for (;;) {
       let count: number | null;
       try {

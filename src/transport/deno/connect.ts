@@ -4,8 +4,13 @@ import type { Timer, TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import type { Buffers } from "../buffers.ts";
 import type { AttemptOptions, Transport } from "../transport.ts";
-import { type DenoAddress, fromDeno, toDeno } from "./address.ts";
-import { DenoConn, type DenoSocket } from "./conn.ts";
+import {
+  type DenoAddress,
+  DenoConn,
+  type DenoSocket,
+  fromDeno,
+  toDeno,
+} from "./conn.ts";
 
 /** The member of Deno that connecting needs. */
 declare const Deno: {

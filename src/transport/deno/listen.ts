@@ -5,8 +5,13 @@ import type { TcpmuxError } from "../../errors.ts";
 import type { Buffers } from "../buffers.ts";
 import { fromSystem } from "../errno.ts";
 import type { Conn, Listener, Transport } from "../transport.ts";
-import { type DenoAddress, fromDeno, toDeno } from "./address.ts";
-import { DenoConn, type DenoSocket } from "./conn.ts";
+import {
+  type DenoAddress,
+  DenoConn,
+  type DenoSocket,
+  fromDeno,
+  toDeno,
+} from "./conn.ts";
 
 /** The members of Deno that listening needs, and no more. */
 declare const Deno: {

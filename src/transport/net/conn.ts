@@ -1,15 +1,103 @@
+import { Socket } from "node:net";
 import { type Endpoint, localEnd } from "../../endpoint.ts";
 import type { Timer, TimerList } from "../../timers.ts";
 import { closedHere, fromSystem } from "../errno.ts";
 import { type Outlet, PushedConn } from "../pushed_conn.ts";
-import {
-  KEEP_ALIVE_BEGIN,
-  keepAlive,
-  type QuietSocket,
-  type SocketOwner,
-} from "./socket.ts";
 
-/** A connection over a socket of `node:net`, by its documented members. */
+type Written = (error?: Error | null) => void;
+
+/**
+ * What a {@linkcode QuietSocket} calls: the attempt until it is connected, then
+ * the connection.
+ */
+export interface SocketOwner {
+  connected?(): void;
+  arrived?(bytes: Uint8Array): unknown;
+  /** The system has taken some of the bytes, or a write has failed. */
+  wrote?(): void;
+  /** The input has ended in good order. */
+  over?(end: null): void;
+  broke(error: Error): void;
+  closed?(): void;
+}
+
+/**
+ * A socket that outlives a failed write. A stream of Node destroys itself then,
+ * and bytes that the peer sent before it left are lost unread. So the failure
+ * is kept from the stream, which stays open until it is read to its end.
+ */
+export class QuietSocket extends Socket {
+  /** The error of the first write that failed. */
+  writeError: Error | undefined;
+  private owner: SocketOwner | undefined;
+
+  /** Turns a socket that Node has made into one of this class. */
+  static of(socket: Socket): QuietSocket {
+    return Object.setPrototypeOf(socket, QuietSocket.prototype);
+  }
+
+  /**
+   * Calls this owner from now on, by functions that all sockets share.
+   *
+   * @param reads whether it gets the pieces that the stream reads
+   */
+  own(owner: SocketOwner, reads = false): void {
+    if (this.owner === undefined) {
+      if (this.connecting || this.pending) {
+        this.on("connect", QuietSocket.#connected);
+      }
+      this.on("end", QuietSocket.#ended);
+      this.on("error", QuietSocket.#broke);
+      this.on("close", QuietSocket.#closed);
+    }
+    this.owner = owner;
+    if (reads) this.on("data", QuietSocket.#arrived);
+  }
+
+  static #connected(this: QuietSocket): void {
+    this.owner?.connected?.();
+  }
+
+  static #arrived(this: QuietSocket, bytes: Uint8Array): void {
+    this.owner?.arrived?.(bytes);
+  }
+
+  static #ended(this: QuietSocket): void {
+    this.owner?.over?.(null);
+  }
+
+  static #broke(this: QuietSocket, error: Error): void {
+    this.owner?.broke(error);
+  }
+
+  static #closed(this: QuietSocket): void {
+    this.owner?.closed?.();
+  }
+
+  override _write(chunk: unknown, encoding: string, done: Written): void {
+    // @ts-expect-error -- a stream's own members, missing in the types
+    super._write(chunk, encoding, this.quietly(done));
+  }
+
+  override _writev(chunks: unknown, done: Written): void {
+    // @ts-expect-error -- a stream's own members, missing in the types
+    super._writev(chunks, this.quietly(done));
+  }
+
+  /** Not `#quietly`: sockets that Node has made have no private members. */
+  private quietly(done: Written): Written {
+    return (error) => {
+      if (error) this.writeError ??= error;
+      done();
+      this.owner?.wrote?.();
+    };
+  }
+}
+
+/**
+ * A connection over a socket of `node:net`, by its documented members. It reads
+ * from the beginning, and keeps bytes that nobody has asked for.
+ */
 export class NetConn extends PushedConn implements SocketOwner, Outlet {
   protected readonly socket: QuietSocket;
   #local: Endpoint | undefined;
@@ -29,7 +117,10 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
     super(remote);
     this.socket = socket;
     this.#local = local;
-    socket.own(this);
+    // Not later: on Bun a failed write closes the socket, and bytes that were
+    // not read before are lost.
+    socket.own(this, true);
+    socket.resume();
     if (remote.transport === "unix") return;
     this.#young = timers.after(KEEP_ALIVE_BEGIN, this);
   }
@@ -45,25 +136,8 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
     if (this.#young?.cancel()) this.expired();
   }
 
-  /** Reads from now on; bytes that nobody has asked for are kept. */
-  start(): this {
-    // Not later: on Bun a failed write closes the socket, and bytes that were
-    // not read before are lost.
-    this.socket.flow();
-    this.socket.resume();
-    return this;
-  }
-
   get local(): Endpoint {
     return this.#local ??= localEnd(this.socket);
-  }
-
-  get outlet(): Outlet {
-    return this;
-  }
-
-  ended(): void {
-    this.over(null);
   }
 
   broke(error: Error): void {
@@ -73,7 +147,7 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
   closed(): void {
     this.#young?.cancel();
     if (this.end === undefined) this.over(closedHere());
-    this.#refuse();
+    if (this.#source !== undefined) this.#refuse();
   }
 
   protected pauseInput(): void {
@@ -182,6 +256,24 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
     }
     return socket.writeError === undefined;
   }
+}
+
+/** Milliseconds of silence before TCP asks whether the peer still lives. */
+const KEEP_ALIVE = 60_000;
+
+/**
+ * Milliseconds of a connection's life before that is switched on: it takes
+ * four calls of the system, and most connections are gone by then.
+ */
+export const KEEP_ALIVE_BEGIN = 5_000;
+
+/** The member of a socket that keep-alive needs, on Bun and on Node. */
+interface KeptAlive {
+  setKeepAlive(on: boolean, delay: number): unknown;
+}
+
+export function keepAlive(socket: KeptAlive): void {
+  socket.setKeepAlive(true, KEEP_ALIVE);
 }
 
 /** Whether the error only says that our side had ended already. */

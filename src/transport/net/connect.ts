@@ -1,10 +1,8 @@
 import type { OnReadOpts } from "node:net";
 import { type Endpoint, UNNAMED } from "../../endpoint.ts";
-import type { TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
-import type { Attempt, AttemptOptions, Conn } from "../transport.ts";
-import { NetConn } from "./conn.ts";
-import { QuietSocket, type SocketOwner } from "./socket.ts";
+import type { AttemptOptions, Conn } from "../transport.ts";
+import { QuietSocket, type SocketOwner } from "./conn.ts";
 
 /** Makes a connection of a socket that has just been connected. */
 export type ToConn = (
@@ -13,33 +11,21 @@ export type ToConn = (
   remote: Endpoint,
 ) => Conn;
 
-/**
- * `Transport.connect` by `node:net`.
- *
- * @param toConn makes the connection; by default a {@linkcode NetConn}
- * @param onread how the socket reads; by default as the stream does
- */
-export function netConnect(
-  endpoint: Endpoint,
-  options: AttemptOptions,
-  timers: TimerList,
-  toConn: ToConn = (socket, local, remote) =>
-    new NetConn(socket, local, remote, timers).start(),
-  onread?: OnReadOpts,
-): Attempt {
-  return new NetAttempt(endpoint, options, toConn, onread).start(timers);
-}
-
-class NetAttempt extends ConnectAttempt implements SocketOwner {
+/** `Transport.connect` by `node:net`, once it is started. */
+export class NetAttempt extends ConnectAttempt implements SocketOwner {
   readonly #toConn: ToConn;
   readonly #onread: OnReadOpts | undefined;
   #socket: QuietSocket | undefined;
 
+  /**
+   * @param toConn makes the connection
+   * @param onread how the socket reads; by default as the stream does
+   */
   constructor(
     endpoint: Endpoint,
     options: AttemptOptions,
     toConn: ToConn,
-    onread: OnReadOpts | undefined,
+    onread?: OnReadOpts,
   ) {
     super(endpoint, options);
     this.#toConn = toConn;
@@ -63,7 +49,6 @@ class NetAttempt extends ConnectAttempt implements SocketOwner {
   }
 
   connected(): void {
-    if (this.isOver) return;
     const { endpoint } = this;
     const local = endpoint.transport === "unix" ? UNNAMED : undefined;
     this.succeed(this.#toConn(this.#socket!, local, endpoint));

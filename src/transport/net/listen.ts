@@ -9,11 +9,10 @@ import {
   UNNAMED,
 } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
-import { AcceptQueue } from "../accept_queue.ts";
 import { fromSystem } from "../errno.ts";
+import { PushedListener } from "../pushed_listener.ts";
 import type { Conn, Listener, ListenOptions } from "../transport.ts";
-import { NetConn } from "./conn.ts";
-import { QuietSocket } from "./socket.ts";
+import { NetConn, QuietSocket } from "./conn.ts";
 
 /** How connections are taken from a server of `node:net`. */
 export type TakeConnections = (server: Server, listener: NetListener) => void;
@@ -24,8 +23,7 @@ export const byConnectionEvent: TakeConnections = (server, listener) => {
     const socket = QuietSocket.of(accepted);
     listener.accepted(
       socket,
-      (local, remote) =>
-        new NetConn(socket, local, remote, listener.timers).start(),
+      (local, remote) => new NetConn(socket, local, remote, listener.timers),
     );
   });
 };
@@ -61,19 +59,21 @@ export function netListen(
   });
 }
 
-export class NetListener implements Listener {
+export class NetListener extends PushedListener {
   readonly endpoint: Endpoint;
   /** The deadlines of its connections. */
   readonly timers: TimerList;
   readonly #server: Server;
-  readonly #queue = new AcceptQueue();
+  readonly #isOneAddress: boolean;
 
   constructor(server: Server, endpoint: Endpoint, timers: TimerList) {
+    super();
     this.#server = server;
     this.timers = timers;
     this.endpoint = endpoint;
+    this.#isOneAddress = isOneAddress(endpoint);
     server.on("error", (error) => {
-      this.#queue.fail(fromSystem(error, "cannot accept"));
+      this.fail(fromSystem(error, "cannot accept"));
     });
   }
 
@@ -84,24 +84,19 @@ export class NetListener implements Listener {
   ): void {
     const { endpoint } = this;
     if (endpoint.transport === "unix") {
-      return this.#queue.push(toConn(endpoint, UNNAMED));
+      return this.push(toConn(endpoint, UNNAMED));
     }
     const remote = remoteEnd(socket);
     if (remote !== undefined) {
-      const local = isOneAddress(endpoint) ? endpoint : localEnd(socket);
-      return this.#queue.push(toConn(local, remote));
+      const local = this.#isOneAddress ? endpoint : localEnd(socket);
+      return this.push(toConn(local, remote));
     }
     socket.on("error", () => {}); // the client left before it was accepted
     socket.destroy();
   }
 
-  accept(): Promise<Conn | null> {
-    return this.#queue.shift();
-  }
-
-  close(): void {
+  protected stop(): void {
     this.#server.close();
-    this.#queue.close();
   }
 }
 

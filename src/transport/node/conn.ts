@@ -3,8 +3,7 @@ import type { OnReadOpts } from "node:net";
 import type { Endpoint } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
 import type { Buffers } from "../buffers.ts";
-import { NetConn } from "../net/conn.ts";
-import type { QuietSocket } from "../net/socket.ts";
+import { NetConn, type QuietSocket } from "../net/conn.ts";
 import type { Detached } from "../transport.ts";
 import { detachSocket, resetNow } from "./internals.ts";
 
@@ -23,14 +22,14 @@ export class Reads {
 
   constructor(buffers: Buffers) {
     this.#buffers = buffers;
-    this.#buffer = buffers.first();
+    this.#buffer = buffers.take();
   }
 
   /** For the options of the socket. */
   readonly onread: OnReadOpts = {
     /** Node calls it at first, and after each read. */
     buffer: () => {
-      if (this.#lent !== undefined) this.#buffer = this.#buffers.first();
+      if (this.#lent !== undefined) this.#buffer = this.#buffers.take();
       else if (this.#count > 0) {
         this.#buffer = this.#buffers.fitting(this.#buffer, this.#count);
       }
@@ -40,7 +39,7 @@ export class Reads {
     callback: (count, buffer) => {
       this.#count = count;
       const bytes = buffer.subarray(0, count);
-      if (this.conn!.pourRead(bytes)) this.#lent = buffer;
+      if (this.conn!.arrived(bytes, true)) this.#lent = buffer;
       return !this.isPaused;
     },
   };
@@ -70,22 +69,7 @@ export class NodeConn extends NetConn {
   ) {
     super(socket, local, remote, timers);
     this.#reads = reads;
-  }
-
-  override start(): this {
-    this.#reads.conn = this;
-    this.socket.resume();
-    return this;
-  }
-
-  /** @returns whether an outlet still writes from these bytes */
-  pourRead(bytes: Uint8Array): boolean {
-    if (!this.isPouring) {
-      this.arrived(bytes.slice()); // a copy, which the reader may keep
-      return false;
-    }
-    this.arrived(bytes);
-    return this.isUntaken;
+    reads.conn = this;
   }
 
   override closed(): void {

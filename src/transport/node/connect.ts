@@ -1,7 +1,7 @@
 /** Connecting on Node: https://nodejs.org/api/net.html */
 import type { TimerList } from "../../timers.ts";
 import type { Buffers } from "../buffers.ts";
-import { netConnect } from "../net/connect.ts";
+import { NetAttempt } from "../net/connect.ts";
 import type { Transport } from "../transport.ts";
 import { NodeConn, Reads } from "./conn.ts";
 
@@ -11,13 +11,12 @@ export function nodeConnect(
 ): Transport["connect"] {
   return (endpoint, options = {}) => {
     const reads = new Reads(buffers);
-    return netConnect(
+    return new NetAttempt(
       endpoint,
       options,
-      timers,
       (socket, local, remote) =>
-        new NodeConn(socket, local, remote, timers, reads).start(),
+        new NodeConn(socket, local, remote, timers, reads),
       reads.onread,
-    );
+    ).start(timers);
   };
 }

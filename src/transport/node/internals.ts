@@ -5,7 +5,7 @@
  * is missing, `../net/` does the work.
  */
 import type { OnReadOpts, Server, Socket } from "node:net";
-import { QuietSocket } from "../net/socket.ts";
+import { QuietSocket } from "../net/conn.ts";
 import type { Detached } from "../transport.ts";
 
 /** Node's object for a socket of the system. */

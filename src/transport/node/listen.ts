@@ -21,8 +21,7 @@ export function nodeListen(
       const socket = socketOf(handle, reads.onread);
       listener.accepted(
         socket,
-        (local, remote) =>
-          new NodeConn(socket, local, remote, timers, reads).start(),
+        (local, remote) => new NodeConn(socket, local, remote, timers, reads),
       );
     };
     if (!onAccept(server, accepted)) byConnectionEvent(server, listener);

@@ -8,7 +8,7 @@ import type { Buffers } from "../buffers.ts";
 import { inheritable } from "../spawning.ts";
 import { netSpawn, type Rest } from "../net/process.ts";
 import { NodeStreamsConn } from "../net/node_streams_conn.ts";
-import type { Outlet } from "../pushed_conn.ts";
+import type { Outlet, PushedConn } from "../pushed_conn.ts";
 import type {
   Command,
   Conn,
@@ -43,7 +43,7 @@ function pipesOf(
     if (handle === undefined) return undefined;
     const reads = new Reads(buffers);
     const quiet = socketOf(handle, reads.onread);
-    return new NodeConn(quiet, UNNAMED, UNNAMED, timers, reads).start();
+    return new NodeConn(quiet, UNNAMED, UNNAMED, timers, reads);
   };
   const [output, input] = [connOf(stdout), connOf(stdin)];
   return output === undefined || input === undefined
@@ -52,7 +52,7 @@ function pipesOf(
 }
 
 /** A program's output and input, of which each can end before the other. */
-class NodePipes implements ProcessConn {
+class NodePipes implements ProcessConn, Outlet {
   readonly local: Endpoint = UNNAMED;
   readonly remote: Endpoint = UNNAMED;
   readonly #output: NodeConn;
@@ -71,8 +71,8 @@ class NodePipes implements ProcessConn {
     return this.#output.waiting;
   }
 
-  get outlet(): Outlet {
-    return this.#input;
+  pour(bytes: Uint8Array, source: PushedConn): number {
+    return this.#input.pour(bytes, source);
   }
 
   read(): Promise<Uint8Array | null> {
