@@ -7,10 +7,10 @@
 export {
   connect,
   type ConnectOptions,
+  list,
   RefusedError,
   type ServiceConn,
 } from "./src/connect.ts";
-export { list } from "./src/list.ts";
 export { serve, type ServeOptions, type Server } from "./src/serve.ts";
 export type {
   BuiltinInput,

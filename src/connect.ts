@@ -1,13 +1,12 @@
-/** The client's side of RFC 1078. */
-import { dial } from "./dial.ts";
-import { type Endpoint, formatEndpoint, parseServer } from "./endpoint.ts";
+/** The client's side of RFC 1078: a service, and the names of services. */
+import { reach, readReply } from "./dial.ts";
+import { formatEndpoint, parseServer } from "./endpoint.ts";
 import { TcpmuxError } from "./errors.ts";
-import type { TimerList } from "./timers.ts";
-import { cancelled, timedOut } from "./transport/attempt.ts";
+import { withDeadline } from "./transport/attempt.ts";
 import { pickTransport } from "./transport/pick.ts";
 import { StreamConn } from "./transport/stream_conn.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
-import { HELP, type Reply, ReplyReader, requestLine } from "./wire.ts";
+import { HELP, type Reply, requestLine } from "./wire.ts";
 
 /** How a client connects. */
 export interface ConnectOptions {
@@ -179,74 +178,6 @@ export class ServiceConn extends StreamConn {
   }
 }
 
-/** Connects to a server, and sends nothing yet. */
-export async function reach(
-  transport: Transport,
-  endpoint: Endpoint,
-  options: ConnectOptions,
-): Promise<Conn> {
-  const { signal, connectTimeout: timeout = 10_000, family } = options;
-  const what = `cannot connect to ${formatEndpoint(endpoint)}`;
-  if (signal?.aborted) throw cancelled(what, signal.reason);
-  const attempt = dial(transport, endpoint, { timeout, family });
-  const abort = () => attempt.abort();
-  signal?.addEventListener("abort", abort, { once: true });
-  try {
-    return await attempt.conn;
-  } catch (error) {
-    throw signal?.aborted ? cancelled(what, signal.reason) : error;
-  } finally {
-    signal?.removeEventListener("abort", abort);
-  }
-}
-
-/** What ends the wait for a reply. */
-export interface ReplyDeadline {
-  /** Milliseconds; 0 for no limit. */
-  readonly timeout: number;
-  readonly timers: TimerList;
-  readonly signal?: AbortSignal | undefined;
-}
-
-/**
- * Reads a server's reply line. The connection is the caller's to close.
- *
- * @throws {TcpmuxError} `protocol` for a server that closes or sends anything
- * else; `timed_out` or `cancelled`
- */
-export async function readReply(
-  conn: Conn,
-  { timeout, timers, signal }: ReplyDeadline,
-): Promise<Reply> {
-  const from = formatEndpoint(conn.remote);
-  const what = `no reply of ${from}`;
-  if (signal?.aborted) throw cancelled(what, signal.reason);
-  const cancel = () => conn.interrupt(cancelled(what, signal?.reason));
-  const expire = () => conn.interrupt(timedOut(what, timeout));
-  signal?.addEventListener("abort", cancel, { once: true });
-  const timer = timers.limit(timeout, expire);
-  try {
-    const reader = new ReplyReader();
-    for (;;) {
-      const bytes = await conn.read();
-      if (bytes === null) {
-        throw new TcpmuxError("protocol", `${what}: it closed without one`);
-      }
-      const state = reader.push(bytes);
-      if (state.state === "reply") return state;
-      if (state.state === "malformed") {
-        throw new TcpmuxError(
-          "protocol",
-          `${from} is no TCPMUX server: ${state.why}`,
-        );
-      }
-    }
-  } finally {
-    timer?.cancel();
-    signal?.removeEventListener("abort", cancel);
-  }
-}
-
 /** @throws {TypeError} where the text cannot be the name of a service */
 function checkName(service: string): void {
   if (service.toUpperCase() === HELP) {
@@ -259,4 +190,91 @@ function checkName(service: string): void {
     `${JSON.stringify(service)} is no name for a service: a name is 1 to 255 ` +
       "printable ASCII characters without blanks",
   );
+}
+
+/** The most bytes of a list that are read. */
+const MAX_LIST = 1024 * 1024;
+
+/**
+ * Asks a TCPMUX server for the names of its services (RFC 1078, HELP).
+ *
+ * Servers answer in four ways, and all are understood: bare names; a `+` line
+ * and then names; a line `HELP` and then names; and a refusal.
+ *
+ * @param server as for {@linkcode connect}
+ * @param options as for {@linkcode connect}; `replyTimeout` is for the whole
+ * list, 30 seconds by default
+ * @returns the names in the server's order, and as it spells them
+ * @throws {RefusedError} when the server answers `-`
+ * @throws {TcpmuxError} as {@linkcode connect} does
+ *
+ * @example
+ * ```ts
+ * import { formatEndpoint, list, serve } from "./mod.ts";
+ *
+ * const server = await serve({
+ *   server: { listen: "127.0.0.1:0" },
+ *   services: { echo: { builtin: "echo" }, about: { text: "tcpmux" } },
+ * });
+ * console.log(await list(formatEndpoint(server.addresses[0]!)));
+ * await server.close();
+ * ```
+ */
+export async function list(
+  server: string,
+  options: Omit<ConnectOptions, "early" | "dropNul"> = {},
+): Promise<string[]> {
+  const transport = options.transport ?? await pickTransport();
+  const conn = await reach(transport, parseServer(server), options);
+  const { signal, replyTimeout: timeout = 30_000 } = options;
+  const what = `no list of ${formatEndpoint(conn.remote)}`;
+  try {
+    const text = await withDeadline(what, { timeout, signal }, async (own) => {
+      own.addEventListener("abort", () => conn.abort());
+      await conn.write(requestLine(HELP));
+      return await readAll(conn, what);
+    });
+    return namesIn(text, server);
+  } finally {
+    conn.close();
+  }
+}
+
+async function readAll(conn: Conn, what: string): Promise<string> {
+  const decoder = new TextDecoder("latin1");
+  let text = "";
+  for (let bytes; (bytes = await conn.read()) !== null;) {
+    text += decoder.decode(bytes, { stream: true });
+    if (text.length > MAX_LIST) {
+      throw new TcpmuxError(
+        "protocol",
+        `${what}: it is over ${MAX_LIST} bytes`,
+      );
+    }
+  }
+  return text;
+}
+
+/** The names in any server's answer. */
+function namesIn(text: string, server: string): string[] {
+  const lines = text.replaceAll("\0", "").split(/\r\n|\n|\r/)
+    .map((line) => line.trim());
+  if (lines[0]?.startsWith("-")) {
+    throw new RefusedError(HELP, server, printable(lines[0].slice(1)));
+  }
+  if (lines[0]?.startsWith("+")) lines.shift();
+  const names = lines.filter((line) =>
+    /^[\x21-\x7e]{1,255}$/.test(line) && line.toUpperCase() !== HELP
+  );
+  if (names.length === 0 && lines.some((line) => line !== "")) {
+    throw new TcpmuxError(
+      "protocol",
+      `${server} is no TCPMUX server: its answer holds no name`,
+    );
+  }
+  return names;
+}
+
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, "?");
 }

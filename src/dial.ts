@@ -1,8 +1,10 @@
+/** What clients and servers alike need to reach another server. */
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
-import type { Endpoint, TcpEndpoint } from "./endpoint.ts";
+import { type Endpoint, formatEndpoint, type TcpEndpoint } from "./endpoint.ts";
 import { messageOf, TcpmuxError } from "./errors.ts";
-import { ConnectAttempt } from "./transport/attempt.ts";
+import type { TimerList } from "./timers.ts";
+import { cancelled, ConnectAttempt, timedOut } from "./transport/attempt.ts";
 import { fromSystem } from "./transport/errno.ts";
 import type {
   Attempt,
@@ -10,6 +12,7 @@ import type {
   Conn,
   Transport,
 } from "./transport/transport.ts";
+import { type Reply, ReplyReader } from "./wire.ts";
 
 export interface DialOptions extends AttemptOptions {
   /** Only the addresses of that family: 4 or 6. */
@@ -126,4 +129,79 @@ function inTurn(hosts: readonly string[]): string[] {
     index,
   ) => [host, ...other.slice(index, index + 1)])
     .concat(other.slice(first.length));
+}
+
+/** How {@linkcode reach} connects, as the `ConnectOptions` of a client say. */
+export interface ReachOptions {
+  readonly signal?: AbortSignal;
+  readonly connectTimeout?: number;
+  readonly family?: 4 | 6;
+}
+
+/** Connects to a server, and sends nothing yet. */
+export async function reach(
+  transport: Transport,
+  endpoint: Endpoint,
+  options: ReachOptions,
+): Promise<Conn> {
+  const { signal, connectTimeout: timeout = 10_000, family } = options;
+  const what = `cannot connect to ${formatEndpoint(endpoint)}`;
+  if (signal?.aborted) throw cancelled(what, signal.reason);
+  const attempt = dial(transport, endpoint, { timeout, family });
+  const abort = () => attempt.abort();
+  signal?.addEventListener("abort", abort, { once: true });
+  try {
+    return await attempt.conn;
+  } catch (error) {
+    throw signal?.aborted ? cancelled(what, signal.reason) : error;
+  } finally {
+    signal?.removeEventListener("abort", abort);
+  }
+}
+
+/** What ends the wait for a reply. */
+export interface ReplyDeadline {
+  /** Milliseconds; 0 for no limit. */
+  readonly timeout: number;
+  readonly timers: TimerList;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Reads a server's reply line. The connection is the caller's to close.
+ *
+ * @throws {TcpmuxError} `protocol` for a server that closes or sends anything
+ * else; `timed_out` or `cancelled`
+ */
+export async function readReply(
+  conn: Conn,
+  { timeout, timers, signal }: ReplyDeadline,
+): Promise<Reply> {
+  const from = formatEndpoint(conn.remote);
+  const what = `no reply of ${from}`;
+  if (signal?.aborted) throw cancelled(what, signal.reason);
+  const cancel = () => conn.interrupt(cancelled(what, signal?.reason));
+  const expire = () => conn.interrupt(timedOut(what, timeout));
+  signal?.addEventListener("abort", cancel, { once: true });
+  const timer = timers.limit(timeout, expire);
+  try {
+    const reader = new ReplyReader();
+    for (;;) {
+      const bytes = await conn.read();
+      if (bytes === null) {
+        throw new TcpmuxError("protocol", `${what}: it closed without one`);
+      }
+      const state = reader.push(bytes);
+      if (state.state === "reply") return state;
+      if (state.state === "malformed") {
+        throw new TcpmuxError(
+          "protocol",
+          `${from} is no TCPMUX server: ${state.why}`,
+        );
+      }
+    }
+  } finally {
+    timer?.cancel();
+    signal?.removeEventListener("abort", cancel);
+  }
 }

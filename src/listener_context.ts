@@ -2,8 +2,7 @@ import type { ListNode } from "./linked_list.ts";
 import type { ConnectionRecord } from "./record.ts";
 import type { Identity } from "./services/exec/identity.ts";
 import type { ServerContext } from "./services/service.ts";
-import type { ListenerSpec } from "./table/listener.ts";
-import type { Service } from "./table/service.ts";
+import type { ListenerSpec, Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
 
 /** What all clients of one listener are served with, until a reload. */

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "./endpoint.ts";
 import { Episode, type Log } from "./log.ts";
 import { codeOf, messageOf, stackOf, TcpmuxError } from "./errors.ts";
-import { listenerKey, type ListenerSpec } from "./table/listener.ts";
+import { listenerKey, type ListenerSpec } from "./table/service.ts";
 import { removeStale } from "./stale_socket.ts";
 import type { Conn, Listener, Transport } from "./transport/transport.ts";
 

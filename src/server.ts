@@ -1,19 +1,15 @@
 import type { Endpoint } from "./endpoint.ts";
-import { fileLimit, fittedTo } from "./policy/file_limit.ts";
+import { fileLimit, fittedTo, FullnessLog } from "./policy/room.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import { Listeners, type OpenListener } from "./listeners.ts";
 import type { Log } from "./log.ts";
-import { FullnessLog } from "./policy/fullness_log.ts";
 import { Limits, type ServerLimits } from "./policy/limits.ts";
 import { type ConnectionRecord, Recorder } from "./record.ts";
 import { identitiesOf, type Identity } from "./services/exec/identity.ts";
 import { Session } from "./session.ts";
-import type { ListenerSpec } from "./table/listener.ts";
-import { checkLoops } from "./table/loops.ts";
-import { checkRequirements } from "./table/requirements.ts";
-import type { Service } from "./table/service.ts";
-import type { Table } from "./table/table.ts";
+import { checkLoops, checkRequirements, type Table } from "./table/table.ts";
+import type { ListenerSpec, Service } from "./table/service.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
 
 /** What a {@linkcode MuxServer} works with; none of it is global. */

@@ -1,3 +1,6 @@
+/** What people write: durations, sizes, and the word that they probably meant. */
+import { closestString, levenshteinDistance } from "@std/text";
+
 const DURATION_UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 /** The form of a duration, for messages. */
@@ -32,4 +35,24 @@ export function readSize(text: string): number | undefined {
   const [, count, unit] = SIZE.exec(text) ?? [];
   if (count === undefined) return undefined;
   return Number(count) * SIZE_UNITS[unit as keyof typeof SIZE_UNITS];
+}
+
+/** The word that was probably meant, or undefined where none is similar. */
+export function nearest(
+  given: string,
+  words: readonly string[],
+): string | undefined {
+  // A word of another length is not similar, and would take long to compare.
+  const alike = words.filter((word) =>
+    Math.abs(word.length - given.length) <= allowance(word)
+  );
+  if (alike.length === 0) return undefined;
+  const word = closestString(given, alike);
+  const distance = levenshteinDistance(given.toLowerCase(), word.toLowerCase());
+  return distance <= allowance(word) ? word : undefined;
+}
+
+/** How many letters of a word may be wrong. */
+function allowance(word: string): number {
+  return Math.max(1, Math.floor(word.length / 3));
 }

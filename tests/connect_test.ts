@@ -4,9 +4,13 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { connect, type ConnectOptions, RefusedError } from "../src/connect.ts";
+import {
+  connect,
+  type ConnectOptions,
+  list,
+  RefusedError,
+} from "../src/connect.ts";
 import { type ErrorCode, TcpmuxError } from "../src/errors.ts";
-import { list } from "../src/list.ts";
 import { memoryTransport } from "../src/transport/memory.ts";
 import type { Conn, Transport } from "../src/transport/transport.ts";
 import { blackhole } from "./support/blackhole.ts";

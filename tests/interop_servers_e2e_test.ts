@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { connect, RefusedError } from "../src/connect.ts";
-import { list } from "../src/list.ts";
+import { connect, list, RefusedError } from "../src/connect.ts";
 import { bytes, pattern, readAll, readSome } from "./support/bytes.ts";
 import { withFolder } from "./support/daemon.ts";
 import {

@@ -1,9 +1,9 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { pathKey } from "../src/table/definitions.ts";
+import { readToml } from "../src/table/document.ts";
 import { locateKeys } from "../src/table/locate.ts";
-import { readToml } from "../src/table/toml.ts";
+import { pathKey } from "../src/table/problem.ts";
 
 describe("locateKeys", () => {
   /** The path of every key below a value. */

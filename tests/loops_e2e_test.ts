@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseTable } from "../src/table/parse.ts";
-import { checkLoops } from "../src/table/loops.ts";
+import { checkLoops } from "../src/table/table.ts";
 import { TableError } from "../src/table/problem.ts";
 import { ask, exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";

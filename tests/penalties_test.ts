@@ -2,8 +2,12 @@ import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { AddressSet } from "../src/policy/access.ts";
-import { readMaxStartups, refusesStartup } from "../src/policy/max_startups.ts";
-import { Penalties, type PenaltySettings } from "../src/policy/penalties.ts";
+import {
+  Penalties,
+  type PenaltySettings,
+  readMaxStartups,
+  refusesStartup,
+} from "../src/policy/penalties.ts";
 
 const SETTINGS: PenaltySettings = {
   unknown: 2_000,

@@ -6,10 +6,10 @@ import {
   HttpReader,
   httpRefusal,
   type HttpState,
+  httpTarget,
   MAX_HEAD,
-} from "../src/handshake/http_head.ts";
-import { httpTarget } from "../src/handshake/http_target.ts";
-import { serviceNameOf } from "../src/handshake/proxied_name.ts";
+} from "../src/handshake/http.ts";
+import { serviceNameOf } from "../src/handshake/proxy.ts";
 import {
   SOCKS_REPLY,
   socksMethod,

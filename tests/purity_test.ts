@@ -14,11 +14,10 @@ const MOST_LINES = 300;
 const MOST_IN_A_FOLDER = 14;
 /** Folders that are over that already: they may shrink, and never grow. */
 const FULLER: Readonly<Record<string, number>> = {
-  "src": 21,
+  "src": 19,
   "src/cli": 24,
-  "src/table": 18,
 };
-const MOST_FILES = 154;
+const MOST_FILES = 136;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {

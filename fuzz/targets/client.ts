@@ -1,7 +1,6 @@
 /** `connect()` and `list()` against a server that says anything. */
-import { connect, RefusedError } from "../../src/connect.ts";
+import { connect, list, RefusedError } from "../../src/connect.ts";
 import { TcpmuxError } from "../../src/errors.ts";
-import { list } from "../../src/list.ts";
 import { helpText } from "../../src/wire.ts";
 import { bytesOf, cuts, textOf } from "../cut.ts";
 import { leadingTo, Scripted } from "../scripted.ts";

@@ -4,7 +4,7 @@ import type {
   HandshakeStep,
 } from "../../src/handshake/handshake.ts";
 import { ProxyHandshake } from "../../src/handshake/proxy.ts";
-import { TcpmuxHandshake } from "../../src/handshake/tcpmux.ts";
+import { TcpmuxHandshake } from "../../src/handshake/request.ts";
 import { buildTable } from "../../src/table/parse.ts";
 import type { TcpmuxService } from "../../src/table/service.ts";
 import { bytesOf, cuts, textOf } from "../cut.ts";

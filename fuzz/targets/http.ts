@@ -1,12 +1,12 @@
 /** The head of a request to the proxy, and what an origin server gets of it. */
-import { serviceNameOf } from "../../src/handshake/proxied_name.ts";
+import { serviceNameOf } from "../../src/handshake/proxy.ts";
 import {
   type HttpHead,
   HttpReader,
   httpRefusal,
+  httpTarget,
   MAX_HEAD,
-} from "../../src/handshake/http_head.ts";
-import { httpTarget } from "../../src/handshake/http_target.ts";
+} from "../../src/handshake/http.ts";
 import type { Random } from "../../tests/support/random.ts";
 import { behind, bytesOf, cuts, textOf } from "../cut.ts";
 import { check, same, shown, type Target } from "../target.ts";

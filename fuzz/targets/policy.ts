@@ -11,7 +11,7 @@ import {
   fitted,
   readMaxStartups,
   refusesStartup,
-} from "../../src/policy/max_startups.ts";
+} from "../../src/policy/penalties.ts";
 import { Hours, readHours } from "../../src/policy/hours.ts";
 import { Bucket, readRate } from "../../src/policy/rate.ts";
 import { readLocal } from "../../src/table/forwards.ts";

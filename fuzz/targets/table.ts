@@ -1,15 +1,15 @@
 /** Files of services and of forwards: tables, or problems with their places. */
-import { pathKey } from "../../src/table/definitions.ts";
+import { readToml } from "../../src/table/document.ts";
 import { parseForwards } from "../../src/table/forwards.ts";
 import { locateKeys } from "../../src/table/locate.ts";
 import { parseTable } from "../../src/table/parse.ts";
 import {
   formatProblem,
+  pathKey,
   type Problem,
   TableError,
 } from "../../src/table/problem.ts";
 import { Table } from "../../src/table/table.ts";
-import { readToml } from "../../src/table/toml.ts";
 import { check, same, shown, type Target } from "../target.ts";
 import { tomlOf, WORDS } from "../toml.ts";
 

@@ -1,7 +1,6 @@
 import { codeOf, messageOf } from "../errors.ts";
-import { checkRuntime } from "../table/requirements.ts";
+import { checkLoops, checkRuntime } from "../table/table.ts";
 import { advise } from "../services/exec/advice.ts";
-import { checkLoops } from "../table/loops.ts";
 import { formatProblem, type Problem, TableError } from "../table/problem.ts";
 import { identitiesOf } from "../services/exec/identity.ts";
 import { getEnv } from "../transport/permission.ts";

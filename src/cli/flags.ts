@@ -1,8 +1,7 @@
 /** The specification of a command line, and how one is read. */
 import { parseArgs } from "@std/cli";
 import { TcpmuxError } from "../errors.ts";
-import { nearest } from "../nearest.ts";
-import { DURATION_FORM, readDuration } from "../units.ts";
+import { DURATION_FORM, nearest, readDuration } from "../units.ts";
 
 /** The kind of a value decides how it is read and how shells complete it. */
 export type ValueKind =

@@ -1,13 +1,13 @@
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import type { MuxServer } from "../server.ts";
-import { type ForwardListener, listenerKey } from "../table/listener.ts";
+import type { Table } from "../table/table.ts";
+import { type ForwardListener, listenerKey } from "../table/service.ts";
 import {
   forwardService,
   forwardTable,
   parseForwards,
 } from "../table/forwards.ts";
 import { isName, NAME_RULE } from "../table/schema.ts";
-import type { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
 import { runDaemon } from "./daemon.ts";
 import {

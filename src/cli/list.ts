@@ -1,4 +1,4 @@
-import { list } from "../list.ts";
+import { list } from "../connect.ts";
 import { getEnv } from "../transport/permission.ts";
 import { clientOptions, withWait } from "./client.ts";
 import { EXIT } from "./exit.ts";

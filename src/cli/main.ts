@@ -1,5 +1,5 @@
 import manifest from "../../package.json" with { type: "json" };
-import { nearest } from "../nearest.ts";
+import { nearest } from "../units.ts";
 import { EXIT, exitCodeOf, report } from "./exit.ts";
 import { usage } from "./flags.ts";
 import type { CommandName } from "./spec.ts";

@@ -1,7 +1,6 @@
 /** A monitoring plugin by the guidelines that Nagios, Icinga and others share. */
-import { connect, type ConnectOptions } from "../connect.ts";
+import { connect, type ConnectOptions, list } from "../connect.ts";
 import { codeOf, type ErrorCode, messageOf, TcpmuxError } from "../errors.ts";
-import { list } from "../list.ts";
 import { withDeadline } from "../transport/attempt.ts";
 import { getEnv } from "../transport/permission.ts";
 import type { Conn } from "../transport/transport.ts";

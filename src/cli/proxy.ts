@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 import { getEnv } from "../transport/permission.ts";
 import { forwardService } from "../table/forwards.ts";
 import { Table } from "../table/table.ts";
-import type { ProxyListener } from "../table/listener.ts";
+import type { ProxyListener } from "../table/service.ts";
 import { runDaemon } from "./daemon.ts";
 import { type CommandLine, readCommandLine, usage } from "./flags.ts";
 import { localAddress, localSettings, serverAddress } from "./local.ts";

@@ -1,10 +1,27 @@
+/** The handshakes of a proxy: SOCKS5 and HTTP, whose hosts are names of services. */
+import { Buffer } from "node:buffer";
+import { isIP } from "node:net";
 import { type Refusal, refusal } from "../policy/refusal.ts";
-import type { ProxyListener } from "../table/listener.ts";
+import { isName, NAME_RULE } from "../table/schema.ts";
+import type { ProxyListener } from "../table/service.ts";
 import type { Handshake, HandshakeStep } from "./handshake.ts";
-import { HttpHandshake } from "./http.ts";
-import { beginsHttp } from "./http_head.ts";
-import { SOCKS_VERSION } from "./socks5.ts";
-import { Socks5Handshake } from "./socks5_handshake.ts";
+import {
+  beginsHttp,
+  httpEstablished,
+  type HttpFault,
+  HttpReader,
+  httpRefusal,
+  httpTarget,
+} from "./http.ts";
+import {
+  SOCKS_REPLY,
+  SOCKS_VERSION,
+  socksMethod,
+  SocksReader,
+  type SocksReply,
+  socksReply,
+  type SocksRequest,
+} from "./socks5.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -64,4 +81,160 @@ function handshakeOf(
 ): Omit<Handshake, "tooSlow"> | undefined {
   if (byte === SOCKS_VERSION) return new Socks5Handshake(suffix);
   return beginsHttp(byte) ? new HttpHandshake(suffix) : undefined;
+}
+
+/** SOCKS5 without authentication: CONNECT to a name. */
+export class Socks5Handshake implements Omit<Handshake, "tooSlow"> {
+  readonly #suffix: string;
+  readonly #reader = new SocksReader();
+  /**
+   * The bytes of a refusal; undefined where its code determines them. There is
+   * nothing to answer with before the greeting.
+   */
+  #refusal: Uint8Array | undefined = NOTHING;
+
+  constructor(suffix: string) {
+    this.#suffix = suffix;
+  }
+
+  push(bytes: Uint8Array | null): HandshakeStep {
+    const state = this.#reader.push(bytes ?? NOTHING);
+    switch (state.state) {
+      case "greeting":
+        if (!state.open) {
+          const why = "the client insists on authentication, and there is none";
+          return this.#deny(why, socksMethod(false));
+        }
+        this.#refusal = undefined;
+        return { kind: "answer", bytes: socksMethod(true) };
+      case "request":
+        return this.#asked(state);
+      case "malformed":
+        this.#refusal ??= socksReply(SOCKS_REPLY.failure);
+        return refusal("malformed", state.why, "");
+      default:
+        return { kind: "more" };
+    }
+  }
+
+  acceptance(): Uint8Array {
+    return socksReply(SOCKS_REPLY.succeeded);
+  }
+
+  rejection(why: Refusal): Uint8Array {
+    return this.#refusal ?? socksReply(replyTo(why));
+  }
+
+  #asked({ connect, name, rest }: SocksRequest): HandshakeStep {
+    if (!connect) {
+      const reply = socksReply(SOCKS_REPLY.commandNotSupported);
+      return this.#deny("SOCKS: of its commands there is only CONNECT", reply);
+    }
+    if (name === undefined) {
+      const reply = socksReply(SOCKS_REPLY.addressTypeNotSupported);
+      return this.#deny(
+        "an address is asked for: only services are reached, by name " +
+          "(let the proxy resolve names, as socks5h:// has curl do)",
+        reply,
+      );
+    }
+    const service = serviceNameOf(name, this.#suffix);
+    return "why" in service
+      ? this.#deny(service.why, socksReply(SOCKS_REPLY.notAllowed))
+      : { kind: "name", name: service.name, early: rest };
+  }
+
+  #deny(why: string, reply: Uint8Array): Refusal {
+    this.#refusal = reply;
+    return refusal("denied", why, "");
+  }
+}
+
+function replyTo({ code }: Refusal): SocksReply {
+  switch (code) {
+    case "refused":
+    case "connection_refused":
+      return SOCKS_REPLY.connectionRefused;
+    case "host_not_found":
+    case "not_found":
+    case "timed_out":
+    case "unreachable":
+      return SOCKS_REPLY.hostUnreachable;
+    default:
+      return SOCKS_REPLY.failure;
+  }
+}
+
+/** HTTP: CONNECT, and requests for `http://NAME/`. */
+export class HttpHandshake implements Omit<Handshake, "tooSlow"> {
+  readonly #suffix: string;
+  readonly #reader = new HttpReader();
+  #isTunnel = true;
+  /** Set when the refusal's code does not determine the status. */
+  #status: number | undefined;
+
+  constructor(suffix: string) {
+    this.#suffix = suffix;
+  }
+
+  push(bytes: Uint8Array | null): HandshakeStep {
+    const state = this.#reader.push(bytes ?? NOTHING);
+    if (state.state === "more") return { kind: "more" };
+    if (state.state === "malformed") return this.#malformed(state);
+    const target = httpTarget(state.head);
+    if ("status" in target) return this.#malformed(target);
+    const service = serviceNameOf(target.host, this.#suffix);
+    if ("why" in service) {
+      this.#status = 403;
+      return refusal("denied", service.why, "");
+    }
+    this.#isTunnel = target.kind === "tunnel";
+    const early = target.kind === "tunnel"
+      ? state.rest
+      : Buffer.concat([target.head, state.rest]);
+    return { kind: "name", name: service.name, early };
+  }
+
+  acceptance(): Uint8Array {
+    return this.#isTunnel ? httpEstablished() : NOTHING;
+  }
+
+  rejection(why: Refusal): Uint8Array {
+    return httpRefusal(this.#status ?? statusOf(why), why.reason);
+  }
+
+  #malformed({ status, why }: HttpFault): Refusal {
+    this.#status = status;
+    return refusal("malformed", `HTTP: ${why}`, "");
+  }
+}
+
+function statusOf({ outcome, code }: Refusal): number {
+  if (outcome === "busy") return 503;
+  if (outcome === "timeout") return 408;
+  if (outcome === "malformed") return 400;
+  return code === "timed_out" ? 504 : 502;
+}
+
+const BY_NAME = "only services are reached, by name";
+
+/**
+ * The name of the service that a host stands for, or why it stands for none.
+ *
+ * @param suffix is taken off the host where it is there, such as `.mux`; empty
+ * for none
+ */
+export function serviceNameOf(
+  host: string,
+  suffix: string,
+): { readonly name: string } | { readonly why: string } {
+  if (isIP(host.replace(/^\[|\]$/g, "")) !== 0 || host.startsWith("[")) {
+    return { why: `${JSON.stringify(host)} is an address: ${BY_NAME}` };
+  }
+  const suffixed = suffix !== "" &&
+    host.toLowerCase().endsWith(suffix.toLowerCase());
+  const name = suffixed ? host.slice(0, -suffix.length) : host;
+  return isName(name)
+    ? { name }
+    : { why: `${JSON.stringify(name)} is no name for a service: ${NAME_RULE}` };
 }

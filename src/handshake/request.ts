@@ -1,12 +1,12 @@
+/** Reads requests; here are the handshakes without a format of their own, too. */
 import { TcpmuxError } from "../errors.ts";
-import type { Refusal } from "../policy/refusal.ts";
-import type { ListenerSpec } from "../table/listener.ts";
+import { malformed, type Refusal, REFUSALS } from "../policy/refusal.ts";
+import type { ListenerSpec, Service } from "../table/service.ts";
 import type { TimerList } from "../timers.ts";
 import type { Conn } from "../transport/transport.ts";
-import { ForwardHandshake } from "./forward.ts";
-import type { Handshake, HandshakeResult } from "./handshake.ts";
+import { negative, positive, RequestReader } from "../wire.ts";
+import type { Handshake, HandshakeResult, HandshakeStep } from "./handshake.ts";
 import { ProxyHandshake } from "./proxy.ts";
-import { TcpmuxHandshake } from "./tcpmux.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -70,5 +70,54 @@ function handshakeFor(listener: ListenerSpec): Handshake {
       return new ForwardHandshake(listener.service);
     case "proxy":
       return new ProxyHandshake(listener);
+  }
+}
+
+/** RFC 1078: the client sends a name, and the server answers one line. */
+export class TcpmuxHandshake implements Handshake {
+  readonly tooSlow = REFUSALS.slow;
+  readonly #reader = new RequestReader();
+
+  push(bytes: Uint8Array | null): HandshakeStep {
+    if (bytes === null) {
+      return this.#reader.started ? REFUSALS.cutShort : { kind: "silence" };
+    }
+    const state = this.#reader.push(bytes);
+    if (state.state === "malformed") return malformed(state.why);
+    if (state.state === "more") return { kind: "more" };
+    return { kind: "name", name: state.name, early: state.rest };
+  }
+
+  acceptance(message: string): Uint8Array {
+    return positive(message);
+  }
+
+  rejection(why: Refusal): Uint8Array {
+    return negative(why.text);
+  }
+}
+
+/**
+ * A handshake without bytes, for clients that know nothing of TCPMUX. Closing
+ * the connection is the refusal; the log has the reason.
+ */
+export class ForwardHandshake implements Handshake {
+  readonly tooSlow = REFUSALS.slow;
+  readonly #service: Service;
+
+  constructor(service: Service) {
+    this.#service = service;
+  }
+
+  push(): HandshakeStep {
+    return { kind: "service", service: this.#service, early: NOTHING };
+  }
+
+  acceptance(): Uint8Array {
+    return NOTHING;
+  }
+
+  rejection(): Uint8Array {
+    return NOTHING;
   }
 }

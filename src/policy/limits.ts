@@ -1,6 +1,11 @@
 import type { Endpoint } from "../endpoint.ts";
-import { type MaxStartups, refusesStartup } from "./max_startups.ts";
-import { type Offence, Penalties, type PenaltySettings } from "./penalties.ts";
+import {
+  type MaxStartups,
+  type Offence,
+  Penalties,
+  type PenaltySettings,
+  refusesStartup,
+} from "./penalties.ts";
 import { Buckets, type Rate } from "./rate.ts";
 import { busy, type Refusal } from "./refusal.ts";
 import { Counts, sourceOf } from "./sources.ts";

@@ -6,15 +6,17 @@ import {
   readEndpoint,
   readServer,
 } from "../endpoint.ts";
-import { type ForwardListener, listenerKey } from "./listener.ts";
+import { asObject, onlyKeys, readDocument, validated } from "./document.ts";
 import type { Problems } from "./problem.ts";
 import { resolveServer, resolveService } from "./resolve.ts";
 import { commonSchema, NAME_RULE, nameSchema } from "./schema.ts";
 import { relayTimes, serverSchema, TIMES } from "./server_schema.ts";
-import type { TcpmuxService } from "./service.ts";
+import {
+  type ForwardListener,
+  listenerKey,
+  type TcpmuxService,
+} from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
-import { readDocument } from "./toml.ts";
-import { asObject, onlyKeys, validated } from "./validate.ts";
 import {
   duration,
   limit,

@@ -3,16 +3,7 @@
  * understands only as much of TOML as that needs. It ignores what the parser
  * rejects, and reports what the parser would misread without an error.
  */
-import { Definitions, type Fault } from "./definitions.ts";
-
-/** The lines of what a text defines, and its faults. */
-export interface Located {
-  /** The line of every key and table, by `pathKey`. */
-  readonly lines: ReadonlyMap<string, number>;
-  readonly faults: readonly Fault[];
-  /** False if the parser must not see the text: it would misread it. */
-  readonly readable: boolean;
-}
+import { Definitions, type Located } from "./problem.ts";
 
 export function locateKeys(text: string): Located {
   const scanner = new Scanner(text);

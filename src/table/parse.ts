@@ -1,7 +1,7 @@
-import { nearest } from "../nearest.ts";
-import type { KeyPath } from "./definitions.ts";
+import { nearest } from "../units.ts";
+import { asObject, onlyKeys, readDocument, validated } from "./document.ts";
 import type { TableInput } from "./input.ts";
-import { Problems } from "./problem.ts";
+import { type KeyPath, Problems } from "./problem.ts";
 import { resolveHandler, resolveServer, resolveService } from "./resolve.ts";
 import {
   commonSchema,
@@ -15,8 +15,6 @@ import {
 import { serverSchema } from "./server_schema.ts";
 import type { Handler, Service } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
-import { readDocument } from "./toml.ts";
-import { asObject, onlyKeys, validated } from "./validate.ts";
 
 /**
  * Reads a table from TOML.

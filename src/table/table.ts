@@ -1,12 +1,14 @@
-import type { Endpoint } from "../endpoint.ts";
+/** A service table, and what is checked of it as a whole before it is served. */
+import { resolve } from "node:path";
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import type { LogLevel } from "../log.ts";
 import type { Access } from "../policy/access.ts";
 import { Listing } from "../policy/decide.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limits.ts";
-import type { LogLevel } from "../log.ts";
-import type { ListenerSpec } from "./listener.ts";
-import type { Located } from "./locate.ts";
-import type { Service } from "./service.ts";
+import type { Abilities, Transport } from "../transport/transport.ts";
+import { type Located, Problems } from "./problem.ts";
+import type { ListenerSpec, Service } from "./service.ts";
 
 /** The `[server]` part of the table, every value of it resolved. */
 export interface ServerSettings {
@@ -80,4 +82,167 @@ function defaultListeners(
 ): ListenerSpec[] {
   const endpoints = listen ?? [undefined];
   return endpoints.map((endpoint) => ({ protocol: "tcpmux", endpoint }));
+}
+
+/**
+ * Checks that this runtime, with the permissions that it has, can serve a
+ * table.
+ *
+ * @throws {TableError} that names each key for which something is missing
+ */
+export function checkRequirements(
+  table: Table,
+  { name, abilities }: Transport,
+  file?: string,
+): void {
+  const problems = new Problems(file, table.located);
+  const cure = name === "deno"
+    ? "Deno was started without the permission (start it with deno run -A)"
+    : `there are none on the ${name} transport`;
+  addSocketProblems(table, name, abilities, problems);
+  for (const listener of table.listeners) {
+    if (abilities.unix || listener.endpoint?.transport !== "unix") continue;
+    problems.add(
+      [...placeOf(listener), "listen"],
+      `needs Unix sockets: ${cure}`,
+    );
+  }
+  for (const service of table.services.filter(({ enabled }) => enabled)) {
+    const listener = table.listeners.find((listener) =>
+      listener.protocol !== "tcpmux" && listener.service === service
+    );
+    const path = listener === undefined
+      ? ["services", service.name, service.kind]
+      : [...placeOf(listener), "server"];
+    if (service.kind === "exec" && !abilities.programs) {
+      problems.add(path, `needs to start programs: ${cure}`);
+    }
+    if (!abilities.unix && upstreamsOf(service).some(isUnix)) {
+      problems.add(path, `needs Unix sockets: ${cure}`);
+    }
+  }
+  problems.throwIfAny();
+}
+
+/**
+ * Checks only what no permission changes: `tcpmux check` runs with other
+ * permissions than the server.
+ *
+ * @throws {TableError} as {@linkcode checkRequirements} does
+ */
+export function checkRuntime(
+  table: Table,
+  { name, abilities }: Transport,
+  file?: string,
+): void {
+  const problems = new Problems(file, table.located);
+  addSocketProblems(table, name, abilities, problems);
+  problems.throwIfAny();
+}
+
+function addSocketProblems(
+  table: Table,
+  name: Transport["name"],
+  abilities: Abilities,
+  problems: Problems,
+): void {
+  if (abilities.socketStdio) return;
+  const who = name === "deno" ? "Deno cannot" : `the ${name} transport cannot`;
+  for (const service of table.services) {
+    if (!service.enabled || service.kind !== "exec") continue;
+    if (service.stdio !== "socket") continue;
+    problems.add(
+      ["services", service.name, "stdio"],
+      `${who} hand a socket to a program: serve this table on Bun or ` +
+        "Node, or take the key out (the program gets pipes then)",
+    );
+  }
+}
+
+/** The path of the table, in the file, that defines a listener. */
+function placeOf(listener: ListenerSpec): string[] {
+  if (listener.protocol === "forward") {
+    return ["forward", listener.service.name];
+  }
+  return [listener.protocol === "proxy" ? "proxy" : "server"];
+}
+
+function upstreamsOf(service: Service): readonly Endpoint[] {
+  if (service.kind === "connect") return service.upstreams;
+  return service.kind === "tcpmux" ? [service.upstream] : [];
+}
+
+function isUnix(endpoint: Endpoint): boolean {
+  return endpoint.transport === "unix";
+}
+
+/**
+ * Finds services that lead back to themselves, as far as the table shows: each
+ * connection to such a service would open the next one, without end.
+ *
+ * @throws {TableError} that names each such service
+ */
+export function checkLoops(table: Table, file?: string): void {
+  const problems = new Problems(file, table.located);
+  for (const service of table.services) {
+    const names = roundTrip(table, service);
+    if (names === undefined) continue;
+    const isForward = table.listeners.some((listener) =>
+      listener.protocol === "forward" && listener.service === service
+    );
+    problems.add(
+      isForward
+        ? ["forward", service.name, "server"]
+        : ["services", service.name, "tcpmux"],
+      `leads back to itself (${names.join(", ")}): this server listens there`,
+    );
+  }
+  problems.throwIfAny();
+}
+
+/** The services on the way from a service back to itself, if there is one. */
+function roundTrip(table: Table, from: Service): string[] | undefined {
+  const names: string[] = [];
+  let next: Service | undefined = from;
+  while (next !== undefined && names.length <= table.services.length) {
+    names.push(next.name);
+    next = behind(table, next);
+    if (next === from) return [...names, from.name];
+  }
+}
+
+/** The service of this server that a service leads to, if there is one. */
+function behind(table: Table, service: Service): Service | undefined {
+  if (service.kind !== "tcpmux" || !service.enabled) return undefined;
+  const { upstream, remoteName } = service;
+  const listener = table.listeners.find(({ endpoint }) =>
+    endpoint !== undefined && leadsTo(upstream, endpoint)
+  );
+  if (listener?.protocol === "tcpmux") return table.find(remoteName);
+  if (listener?.protocol === "forward") return listener.service;
+}
+
+/** Whether a connection to `upstream` arrives at `listener`, as both are written. */
+function leadsTo(upstream: Endpoint, listener: Endpoint): boolean {
+  if (upstream.transport === "unix" || listener.transport === "unix") {
+    return upstream.transport === "unix" && listener.transport === "unix" &&
+      pathOf(upstream.path) === pathOf(listener.path);
+  }
+  if (upstream.port !== listener.port) return false;
+  return formatEndpoint(upstream) === formatEndpoint(listener) ||
+    isAny(listener.host) &&
+      (isAny(upstream.host) || isLoopback(upstream.host)) ||
+    isLoopback(listener.host) && upstream.host === "localhost";
+}
+
+function pathOf(path: string): string {
+  return path.startsWith("\0") ? path : resolve(path);
+}
+
+function isAny(host: string): boolean {
+  return host === "::" || host === "0.0.0.0";
+}
+
+function isLoopback(host: string): boolean {
+  return host === "::1" || host === "localhost" || /^127\./.test(host);
 }

@@ -7,7 +7,7 @@ import * as z from "zod";
 import { type Endpoint, ENDPOINT_FORMS, readEndpoint } from "../endpoint.ts";
 import { PREFIX_FORM, readPrefixes } from "../policy/access.ts";
 import { HOURS_FORM, isTimeZone, readHours } from "../policy/hours.ts";
-import { MAX_STARTUPS_FORM, readMaxStartups } from "../policy/max_startups.ts";
+import { MAX_STARTUPS_FORM, readMaxStartups } from "../policy/penalties.ts";
 import { RATE_FORM, readRate } from "../policy/rate.ts";
 import {
   DURATION,

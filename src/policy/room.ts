@@ -1,8 +1,10 @@
+/** Room for clients: limits that fit the open files, the log of a full server. */
 import { readFile } from "node:fs/promises";
-import type { Log } from "../log.ts";
+import { Episode, type Log } from "../log.ts";
 import { permitted } from "../transport/permission.ts";
-import type { ServerLimits } from "./limits.ts";
-import { fitted } from "./max_startups.ts";
+import { SERVER_FULL, type ServerLimits } from "./limits.ts";
+import { fitted } from "./penalties.ts";
+import type { Refusal } from "./refusal.ts";
 
 /** The part of a service table that says what takes descriptors. */
 interface DescriptorUsers {
@@ -75,4 +77,30 @@ export function fittedTo(
 
 function within(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most);
+}
+
+/** Logs once that the server is full, and once that there is room again. */
+export class FullnessLog {
+  #episode: Episode;
+
+  /** @param isRoomy whether there is room for more than one or two clients */
+  constructor(isRoomy: () => boolean, log: Log) {
+    this.#episode = new Episode({
+      began: (reason) =>
+        log("warn", "full: new clients are refused", { reason }),
+      over: (refused) => log("info", "there is room again", { refused }),
+      mayEnd: isRoomy,
+    });
+  }
+
+  /** Counts the refusal of a new client, if the server refuses it as full. */
+  note(refusal: Refusal): void {
+    if (!SERVER_FULL.includes(refusal)) return;
+    this.#episode.happened(refusal.reason);
+  }
+
+  /** The server stops: nothing is logged any more. */
+  stop(): void {
+    this.#episode.cancel();
+  }
 }
