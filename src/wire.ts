@@ -24,6 +24,12 @@ const NONE = new Uint8Array(0);
 const ascii = new TextDecoder("latin1");
 
 /**
+ * A name is printable ASCII: a space is not malformed, but no service can have
+ * it.
+ */
+const NOT_PRINTABLE = /[^\x20-\x7e]/;
+
+/**
  * Reads the request line in any segmentation. The line ends with CRLF, or with
  * LF alone, which every Unix implementation takes as well. The reader holds the
  * longest legal line plus one read at the most.
@@ -36,18 +42,27 @@ export class RequestReader {
     if (bytes.length === 0) return MORE;
     const line = this.#held.length === 0 ? bytes : joined(this.#held, bytes);
     const lf = line.indexOf(LF);
-    const end = endOfText(line, lf < 0 ? line.length : lf);
-    const why = whyIllegal(line, end, lf >= 0);
-    if (why !== undefined) return { state: "malformed", why };
+    const stop = lf < 0 ? line.length : lf;
+    // A CR before the LF is no part of the name.
+    const end = line[stop - 1] === CR ? stop - 1 : stop;
+    if (lf >= 0 && end === 0) return illegal("is empty");
+    const name = ascii.decode(line.subarray(0, Math.min(end, MAX_NAME + 1)));
+    // Bad bytes are reported before excess length, so that the error does not
+    // depend on how the line was segmented.
+    const bad = name.search(NOT_PRINTABLE);
+    if (bad >= 0) {
+      const hex = line[bad]!.toString(16).padStart(2, "0");
+      return illegal(`holds the byte 0x${hex}`);
+    }
+    if (end > MAX_NAME || (lf < 0 && line.length >= MAX_LINE)) {
+      return illegal(`is longer than ${MAX_NAME} bytes`);
+    }
     if (lf < 0) {
       this.#held = line.slice();
       return MORE;
     }
-    return {
-      state: "line",
-      name: ascii.decode(line.subarray(0, end)),
-      rest: lf + 1 === line.length ? NONE : line.subarray(lf + 1),
-    };
+    const rest = lf + 1 === line.length ? NONE : line.subarray(lf + 1);
+    return { state: "line", name, rest };
   }
 
   /** Whether the peer has sent anything at all. */
@@ -56,33 +71,8 @@ export class RequestReader {
   }
 }
 
-/**
- * Why the bytes before the line's end make no name. A name is printable ASCII:
- * a space is not malformed, but no service can have it.
- */
-function whyIllegal(
-  line: Uint8Array,
-  end: number,
-  whole: boolean,
-): string | undefined {
-  if (whole && end === 0) return "the service name is empty";
-  // Bad bytes are reported before excess length, so that the error does not
-  // depend on how the line was segmented.
-  for (let at = 0; at < end && at <= MAX_NAME; at++) {
-    const byte = line[at]!;
-    if (byte < 0x20 || byte > 0x7e) {
-      const hex = byte.toString(16).padStart(2, "0");
-      return `the service name holds the byte 0x${hex}`;
-    }
-  }
-  if (end > MAX_NAME || (!whole && line.length >= MAX_LINE)) {
-    return `the service name is longer than ${MAX_NAME} bytes`;
-  }
-}
-
-/** The index where a line's text ends: a CR before the LF is no part of it. */
-function endOfText(line: Uint8Array, end: number): number {
-  return end > 0 && line[end - 1] === CR ? end - 1 : end;
+function illegal(why: string): RequestState {
+  return { state: "malformed", why: `the service name ${why}` };
 }
 
 /** The bytes of both, the first ones first, so that one write sends them. */
@@ -162,7 +152,9 @@ export class ReplyReader {
     return {
       state: "reply",
       positive: sign === "+",
-      message: printable(line.subarray(1, endOfText(line, end))),
+      message: printable(
+        line.subarray(1, line[end - 1] === CR ? end - 1 : end),
+      ),
       rest: line.subarray(end + 1),
     };
   }

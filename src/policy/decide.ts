@@ -54,7 +54,7 @@ export function decide<S extends Guarded>(
   if (service !== undefined) return decideOn(table, service, asking);
   // The checks run for an unknown name too, so that its refusal takes as long
   // as that of a service that the client may not use.
-  barred(table, NO_SERVICE, asking);
+  decideOn<Guarded>(table, NO_SERVICE, asking);
   return refusal(
     "unknown",
     `no service is called ${JSON.stringify(name)}`,
@@ -66,20 +66,8 @@ export function decide<S extends Guarded>(
 export function decideOn<S extends Guarded>(
   table: GuardedTable<S>,
   service: S,
-  asking: Asking,
-): Decision<S> {
-  const reason = barred(table, service, asking);
-  return reason === undefined
-    ? { kind: "serve", service }
-    : refusal("denied", reason, NOT_AVAILABLE);
-}
-
-/** Why this client may not use the service now, for the log. */
-function barred<S extends Guarded>(
-  table: GuardedTable<S>,
-  service: Guarded,
   { remote, now }: Asking,
-): string | undefined {
+): Decision<S> {
   // Looking at the clock is slow. If any service of the table has hours, every
   // refusal looks at a clock once: its time does not tell what exists.
   const isOpenNow = service.hours?.include(now) ?? true;
@@ -88,13 +76,13 @@ function barred<S extends Guarded>(
   const reason = isForAll
     ? undefined
     : keptOutOfAll(table, remote) ?? keptOutOf(service, remote);
-  if (reason === undefined) {
-    return isOpenNow
-      ? undefined
-      : `the service ${service.name} is closed at this hour`;
-  }
+  if (reason === undefined && isOpenNow) return { kind: "serve", service };
   if (service.hours === undefined) table.someHours?.include(now);
-  return reason;
+  return refusal(
+    "denied",
+    reason ?? `the service ${service.name} is closed at this hour`,
+    NOT_AVAILABLE,
+  );
 }
 
 /** A service that nobody may use, checked in place of one that is missing. */
