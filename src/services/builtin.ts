@@ -1,17 +1,9 @@
-/** Services that the server answers itself: the built-in ones, and texts. */
-import type {
-  BuiltinName,
-  BuiltinService,
-  TextService,
-} from "../table/service.ts";
+/** The small services of RFC 862 to 868. */
+import type { BuiltinName, BuiltinService } from "../table/service.ts";
 import type { Conn } from "../transport/transport.ts";
 import { Handling } from "./handler.ts";
-import type {
-  OpenedService,
-  Opening,
-  RunningService,
-  SessionContext,
-} from "./service.ts";
+import type { Opening, SessionContext } from "./service.ts";
+import { Answer } from "./text.ts";
 
 /** A service that sends one answer, or a function that goes on. */
 type Builtin =
@@ -126,31 +118,4 @@ function qotd({ quotes: own }: BuiltinService): Uint8Array {
   const quotes = own.length > 0 ? own : SAYINGS;
   const quote = quotes[Math.floor(Math.random() * quotes.length)]!;
   return encoder.encode(`${quote.trimEnd()}\r\n`);
-}
-
-/** Opens a fixed text, which is sent byte for byte as the table has it. */
-export function openText(service: TextService): Opening {
-  const text = new TextEncoder().encode(service.text);
-  return Promise.resolve(new Answer(service.message, text));
-}
-
-/** A service that sends one answer, whatever the client sends. */
-export class Answer implements OpenedService, RunningService {
-  readonly kind = "opened";
-  readonly message: string;
-  readonly first: Uint8Array;
-  readonly peer = undefined;
-
-  constructor(message: string, first: Uint8Array) {
-    this.message = message;
-    this.first = first;
-  }
-
-  begin(): RunningService {
-    return this;
-  }
-
-  discard(): void {}
-
-  abort(): void {}
 }

@@ -1,11 +1,9 @@
-/** Services that lead to another server, and to one of its own services. */
-import { dial, readReply } from "../dial.ts";
+import { dial } from "../dial.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { messageOf, TcpmuxError } from "../errors.ts";
-import { refusal, unavailable } from "../policy/refusal.ts";
-import type { ConnectService, TcpmuxService } from "../table/service.ts";
+import { unavailable } from "../policy/refusal.ts";
+import type { ConnectService } from "../table/service.ts";
 import type { Conn } from "../transport/transport.ts";
-import { requestLine } from "../wire.ts";
 import type {
   OpenedService,
   Opening,
@@ -31,30 +29,6 @@ export async function openConnect(
     }
   }
   return unavailable(failures.join("; "));
-}
-
-/** Opens a service of another TCPMUX server, and passes its reply on. */
-export async function openTcpmux(
-  service: TcpmuxService,
-  context: SessionContext,
-): Opening {
-  const { upstream: endpoint, remoteName, connectTimeout: timeout } = service;
-  let conn: Conn | undefined;
-  try {
-    conn = await dialUpstream(endpoint, timeout, context);
-    context.hold(conn);
-    await conn.write(requestLine(remoteName));
-    const { timers } = context.server.transport;
-    const reply = await readReply(conn, { timeout, timers });
-    if (reply.positive) return new Upstream(reply.message, conn, reply.rest);
-    conn.close();
-    const reason = `the other server refused: ${reply.message}`;
-    return refusal("failed", reason, reply.message, "refused");
-  } catch (error) {
-    conn?.abort();
-    if (!(error instanceof TcpmuxError)) throw error;
-    return unavailable(error.message, error.code);
-  }
 }
 
 /**

@@ -1,10 +1,12 @@
 import type { Service } from "../table/service.ts";
-import { openBuiltin, openText } from "./builtin.ts";
-import { openConnect, openTcpmux } from "./connect.ts";
+import { openBuiltin } from "./builtin.ts";
+import { openConnect } from "./connect.ts";
 import type { Identity } from "./exec/identity.ts";
 import { openExec } from "./exec/open.ts";
 import { openHandler } from "./handler.ts";
 import type { Opening, SessionContext } from "./service.ts";
+import { openTcpmux } from "./tcpmux.ts";
+import { openText } from "./text.ts";
 
 /**
  * Opens a service of any kind.

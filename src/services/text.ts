@@ -1,0 +1,29 @@
+import type { TextService } from "../table/service.ts";
+import type { OpenedService, Opening, RunningService } from "./service.ts";
+
+/** Opens a fixed text, which is sent byte for byte as the table has it. */
+export function openText(service: TextService): Opening {
+  const text = new TextEncoder().encode(service.text);
+  return Promise.resolve(new Answer(service.message, text));
+}
+
+/** A service that sends one answer, whatever the client sends. */
+export class Answer implements OpenedService, RunningService {
+  readonly kind = "opened";
+  readonly message: string;
+  readonly first: Uint8Array;
+  readonly peer = undefined;
+
+  constructor(message: string, first: Uint8Array) {
+    this.message = message;
+    this.first = first;
+  }
+
+  begin(): RunningService {
+    return this;
+  }
+
+  discard(): void {}
+
+  abort(): void {}
+}
