@@ -183,7 +183,7 @@ export async function readReply(
   const cancel = () => conn.interrupt(cancelled(what, signal?.reason));
   const expire = () => conn.interrupt(timedOut(what, timeout));
   signal?.addEventListener("abort", cancel, { once: true });
-  const timer = timers.limit(timeout, expire);
+  const timer = timers.after(timeout, expire);
   try {
     const reader = new ReplyReader();
     for (;;) {

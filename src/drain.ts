@@ -33,7 +33,7 @@ export async function drain(conn: Conn, timers: TimerList): Promise<void> {
   } catch {
     // The client is gone, or the time is over: either way the drain ends.
   } finally {
-    timer.cancel();
+    timer?.cancel();
     conn.close();
   }
 }

@@ -115,7 +115,6 @@ export function formatEndpoint(endpoint: Endpoint): string {
 
 /** The IPv4 form of an address that a dual-stack socket shows as IPv6. */
 export function unmapped(address: string): string {
-  if (!address.startsWith("::")) return address; // cheap, and true of most
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
 }
 
@@ -131,7 +130,9 @@ interface SocketEnds {
 export const UNNAMED: Endpoint = { transport: "unix", path: "" };
 
 export function tcpEnd(address: string, port: number): Endpoint {
-  return { transport: "tcp", host: unmapped(address), port };
+  // Looking first is cheap, and most addresses are not mapped.
+  const host = address.startsWith("::ffff:") ? unmapped(address) : address;
+  return { transport: "tcp", host, port };
 }
 
 /** Our end of a socket. Asking for it costs a call of the system. */
@@ -141,17 +142,73 @@ export function localEnd({ localAddress, localPort }: SocketEnds): Endpoint {
     : tcpEnd(localAddress, localPort ?? 0);
 }
 
-/** The other end of an accepted socket; undefined where it has left already. */
-export function remoteEnd(
-  { remoteAddress, remotePort }: SocketEnds,
-): Endpoint | undefined {
-  return remoteAddress === undefined
-    ? undefined
-    : tcpEnd(remoteAddress, remotePort ?? 0);
+/** The addresses of both ends of a connection. */
+export interface Peer {
+  /** Our end. */
+  readonly local: Endpoint;
+  /** The other end. */
+  readonly remote: Endpoint;
 }
 
-/** Whether all connections of a listener have the same local address. */
-export function isOneAddress(endpoint: Endpoint): boolean {
-  return endpoint.transport === "unix" ||
-    !["0.0.0.0", "::"].includes(endpoint.host);
+/**
+ * Both ends of an accepted socket; undefined where the client has left already.
+ *
+ * @param listener the address that it was accepted at
+ */
+export function acceptedEnds(
+  socket: SocketEnds,
+  listener: Endpoint,
+): Peer | undefined {
+  if (listener.transport === "unix") {
+    return { local: listener, remote: UNNAMED };
+  }
+  const { remoteAddress, remotePort } = socket;
+  if (remoteAddress === undefined) return undefined;
+  // Asking for our end costs a call of the system, and one address has one.
+  const isAny = listener.host === "::" || listener.host === "0.0.0.0";
+  const local = isAny ? localEnd(socket) : listener;
+  return { local, remote: tcpEnd(remoteAddress, remotePort ?? 0) };
+}
+
+const GROUPS = 8;
+
+/**
+ * The source of a connection, which limits count by: its IPv4 address, or its
+ * IPv6 network, since a client can usually take any address of its network.
+ * All clients of Unix sockets are one source.
+ *
+ * @param bits the length of an IPv6 network's prefix
+ */
+export function sourceOf(remote: Endpoint, bits: number): string {
+  if (remote.transport === "unix") return "unix";
+  return isIP(remote.host) === 6 ? network(remote.host, bits) : remote.host;
+}
+
+function network(address: string, bits: number): string {
+  const groups = groupsOf(address.replace(/%.*/, ""));
+  const kept = groups.map((group, index) => {
+    const taken = Math.min(Math.max(bits - index * 16, 0), 16);
+    return (group & (0xffff << (16 - taken)) & 0xffff).toString(16);
+  });
+  return `${kept.join(":")}/${bits}`;
+}
+
+/** The eight numbers of an IPv6 address (RFC 4291, section 2.2). */
+function groupsOf(address: string): number[] {
+  const [head = "", tail] = address.split("::");
+  const before = numbersOf(head);
+  if (tail === undefined) return before;
+  const after = numbersOf(tail);
+  const missing = GROUPS - before.length - after.length;
+  return [...before, ...new Array<number>(missing).fill(0), ...after];
+}
+
+/** The last 32 bits may be written as an IPv4 address. */
+function numbersOf(text: string): number[] {
+  if (text === "") return [];
+  return text.split(":").flatMap((part) => {
+    if (!part.includes(".")) return [parseInt(part, 16)];
+    const [a, b, c, d] = part.split(".").map(Number);
+    return [a! << 8 | b!, c! << 8 | d!];
+  });
 }

@@ -1,5 +1,5 @@
 import type { ListNode } from "./linked_list.ts";
-import type { ConnectionRecord } from "./record.ts";
+import type { Ended, Recorded } from "./record.ts";
 import type { Identity } from "./services/exec/identity.ts";
 import type { ServerContext } from "./services/service.ts";
 import type { ListenerSpec, Service } from "./table/service.ts";
@@ -14,5 +14,5 @@ export interface ListenerContext extends ServerContext {
    * Called once for each session, when it has ended. The session is a
    * `ListNode` here, because importing `Session` would make a ring of imports.
    */
-  readonly ended: (session: ListNode, record: ConnectionRecord) => void;
+  readonly ended: (session: ListNode & Recorded, ended: Ended) => void;
 }

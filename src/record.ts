@@ -56,27 +56,7 @@ export function endOf(error: unknown): Ended {
   return { outcome: isDisconnect(error) ? "aborted" : "failed", reason };
 }
 
-/** The record of a connection that ends now. */
-export function recordOf(
-  { id, peer, service, requested, begin, bytesIn, bytesOut }: Recorded,
-  { outcome, reason }: Ended,
-): ConnectionRecord {
-  return {
-    conn: id,
-    remote: formatEndpoint(peer.remote),
-    local: formatEndpoint(peer.local),
-    service: service?.name ?? "",
-    ...(requested === undefined ? {} : { requested }),
-    kind: service?.kind ?? "",
-    outcome,
-    bytesIn,
-    bytesOut,
-    durationMs: Math.round((performance.now() - begin) * 10) / 10,
-    reason,
-  };
-}
-
-/** Hands each record on to `onRecord`, and writes its line to the log. */
+/** Makes the records: hands each to `onRecord`, and writes its line. */
 export class Recorder {
   readonly #log: Log;
   readonly #onRecord: (record: ConnectionRecord) => unknown;
@@ -90,7 +70,24 @@ export class Recorder {
     this.#onRecord = onRecord;
   }
 
-  record(record: ConnectionRecord): void {
+  /** The connection ends now. */
+  record(
+    { id, peer, service, requested, begin, bytesIn, bytesOut }: Recorded,
+    { outcome, reason }: Ended,
+  ): void {
+    const record: ConnectionRecord = {
+      conn: id,
+      remote: formatEndpoint(peer.remote),
+      local: formatEndpoint(peer.local),
+      service: service?.name ?? "",
+      ...(requested === undefined ? {} : { requested }),
+      kind: service?.kind ?? "",
+      outcome,
+      bytesIn,
+      bytesOut,
+      durationMs: Math.round((performance.now() - begin) * 10) / 10,
+      reason,
+    };
     try {
       const handling = this.#onRecord(record);
       if (handling instanceof Promise) this.#follow(handling, record);

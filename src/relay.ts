@@ -11,23 +11,6 @@ import {
 import type { Timer, TimerList } from "./timers.ts";
 import type { Conn, Pump } from "./transport/transport.ts";
 
-/**
- * Carries bytes between a client and a peer until both directions have ended.
- * The end of one direction is passed on as a half-close, and the other goes
- * on. Where one side can be written to no more, what the other one sends is
- * read and dropped, so that it is not stuck, until that other direction has
- * come to its own end: what was sent before is still delivered.
- *
- * A reset of either side is passed on to the other. When the promise settles,
- * the peer has been closed; the client is the caller's to close.
- *
- * @throws {TcpmuxError} when a side was reset or the client is gone
- * @throws {MissedDeadline} when one of its limits was reached
- */
-export function relay(options: RelayOptions): Promise<void> {
-  return new Promise((resolve) => new Relay(options, resolve).begin());
-}
-
 /** Milliseconds between two checks that a half-closed side is still there. */
 const ALIVE_PERIOD = 15_000;
 
@@ -35,17 +18,24 @@ const ALIVE_PERIOD = 15_000;
 type DirectionEnd = undefined | "ended" | Error;
 
 /**
+ * Carries bytes between a client and a peer until both directions have ended.
+ * The end of one direction is passed on as a half-close, and the other goes
+ * on. Where one side can be written to no more, what the other one sends is
+ * read and dropped, so that it is not stuck, until that other direction has
+ * come to its own end: what was sent before is still delivered.
+ *
+ * A reset of either side is passed on to the other.
+ *
  * Most of a server's connections are in one of these, and wait. So it is one
  * object for both directions, without functions and promises of its own.
  */
-class Relay implements Pump {
+export class Relay implements Pump {
   readonly #client: Conn;
   readonly #peer: Conn;
   readonly #counters: Counters;
   readonly #limits: RelayLimits;
   readonly #timers: TimerList;
-  /** Settles the promise of the relay; undefined once that is done. */
-  #settle: ((result: void | Promise<never>) => void) | undefined;
+  #settle: ((result: void | Promise<never>) => void) | undefined = undefined;
   /** Up is from the client to the peer, down from the peer to the client. */
   #up: DirectionEnd = undefined;
   #down: DirectionEnd = undefined;
@@ -53,36 +43,40 @@ class Relay implements Pump {
   #timer: Timer | undefined = undefined;
   /** Only with a stall time-out. */
   #stalls: Stalls | undefined;
-  #start: Pick<RelayOptions, "early" | "inputOver"> | undefined;
 
-  constructor(
-    options: RelayOptions,
-    settle: (result: void | Promise<never>) => void,
-  ) {
-    this.#settle = settle;
+  constructor(options: RelayOptions) {
     this.#client = options.client;
     this.#peer = options.peer;
     this.#counters = options.counters;
     this.#limits = options.limits;
     this.#timers = options.timers;
     if (options.limits.stallTimeout > 0) this.#stalls = new Stalls();
-    const { early, inputOver } = options;
-    if (early.length > 0 || inputOver) this.#start = { early, inputOver };
   }
 
-  begin(): void {
-    this.#counters.lastMoved = performance.now();
-    this.#watch();
-    const start = this.#start;
-    this.#start = undefined;
-    start?.inputOver?.then(() => {
-      this.#inputIsOver = true;
-      this.#finishIfDone();
+  /**
+   * Called once. When the promise settles, the peer has been closed; the client
+   * is the caller's to close.
+   *
+   * @param early bytes that were read from the client already, which the peer
+   * gets first
+   * @param inputOver resolves when the peer takes no input any more: the relay
+   * then ends with the peer's output, and does not wait for the client's end
+   * @throws {TcpmuxError} when a side was reset or the client is gone
+   * @throws {MissedDeadline} when one of its limits was reached
+   */
+  run(early: Uint8Array, inputOver?: Promise<void>): Promise<void> {
+    return new Promise((resolve) => {
+      this.#settle = resolve;
+      this.#counters.lastMoved = performance.now();
+      this.#watch();
+      inputOver?.then(() => {
+        this.#inputIsOver = true;
+        this.#finishIfDone();
+      });
+      if (early.length > 0) this.#sendEarly(early);
+      else this.#carry(this.#client, this.#peer);
+      this.#carry(this.#peer, this.#client);
     });
-    if (start !== undefined && start.early.length > 0) {
-      this.#sendEarly(start.early);
-    } else this.#carry(this.#client, this.#peer);
-    this.#carry(this.#peer, this.#client);
   }
 
   async #sendEarly(early: Uint8Array): Promise<void> {
@@ -189,6 +183,7 @@ class Relay implements Pump {
     if (up === undefined && !this.#inputIsOver) return;
     if (up instanceof Error && !isDisconnect(up)) return this.#fail(up);
     this.#finish();
+    if (up === "ended") return this.#peer.close();
     // Nobody takes any more what a program that has ended was to be given.
     if (this.#client.waiting) this.#peer.abort();
     else this.#peer.close();

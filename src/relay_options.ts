@@ -25,16 +25,9 @@ export interface RelayLimits {
 export interface RelayOptions {
   readonly client: Conn;
   readonly peer: Conn;
-  /** Bytes that were read from the client already; the peer gets them first. */
-  readonly early: Uint8Array;
   readonly counters: Counters;
   readonly limits: RelayLimits;
   readonly timers: TimerList;
-  /**
-   * Resolves when the peer takes no input any more: the relay then ends with
-   * the peer's output, and does not wait for the client's end.
-   */
-  readonly inputOver?: Promise<void> | undefined;
 }
 
 /** One of the {@linkcode RelayLimits} was reached. */

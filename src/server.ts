@@ -5,7 +5,12 @@ import type { ListenerContext } from "./listener_context.ts";
 import { Listeners, type OpenListener } from "./listeners.ts";
 import type { Log } from "./log.ts";
 import { Limits, type ServerLimits } from "./policy/limits.ts";
-import { type ConnectionRecord, Recorder } from "./record.ts";
+import {
+  type ConnectionRecord,
+  type Ended,
+  type Recorded,
+  Recorder,
+} from "./record.ts";
 import { identitiesOf, type Identity } from "./services/exec/identity.ts";
 import { Session } from "./session.ts";
 import { checkLoops, checkRequirements, type Table } from "./table/table.ts";
@@ -148,10 +153,10 @@ export class MuxServer {
     return context;
   }
 
-  #ended = (session: ListNode, record: ConnectionRecord): void => {
+  #ended = (session: ListNode & Recorded, ended: Ended): void => {
     this.#sessions.remove(session);
     if (this.#isDraining) this.#closeIfEmpty();
-    this.#recorder.record(record);
+    this.#recorder.record(session, ended);
   };
 
   /**
@@ -168,9 +173,10 @@ export class MuxServer {
     for (const session of this.#sessions.all()) session.refuseHandshake();
     const { timers } = this.#options.transport;
     const timer = timers.after(limit, () => this.#stopSessions());
+    if (limit === 0) this.#stopSessions();
     this.#closeIfEmpty();
     await this.closed;
-    timer.cancel();
+    timer?.cancel();
   }
 
   #stopSessions(): void {

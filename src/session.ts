@@ -1,10 +1,11 @@
 import { drain } from "./drain.ts";
+import type { Peer } from "./endpoint.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
 import type { Handshake, HandshakeResult } from "./handshake/handshake.ts";
 import { RequestReading } from "./handshake/request.ts";
 import { ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
-import { decide, decideOn, type Decision } from "./policy/decide.ts";
+import { decide, type Decision } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
 import { offenceOf } from "./policy/penalties.ts";
 import {
@@ -13,8 +14,8 @@ import {
   REFUSALS,
   unavailable,
 } from "./policy/refusal.ts";
-import { type Ended, endOf, type Recorded, recordOf } from "./record.ts";
-import { relay } from "./relay.ts";
+import { type Ended, endOf, type Recorded } from "./record.ts";
+import { Relay } from "./relay.ts";
 import { sooner } from "./relay_options.ts";
 import { openService } from "./services/open.ts";
 import type {
@@ -25,7 +26,7 @@ import type {
 import type { Service } from "./table/service.ts";
 import type { Timer } from "./timers.ts";
 import { closedHere } from "./transport/errno.ts";
-import type { Conn, Peer } from "./transport/transport.ts";
+import type { Conn } from "./transport/transport.ts";
 import { joined } from "./wire.ts";
 
 const NOTHING = new Uint8Array(0);
@@ -33,9 +34,10 @@ const NOTHING = new Uint8Array(0);
 /** Bytes of a service's first output that are written at a time. */
 const PIECE = 16 * 1024;
 
-type Decided = Decision<Service> | { readonly kind: "silence" };
-
-type NoService = Exclude<Decided, { readonly kind: "serve" }>;
+/** What a client gets that gets no service. */
+type NoService =
+  | Exclude<Decision<Service>, { readonly kind: "serve" }>
+  | { readonly kind: "silence" };
 
 /** One connection, from its acceptance to its record. */
 export class Session extends ListNode implements SessionContext, Recorded {
@@ -79,15 +81,13 @@ export class Session extends ListNode implements SessionContext, Recorded {
         if (peer !== undefined) {
           const early = this.#request!.early;
           this.#request = undefined;
-          await relay({
+          await new Relay({
             client,
             peer,
-            early,
-            inputOver,
             counters: this,
             limits: this.service!,
             timers: this.server.transport.timers,
-          });
+          }).run(early, inputOver);
         }
         const finishing = running.finish?.();
         const reason = finishing && await this.#finish(finishing, running.peer);
@@ -103,7 +103,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     if (hasAll || client.end instanceof Error) client.close();
     else await drain(client, this.server.transport.timers);
     this.#slot.release();
-    this.server.ended(this, recordOf(this, ended));
+    this.server.ended(this, ended);
   }
 
   /**
@@ -117,34 +117,28 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const { handshakeTimeout } = table.server;
     const step = this.#slot.refusal ??
       await request.read(transport.timers, handshakeTimeout);
-    const opened = await this.#open(this.#decide(step));
+    const opened = await this.#open(step);
     return opened.kind === "opened"
       ? await this.#reply(opened, request)
       : await this.#answer(opened, request);
   }
 
-  #decide(step: HandshakeResult): Decided {
+  /** Decides what the client gets, and opens it if that is a service. */
+  async #open(step: HandshakeResult): Promise<NoService | OpenedService> {
     if (step.kind !== "name" && step.kind !== "service") return step;
-    const { table } = this.server;
-    const asking = { remote: this.peer.remote, now: Date.now() };
-    const decision = step.kind === "name"
-      ? decide(table, step.name, asking)
-      : decideOn(table, step.service, asking);
+    const { table, identities, transport } = this.server;
     if (step.kind === "service") this.requested = step.requested;
+    const asked = step.kind === "name" ? step.name : step.service;
+    const asking = { remote: this.peer.remote, now: Date.now() };
+    const decision = decide(table, asked, asking);
     if (decision.kind !== "serve") return decision;
-    this.service = decision.service;
-    return this.#slot.admit(decision.service) ?? decision;
-  }
-
-  async #open(decision: Decided): Promise<NoService | OpenedService> {
-    if (decision.kind !== "serve") return decision;
-    const { service } = decision;
-    const { timers } = this.server.transport;
+    const service = this.service = decision.service;
+    const refusal = this.#slot.admit(service);
+    if (refusal !== undefined) return refusal;
     const expire = () => this.stop("timeout", "max_duration is over");
-    this.#maxDuration = timers.limit(service.maxDuration, expire);
+    this.#maxDuration = transport.timers.after(service.maxDuration, expire);
     try {
-      const identity = this.server.identities.get(service);
-      return await openService(service, this, identity);
+      return await openService(service, this, identities.get(service));
     } catch (error) {
       this.#logFault(error);
       return unavailable(messageOf(error));
@@ -170,7 +164,9 @@ export class Session extends ListNode implements SessionContext, Recorded {
       await opened.discard();
       throw error;
     }
-    const running = await opened.begin(this.#client);
+    const running = "begin" in opened
+      ? await opened.begin(this.#client)
+      : opened;
     this.hold(running);
     return running;
   }
@@ -230,7 +226,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   /** Waits for work, and stops the session when that takes too long. */
   async #within<T>(limit: number, why: string, work: Promise<T>): Promise<T> {
     const { timers } = this.server.transport;
-    const timer = timers.limit(limit, () => this.stop("timeout", why));
+    const timer = timers.after(limit, () => this.stop("timeout", why));
     try {
       return await work;
     } finally {

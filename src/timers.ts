@@ -21,13 +21,13 @@ const LONGEST = 2 ** 31 - 1;
 export class TimerList {
   #byLength = new Map<number, EqualWaits>();
 
-  /** As {@linkcode after}, but 0 milliseconds are no limit at all. */
-  limit(milliseconds: number, expiring: Expiring): Timer | undefined {
-    return milliseconds === 0 ? undefined : this.after(milliseconds, expiring);
-  }
-
-  /** Calls `expiring` after so many milliseconds, as `setTimeout` does. */
-  after(milliseconds: number, expiring: Expiring): Timer {
+  /**
+   * Calls `expiring` after so many milliseconds.
+   *
+   * @returns undefined for 0 milliseconds, which set no limit
+   */
+  after(milliseconds: number, expiring: Expiring): Timer | undefined {
+    if (milliseconds === 0) return undefined;
     let waits = this.#byLength.get(milliseconds);
     if (waits === undefined) {
       const forget = () => this.#byLength.delete(milliseconds);

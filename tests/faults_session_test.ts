@@ -252,7 +252,10 @@ describe("a side that has ended", () => {
 
 /** What takes longer than a second comes in a tenth of one. */
 class HastyTimers extends TimerList {
-  override after(milliseconds: number, expiring: Expiring): Timer {
+  override after(
+    milliseconds: number,
+    expiring: Expiring,
+  ): Timer | undefined {
     return super.after(milliseconds > 1_000 ? 100 : milliseconds, expiring);
   }
 }

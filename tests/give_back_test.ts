@@ -39,7 +39,11 @@ class Socket implements BunSocket {
 
 function connection() {
   const socket = new Socket();
-  const conn = new BunConn(socket, UNNAMED, UNNAMED, new TimerList());
+  const conn = new BunConn(
+    socket,
+    { local: UNNAMED, remote: UNNAMED },
+    new TimerList(),
+  );
   return { socket, conn };
 }
 

@@ -17,7 +17,7 @@ const FULLER: Readonly<Record<string, number>> = {
   "src": 19,
   "src/cli": 24,
 };
-const MOST_FILES = 137;
+const MOST_FILES = 136;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {

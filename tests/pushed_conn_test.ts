@@ -13,7 +13,6 @@ const MOST_UNREAD = 64 * 1024;
 
 /** A connection of which the test is the runtime. */
 class Pushed extends PushedConn implements Outlet {
-  readonly local = UNNAMED;
   isHeldBack = false;
   /** What it was given by pipes, and whether it takes more at once. */
   poured = "";
@@ -22,7 +21,7 @@ class Pushed extends PushedConn implements Outlet {
   source: PushedConn | undefined;
 
   constructor() {
-    super(UNNAMED);
+    super({ local: UNNAMED, remote: UNNAMED });
   }
 
   pauseInput(): void {

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { drain } from "../src/drain.ts";
 import type { Endpoint } from "../src/endpoint.ts";
 import { codeOf, TcpmuxError } from "../src/errors.ts";
-import { relay } from "../src/relay.ts";
+import { Relay } from "../src/relay.ts";
 import {
   type Counters,
   MissedDeadline,
@@ -53,11 +53,9 @@ function relayed(settings: Settings = {}): Relayed {
   const [inner, upstream] = memoryPair(A, B);
   const [client, peer] = [wrap(inside), wrap(inner)];
   const counters = { bytesIn: 0, bytesOut: 0, lastMoved: 0 };
-  const ended = relay({
+  const ended = new Relay({
     client,
     peer,
-    early: bytes(settings.early ?? ""),
-    inputOver: settings.inputOver,
     counters,
     limits: {
       idleTimeout: settings.idleTimeout ?? 0,
@@ -65,7 +63,7 @@ function relayed(settings: Settings = {}): Relayed {
       stallTimeout: settings.stallTimeout ?? 0,
     },
     timers: settings.timers ?? new TimerList(),
-  }).then(
+  }).run(bytes(settings.early ?? ""), settings.inputOver).then(
     () => "done",
     (error) => error instanceof MissedDeadline ? error.message : codeOf(error),
   );

@@ -1,6 +1,6 @@
 import { test } from "node:test";
 import { assertEquals } from "@std/assert";
-import { sourceOf } from "../src/policy/sources.ts";
+import { sourceOf } from "../src/endpoint.ts";
 
 const of = (host: string, bits = 64) =>
   sourceOf({ transport: "tcp", host, port: 5 }, bits);

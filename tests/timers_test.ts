@@ -2,13 +2,18 @@ import { spawn } from "node:child_process";
 import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { TimerList } from "../src/timers.ts";
+import { type Expiring, type Timer, TimerList } from "../src/timers.ts";
 import { sleep } from "./support/wait.ts";
 
 const TIMERS = new URL("../src/timers.ts", import.meta.url).href;
 
 const timers = new TimerList();
-const after = timers.after.bind(timers);
+
+function after(milliseconds: number, expiring: Expiring): Timer {
+  const timer = timers.after(milliseconds, expiring);
+  assert(timer !== undefined);
+  return timer;
+}
 
 describe("a list of timers", () => {
   test("calls once, not before its time, and in the order of the ends", async () => {
@@ -57,6 +62,13 @@ describe("a list of timers", () => {
     await sleep(150);
     assertEquals(times.length, 3);
     for (const [i, time] of times.entries()) assert(time >= (i + 1) * 20 - 1);
+  });
+
+  test("sets no limit of 0 milliseconds", async () => {
+    let called = false;
+    assertEquals(timers.after(0, () => called = true), undefined);
+    await sleep(30);
+    assertEquals(called, false);
   });
 
   test("waits for longer than one timer can", async () => {

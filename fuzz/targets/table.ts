@@ -94,7 +94,10 @@ function checkTable(table: Table): void {
       check(!/^help$/i.test(name), () => "HELP is a name");
       check(!names.has(name.toUpperCase()), () => `two called ${name}`);
       names.add(name.toUpperCase());
-      check(table.find(name.toLowerCase()) === service, () => `find ${name}`);
+      check(
+        table.byName.get(name.toUpperCase()) === service,
+        () => `find ${name}`,
+      );
     }
     check(/^[\x20-\x7e]*$/.test(service.message), () => shown(service.message));
   }

@@ -1,7 +1,7 @@
 import { request, type ServiceConn } from "../connect.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import { codeOf, messageOf } from "../errors.ts";
-import { relay } from "../relay.ts";
+import { Relay } from "../relay.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
 import { StreamConn } from "../transport/stream_conn.ts";
@@ -42,16 +42,14 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
     conn.reply.then(() => say(`+${conn.message}`), () => {});
     // Where nobody takes the output, the command ends at once.
     stdio = new OwnStdio(transport.stdio(), () => conn.abort());
-    await relay({
+    await new Relay({
       client: stdio,
       peer: conn,
-      early: NOTHING,
       counters,
       limits: NO_LIMITS,
       timers: transport.timers,
       // Once the server has ended there is nothing left to wait for.
-      inputOver: flags["send-all"] ? undefined : Promise.resolve(),
-    });
+    }).run(NOTHING, flags["send-all"] ? undefined : Promise.resolve());
     return EXIT.done;
   } catch (error) {
     if (stdio?.outputError !== undefined) {

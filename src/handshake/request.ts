@@ -21,7 +21,16 @@ export class RequestReading {
 
   constructor(client: Conn, listener: ListenerSpec) {
     this.#client = client;
-    this.handshake = handshakeFor(listener);
+    switch (listener.protocol) {
+      case "tcpmux":
+        this.handshake = new TcpmuxHandshake();
+        break;
+      case "forward":
+        this.handshake = new ForwardHandshake(listener.service);
+        break;
+      case "proxy":
+        this.handshake = new ProxyHandshake(listener);
+    }
   }
 
   /** Ends the reading, if it is under way: `read` resolves with this refusal. */
@@ -37,7 +46,7 @@ export class RequestReading {
    */
   async read(timers: TimerList, limit: number): Promise<HandshakeResult> {
     const [client, handshake] = [this.#client, this.handshake];
-    const timer = timers.limit(limit, () => this.refuse(handshake.tooSlow));
+    const timer = timers.after(limit, () => this.refuse(handshake.tooSlow));
     this.#isReading = true;
     try {
       for (let step = handshake.push(NOTHING);;) {
@@ -58,18 +67,6 @@ export class RequestReading {
       timer?.cancel();
       this.#isReading = false;
     }
-  }
-}
-
-/** The handshake for one client that has come through this listener. */
-function handshakeFor(listener: ListenerSpec): Handshake {
-  switch (listener.protocol) {
-    case "tcpmux":
-      return new TcpmuxHandshake();
-    case "forward":
-      return new ForwardHandshake(listener.service);
-    case "proxy":
-      return new ProxyHandshake(listener);
   }
 }
 

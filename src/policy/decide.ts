@@ -18,7 +18,8 @@ export interface GuardedTable<S extends Guarded> {
   readonly listing: Listing;
   /** The hours of one of the services; undefined if none has hours. */
   readonly someHours: Hours | undefined;
-  find(name: string): S | undefined;
+  /** By names and aliases, in upper case. */
+  readonly byName: ReadonlyMap<string, S>;
 }
 
 export type Decision<S extends Guarded> =
@@ -39,50 +40,50 @@ export interface Asking {
  */
 const NOT_AVAILABLE = "Service not available";
 
-/** Decides what a client that asks for `name` gets, before any `+`. */
+/**
+ * Decides what a client gets, before any `+`.
+ *
+ * @param asked the name that the client asks for, or the service that its
+ * listener has chosen
+ */
 export function decide<S extends Guarded>(
   table: GuardedTable<S>,
-  name: string,
-  asking: Asking,
-): Decision<S> {
-  if (name.toUpperCase() === HELP) {
-    return table.server.help
-      ? { kind: "help", text: listed(table, asking) }
-      : refusal("denied", "HELP is switched off", NOT_AVAILABLE);
-  }
-  const service = table.find(name);
-  if (service !== undefined) return decideOn(table, service, asking);
-  // The checks run for an unknown name too, so that its refusal takes as long
-  // as that of a service that the client may not use.
-  decideOn<Guarded>(table, NO_SERVICE, asking);
-  return refusal(
-    "unknown",
-    `no service is called ${JSON.stringify(name)}`,
-    NOT_AVAILABLE,
-  );
-}
-
-/** Decides on a service that the listener has chosen, not the client's name. */
-export function decideOn<S extends Guarded>(
-  table: GuardedTable<S>,
-  service: S,
+  asked: string | S,
   { remote, now }: Asking,
 ): Decision<S> {
+  const name = typeof asked === "string" ? asked.toUpperCase() : undefined;
+  if (name === HELP) {
+    return table.server.help
+      ? { kind: "help", text: listed(table, remote, now) }
+      : refusal("denied", "HELP is switched off", NOT_AVAILABLE);
+  }
+  const service = typeof asked === "string" ? table.byName.get(name!) : asked;
+  // The checks run for an unknown name too, so that its refusal takes as long
+  // as that of a service that the client may not use.
+  const guarded: Guarded = service ?? NO_SERVICE;
   // Looking at the clock is slow. If any service of the table has hours, every
   // refusal looks at a clock once: its time does not tell what exists.
-  const isOpenNow = service.hours?.include(now) ?? true;
-  const isForAll = table.server.access.admitsAll && service.access.admitsAll &&
-    service.enabled;
+  const isOpenNow = guarded.hours?.include(now) ?? true;
+  const isForAll = table.server.access.admitsAll && guarded.access.admitsAll &&
+    guarded.enabled;
   const reason = isForAll
     ? undefined
-    : keptOutOfAll(table, remote) ?? keptOutOf(service, remote);
-  if (reason === undefined && isOpenNow) return { kind: "serve", service };
-  if (service.hours === undefined) table.someHours?.include(now);
-  return refusal(
-    "denied",
-    reason ?? `the service ${service.name} is closed at this hour`,
-    NOT_AVAILABLE,
-  );
+    : keptOutOfAll(table, remote) ?? keptOutOf(guarded, remote);
+  if (service !== undefined && reason === undefined && isOpenNow) {
+    return { kind: "serve", service };
+  }
+  if (guarded.hours === undefined) table.someHours?.include(now);
+  return service === undefined
+    ? refusal(
+      "unknown",
+      `no service is called ${JSON.stringify(asked)}`,
+      NOT_AVAILABLE,
+    )
+    : refusal(
+      "denied",
+      reason ?? `the service ${service.name} is closed at this hour`,
+      NOT_AVAILABLE,
+    );
 }
 
 /** A service that nobody may use, checked in place of one that is missing. */
@@ -121,7 +122,8 @@ function keptOutOf(
 
 function listed<S extends Guarded>(
   table: GuardedTable<S>,
-  { remote, now }: Asking,
+  remote: Endpoint,
+  now: number,
 ): Uint8Array {
   return keptOutOfAll(table, remote) === undefined
     ? table.listing.textFor(remote, now)

@@ -1,4 +1,4 @@
-import type { Endpoint } from "../endpoint.ts";
+import { type Endpoint, sourceOf } from "../endpoint.ts";
 import {
   type MaxStartups,
   type Offence,
@@ -8,7 +8,6 @@ import {
 } from "./penalties.ts";
 import { Buckets, type Rate } from "./rate.ts";
 import { busy, type Refusal } from "./refusal.ts";
-import { Counts, sourceOf } from "./sources.ts";
 
 /** The limits of the whole server. */
 export interface ServerLimits {
@@ -54,6 +53,32 @@ export interface LimitsOptions {
   readonly clock?: () => number;
   /** From 0 to below 1. */
   readonly random?: () => number;
+}
+
+/** A number for each key. A key whose number is 0 takes no memory. */
+class Counts {
+  #counts = new Map<string, number>();
+
+  get size(): number {
+    return this.#counts.size;
+  }
+
+  of(key: string): number {
+    return this.#counts.get(key) ?? 0;
+  }
+
+  /** @returns the number of this key now */
+  add(key: string): number {
+    const count = (this.#counts.get(key) ?? 0) + 1;
+    this.#counts.set(key, count);
+    return count;
+  }
+
+  remove(key: string): void {
+    const count = (this.#counts.get(key) ?? 0) - 1;
+    if (count > 0) this.#counts.set(key, count);
+    else this.#counts.delete(key);
+  }
 }
 
 /** What is counted now. */
@@ -111,13 +136,15 @@ export class Limits {
   /** Counts a new connection, and decides whether it may name a service. */
   arrive(remote: Endpoint, limits: ServerLimits): Slot {
     const source = sourceOf(remote, limits.ipv6SourcePrefix);
-    const refusal = this.#refusalOf(remote, source, limits);
-    return new Slot(this.#tally, refusal, remote, source, limits);
+    const fromSource = this.#tally.bySource.add(source);
+    const refusal = this.#refusalOf(remote, source, fromSource, limits);
+    return new Slot(this.#tally, refusal, remote, source, fromSource, limits);
   }
 
   #refusalOf(
     remote: Endpoint,
     source: string,
+    fromSource: number,
     limits: ServerLimits,
   ): Refusal | undefined {
     const tally = this.#tally;
@@ -131,7 +158,7 @@ export class Limits {
       );
     }
     const { maxConnectionsPerSource: most, ratePerSource: rate } = limits;
-    if (most > 0 && !isUnix && tally.bySource.of(source) >= most) {
+    if (most > 0 && !isUnix && fromSource > most) {
       return busy("max_connections_per_source is reached");
     }
     if (
@@ -174,6 +201,7 @@ export class Slot {
     refusal: Refusal | undefined,
     remote: Endpoint,
     source: string,
+    fromSource: number,
     settings: ServerLimits,
   ) {
     this.#tally = tally;
@@ -181,7 +209,7 @@ export class Slot {
     this.#remote = remote;
     this.#source = source;
     this.#settings = settings;
-    this.fromSource = tally.bySource.add(source);
+    this.fromSource = fromSource;
     if (refusal === undefined) {
       this.verdict = "serve";
       tally.handshakes++;

@@ -4,8 +4,8 @@ import { memoryPair } from "../transport/memory.ts";
 import { StreamConn } from "../transport/stream_conn.ts";
 import type { Conn } from "../transport/transport.ts";
 import type {
-  OpenedService,
   Opening,
+  PreparedService,
   RunningService,
   SessionContext,
 } from "./service.ts";
@@ -30,7 +30,7 @@ interface Handled {
  * the client is relayed to the other end, as to any server. So no function,
  * whatever it does, can hold a session beyond its deadlines.
  */
-export class Handling implements OpenedService, RunningService {
+export class Handling implements PreparedService, RunningService {
   readonly kind = "opened";
   readonly message: string;
   readonly peer: Conn;

@@ -1,6 +1,7 @@
+import type { Peer } from "../endpoint.ts";
 import type { Log } from "../log.ts";
 import type { Refusal } from "../policy/refusal.ts";
-import type { Conn, Peer, Transport } from "../transport/transport.ts";
+import type { Conn, Transport } from "../transport/transport.ts";
 
 /** What a service may know of the server and of the client's listener. */
 export interface ServerContext {
@@ -41,19 +42,24 @@ export interface SessionContext {
 export type Opening = Promise<OpenedService | Refusal>;
 
 /**
- * A service that is ready: its program runs, its upstream has answered. Only a
- * program on the client's own socket starts behind the reply, in `begin`.
+ * A service that is ready: its program runs, its upstream has answered. It is
+ * served as it is, or begins behind the reply.
  */
-export interface OpenedService {
+export type OpenedService = PreparedService | Opened & RunningService;
+
+interface Opened {
   readonly kind: "opened";
   /** The text behind the `+`; undefined where the service itself replies. */
   readonly message: string | undefined;
   /** The service's first bytes, where they are known: sent with the reply. */
   readonly first?: Uint8Array | undefined;
-  /** Begins, once the reply has been written to the client. */
-  begin(client: Conn): RunningService | Promise<RunningService>;
-  /** Ends the service; called in place of `begin`. */
+  /** Ends the service before it is served. */
   discard(): Promise<void> | void;
+}
+
+/** A service that begins once the reply has been written to the client. */
+export interface PreparedService extends Opened {
+  begin(client: Conn): RunningService | Promise<RunningService>;
 }
 
 /** A service that is being served. */

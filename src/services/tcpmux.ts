@@ -1,10 +1,10 @@
-import { readReply } from "../dial.ts";
+import { dial, readReply } from "../dial.ts";
 import { TcpmuxError } from "../errors.ts";
 import { refusal, unavailable } from "../policy/refusal.ts";
 import type { TcpmuxService } from "../table/service.ts";
 import type { Conn } from "../transport/transport.ts";
 import { requestLine } from "../wire.ts";
-import { dialUpstream, Upstream } from "./connect.ts";
+import { Upstream } from "./connect.ts";
 import type { Opening, SessionContext } from "./service.ts";
 
 /** Opens a service of another TCPMUX server, and passes its reply on. */
@@ -13,12 +13,15 @@ export async function openTcpmux(
   context: SessionContext,
 ): Opening {
   const { upstream: endpoint, remoteName, connectTimeout: timeout } = service;
+  const { transport } = context.server;
+  const attempt = dial(transport, endpoint, { timeout });
+  context.hold(attempt);
   let conn: Conn | undefined;
   try {
-    conn = await dialUpstream(endpoint, timeout, context);
+    conn = await attempt.conn;
     context.hold(conn);
     await conn.write(requestLine(remoteName));
-    const { timers } = context.server.transport;
+    const { timers } = transport;
     const reply = await readReply(conn, { timeout, timers });
     if (reply.positive) return new Upstream(reply.message, conn, reply.rest);
     conn.close();

@@ -1,5 +1,5 @@
 import type { TextService } from "../table/service.ts";
-import type { OpenedService, Opening, RunningService } from "./service.ts";
+import type { Opening, RunningService } from "./service.ts";
 
 /** Opens a fixed text, which is sent byte for byte as the table has it. */
 export function openText(service: TextService): Opening {
@@ -8,7 +8,7 @@ export function openText(service: TextService): Opening {
 }
 
 /** A service that sends one answer, whatever the client sends. */
-export class Answer implements OpenedService, RunningService {
+export class Answer implements RunningService {
   readonly kind = "opened";
   readonly message: string;
   readonly first: Uint8Array;
@@ -17,10 +17,6 @@ export class Answer implements OpenedService, RunningService {
   constructor(message: string, first: Uint8Array) {
     this.message = message;
     this.first = first;
-  }
-
-  begin(): RunningService {
-    return this;
   }
 
   discard(): void {}

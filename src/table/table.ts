@@ -49,7 +49,8 @@ export class Table {
   /** The hours of one of the services; undefined if none has hours. */
   readonly someHours: Hours | undefined;
   readonly listing: Listing;
-  #byName = new Map<string, Service>();
+  /** By names and aliases, in upper case. */
+  readonly byName: ReadonlyMap<string, Service>;
 
   /** @param listeners by default one for each address of `listen` */
   constructor(
@@ -64,16 +65,12 @@ export class Table {
     this.listing = new Listing(services);
     this.listeners = listeners;
     this.located = located;
-    for (const service of services) {
-      for (const name of [service.name, ...service.aliases]) {
-        this.#byName.set(name.toUpperCase(), service);
-      }
-    }
-  }
-
-  /** The service of that name or alias, without regard to case. */
-  find(name: string): Service | undefined {
-    return this.#byName.get(name.toUpperCase());
+    this.byName = new Map(
+      services.flatMap((service) =>
+        [service.name, ...service.aliases]
+          .map((name) => [name.toUpperCase(), service])
+      ),
+    );
   }
 }
 
@@ -218,7 +215,9 @@ function behind(table: Table, service: Service): Service | undefined {
   const listener = table.listeners.find(({ endpoint }) =>
     endpoint !== undefined && leadsTo(upstream, endpoint)
   );
-  if (listener?.protocol === "tcpmux") return table.find(remoteName);
+  if (listener?.protocol === "tcpmux") {
+    return table.byName.get(remoteName.toUpperCase());
+  }
   if (listener?.protocol === "forward") return listener.service;
 }
 

@@ -29,7 +29,7 @@ export abstract class ConnectAttempt implements Attempt {
   protected abstract giveUp(): void;
 
   start(timers: TimerList): this {
-    this.#timer = timers.limit(this.#timeout, this);
+    this.#timer = timers.after(this.#timeout, this);
     try {
       this.connect();
     } catch (error) {
@@ -114,7 +114,7 @@ export async function withDeadline<T>(
   const cancel = () => own.abort(cancelled(what, signal?.reason));
   signal?.addEventListener("abort", cancel, { once: true });
   const expire = () => own.abort(timedOut(what, timeout));
-  const timer = new TimerList().limit(timeout, expire);
+  const timer = new TimerList().after(timeout, expire);
   try {
     return await work(own.signal);
   } catch (error) {

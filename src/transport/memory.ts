@@ -65,8 +65,8 @@ export function memoryTransport(): Transport {
 
 /** Two ends of one connection. */
 export function memoryPair(left: Endpoint, right: Endpoint): [Conn, Conn] {
-  const a = new MemoryConn(left, right);
-  const b = new MemoryConn(right, left);
+  const a = new MemoryConn({ local: left, remote: right });
+  const b = new MemoryConn({ local: right, remote: left });
   a.other = b;
   b.other = a;
   return [a, b];
@@ -151,7 +151,6 @@ class MemoryListener extends PushedListener {
 }
 
 class MemoryConn extends PushedConn {
-  readonly local: Endpoint;
   other!: MemoryConn;
   readonly #writes = new WriteQueue();
   /** Whether the other end takes more bytes; what waits until it does. */
@@ -161,11 +160,6 @@ class MemoryConn extends PushedConn {
   #broken: Error | undefined;
   /** Bytes written since others had their turn. */
   #run = 0;
-
-  constructor(local: Endpoint, remote: Endpoint) {
-    super(remote);
-    this.local = local;
-  }
 
   protected pauseInput(): void {
     this.other.#setOpen(false);

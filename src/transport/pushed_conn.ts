@@ -1,4 +1,4 @@
-import type { Endpoint } from "../endpoint.ts";
+import type { Endpoint, Peer } from "../endpoint.ts";
 import { closedHere } from "./errno.ts";
 import type { Conn, Pump } from "./transport.ts";
 
@@ -51,7 +51,7 @@ class Backlog {
  * these are idle at a time, so they are kept small: see bench/NOTES.md.
  */
 export abstract class PushedConn implements Conn {
-  abstract readonly local: Endpoint;
+  readonly local: Endpoint;
   readonly remote: Endpoint;
   end: undefined | null | Error = undefined;
   /** Whether nobody reads any more. */
@@ -62,7 +62,8 @@ export abstract class PushedConn implements Conn {
   #outlet: Outlet | undefined = undefined;
   #pump: Pump | undefined = undefined;
 
-  constructor(remote: Endpoint) {
+  constructor({ local, remote }: Peer) {
+    this.local = local;
     this.remote = remote;
   }
 

@@ -20,7 +20,7 @@ export abstract class PushedListener implements Listener {
   /** Makes the runtime stop listening. Called once. */
   protected abstract stop(): void;
 
-  protected push(conn: Conn): void {
+  push(conn: Conn): void {
     if (this.#isClosed) return conn.abort();
     const waiter = this.#waiter;
     this.#waiter = undefined;

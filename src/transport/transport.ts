@@ -1,4 +1,4 @@
-import type { Endpoint } from "../endpoint.ts";
+import type { Endpoint, Peer } from "../endpoint.ts";
 import type { TimerList } from "../timers.ts";
 
 /**
@@ -89,14 +89,6 @@ export interface Listener {
   accept(): Promise<Conn | null>;
   /** Stops listening at once. Connections that were accepted live on. */
   close(): void;
-}
-
-/** The addresses of both ends of a connection. */
-export interface Peer {
-  /** Our end. */
-  readonly local: Endpoint;
-  /** The other end. */
-  readonly remote: Endpoint;
 }
 
 /**

@@ -13,6 +13,6 @@ export function netConnect(
   return new NetAttempt(
     endpoint,
     options,
-    (socket, local, remote) => new NetConn(socket, local, remote, timers),
+    (socket, ends) => new NetConn(socket, ends, timers),
   ).start(timers);
 }

@@ -1,5 +1,5 @@
 import type { ExecService } from "../../table/service.ts";
-import type { Peer } from "../../transport/transport.ts";
+import type { Peer } from "../../endpoint.ts";
 import type { SessionContext } from "../service.ts";
 import { DEFAULT_PATH } from "./find_program.ts";
 import type { Identity } from "./identity.ts";

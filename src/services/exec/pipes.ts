@@ -1,7 +1,7 @@
 import type { ExecService } from "../../table/service.ts";
 import type { PipedProcess, ProcessConn } from "../../transport/transport.ts";
 import type {
-  OpenedService,
+  PreparedService,
   RunningService,
   SessionContext,
 } from "../service.ts";
@@ -25,7 +25,7 @@ export async function openOnPipes(
   return new OpenedOnPipes(program, service, context);
 }
 
-class OpenedOnPipes implements OpenedService {
+class OpenedOnPipes implements PreparedService {
   readonly kind = "opened";
   readonly message: string | undefined;
   readonly #program: PipedProcess;

@@ -2,7 +2,7 @@ import { TcpmuxError } from "../../errors.ts";
 import type { ExecService } from "../../table/service.ts";
 import type { Conn, Process } from "../../transport/transport.ts";
 import type {
-  OpenedService,
+  PreparedService,
   RunningService,
   SessionContext,
 } from "../service.ts";
@@ -14,7 +14,7 @@ import { SupervisedProcess } from "./supervised.ts";
  * A program on the client's own socket, as inetd starts it. The program may
  * write at once, so it is started only after the reply has been written.
  */
-export class OpenedOnSocket implements OpenedService {
+export class OpenedOnSocket implements PreparedService {
   readonly kind = "opened";
   readonly message: string | undefined;
   readonly #command: ExecCommand;

@@ -151,6 +151,6 @@ function within(
 ): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const timer = timers.after(milliseconds, () => resolve(false));
-    waited.then(() => resolve(true), reject).finally(() => timer.cancel());
+    waited.then(() => resolve(true), reject).finally(() => timer?.cancel());
   });
 }

@@ -1,5 +1,5 @@
 /** Connections on Bun: https://bun.com/docs/api/tcp */
-import { type Endpoint, localEnd } from "../../endpoint.ts";
+import type { Peer } from "../../endpoint.ts";
 import type { Timer, TimerList } from "../../timers.ts";
 import { closedHere, fromSystem } from "../errno.ts";
 import { KEEP_ALIVE_BEGIN, keepAlive } from "../net/conn.ts";
@@ -18,23 +18,15 @@ interface Write {
 
 export class BunConn extends PushedConn implements BunSocketOwner, Outlet {
   readonly #socket: BunSocket;
-  #local: Endpoint | undefined;
   #output: "open" | "shut down" | "gone" = "open";
   #writes: Write[] | undefined = undefined;
   /** Until it has lived for a moment. */
   #young: Timer | undefined = undefined;
 
-  /** @param local undefined to ask the system for it when it is needed */
-  constructor(
-    socket: BunSocket,
-    local: Endpoint | undefined,
-    remote: Endpoint,
-    timers: TimerList,
-  ) {
-    super(remote);
+  constructor(socket: BunSocket, ends: Peer, timers: TimerList) {
+    super(ends);
     this.#socket = socket;
-    this.#local = local;
-    if (remote.transport === "unix") return;
+    if (ends.remote.transport === "unix") return;
     this.#young = timers.after(KEEP_ALIVE_BEGIN, this);
   }
 
@@ -42,10 +34,6 @@ export class BunConn extends PushedConn implements BunSocketOwner, Outlet {
   expired(): void {
     this.#young = undefined;
     keepAlive(this.#socket);
-  }
-
-  get local(): Endpoint {
-    return this.#local ??= localEnd(this.#socket);
   }
 
   /** Once our side is shut down, this may be all that Bun reports of an end. */

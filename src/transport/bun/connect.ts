@@ -1,5 +1,10 @@
 /** Connecting on Bun: https://bun.com/docs/api/tcp */
-import { type Endpoint, formatEndpoint } from "../../endpoint.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  localEnd,
+  UNNAMED,
+} from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import { NetAttempt } from "../net/connect.ts";
@@ -73,12 +78,13 @@ class BunConnector {
     return new NetAttempt(
       endpoint,
       {},
-      (socket, local, remote) => adopt(socket, local, remote, timers),
+      (socket, ends) => adopt(socket, ends, timers),
     ).start(timers);
   }
 
-  connOf(socket: BunSocket, endpoint: Endpoint): BunConn {
-    return new BunConn(socket, undefined, endpoint, this.#timers);
+  connOf(socket: BunSocket, remote: Endpoint): BunConn {
+    const local = remote.transport === "unix" ? UNNAMED : localEnd(socket);
+    return new BunConn(socket, { local, remote }, this.#timers);
   }
 }
 

@@ -1,5 +1,5 @@
 /** The members of Bun that are used though they are not documented. */
-import type { Endpoint } from "../../endpoint.ts";
+import type { Peer } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
 import { NetConn, type QuietSocket } from "../net/conn.ts";
 import type { Conn } from "../transport.ts";
@@ -17,15 +17,14 @@ interface Adoptable {
  */
 export function adopt(
   socket: QuietSocket,
-  local: Endpoint | undefined,
-  remote: Endpoint,
+  ends: Peer,
   timers: TimerList,
 ): Conn {
   const { _handle: inner } = socket as unknown as Adoptable;
   if (typeof inner?.reload !== "function") {
-    return new NetConn(socket, local, remote, timers);
+    return new NetConn(socket, ends, timers);
   }
-  const conn = new BunConn(inner, local, remote, timers);
+  const conn = new BunConn(inner, ends, timers);
   inner.data = conn;
   inner.reload({ socket: HANDLERS });
   const early: Uint8Array | null = socket.read();

@@ -1,12 +1,5 @@
 /** Listening on Bun: https://bun.com/docs/api/tcp */
-import {
-  type Endpoint,
-  formatEndpoint,
-  isOneAddress,
-  localEnd,
-  remoteEnd,
-  UNNAMED,
-} from "../../endpoint.ts";
+import { acceptedEnds, type Endpoint, formatEndpoint } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
 import { fromSystem } from "../errno.ts";
 import { PushedListener } from "../pushed_listener.ts";
@@ -43,7 +36,6 @@ class BunListener extends PushedListener {
   readonly endpoint: Endpoint;
   readonly #listener: BunListenerSocket;
   readonly #timers: TimerList;
-  readonly #isOneAddress: boolean;
 
   constructor(endpoint: Endpoint, timers: TimerList) {
     super();
@@ -60,17 +52,12 @@ class BunListener extends PushedListener {
     this.endpoint = endpoint.transport === "tcp" && port !== undefined
       ? { ...endpoint, port }
       : endpoint;
-    this.#isOneAddress = isOneAddress(endpoint);
   }
 
   #accepted(socket: BunSocket): void {
-    const isUnix = this.endpoint.transport === "unix";
-    const remote = isUnix ? UNNAMED : remoteEnd(socket);
-    if (remote === undefined) {
-      return socket.terminate(); // the client left before it was accepted
-    }
-    const local = this.#isOneAddress ? this.endpoint : localEnd(socket);
-    const conn = new BunConn(socket, local, remote, this.#timers);
+    const ends = acceptedEnds(socket, this.endpoint);
+    if (ends === undefined) return socket.terminate();
+    const conn = new BunConn(socket, ends, this.#timers);
     socket.data = conn;
     this.push(conn);
   }

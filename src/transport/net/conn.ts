@@ -1,5 +1,5 @@
 import { Socket } from "node:net";
-import { type Endpoint, localEnd } from "../../endpoint.ts";
+import type { Peer } from "../../endpoint.ts";
 import type { Timer, TimerList } from "../../timers.ts";
 import { closedHere, fromSystem } from "../errno.ts";
 import { type Outlet, PushedConn } from "../pushed_conn.ts";
@@ -11,7 +11,6 @@ type Written = (error?: Error | null) => void;
  * the connection.
  */
 export interface SocketOwner {
-  connected?(): void;
   arrived?(bytes: Uint8Array): unknown;
   /** The system has taken some of the bytes, or a write has failed. */
   wrote?(): void;
@@ -43,19 +42,12 @@ export class QuietSocket extends Socket {
    */
   own(owner: SocketOwner, reads = false): void {
     if (this.owner === undefined) {
-      if (this.connecting || this.pending) {
-        this.on("connect", QuietSocket.#connected);
-      }
       this.on("end", QuietSocket.#ended);
       this.on("error", QuietSocket.#broke);
       this.on("close", QuietSocket.#closed);
     }
     this.owner = owner;
     if (reads) this.on("data", QuietSocket.#arrived);
-  }
-
-  static #connected(this: QuietSocket): void {
-    this.owner?.connected?.();
   }
 
   static #arrived(this: QuietSocket, bytes: Uint8Array): void {
@@ -100,28 +92,20 @@ export class QuietSocket extends Socket {
  */
 export class NetConn extends PushedConn implements SocketOwner, Outlet {
   protected readonly socket: QuietSocket;
-  #local: Endpoint | undefined;
   /** The source of the pipe that ends here, and its bytes still to write. */
   #source: PushedConn | undefined = undefined;
   #sourceBytes = 0;
   /** Until it has lived for a moment. */
   #young: Timer | undefined = undefined;
 
-  /** @param local undefined to ask the system for it when it is needed */
-  constructor(
-    socket: QuietSocket,
-    local: Endpoint | undefined,
-    remote: Endpoint,
-    timers: TimerList,
-  ) {
-    super(remote);
+  constructor(socket: QuietSocket, ends: Peer, timers: TimerList) {
+    super(ends);
     this.socket = socket;
-    this.#local = local;
     // Not later: on Bun a failed write closes the socket, and bytes that were
     // not read before are lost.
     socket.own(this, true);
     socket.resume();
-    if (remote.transport === "unix") return;
+    if (ends.remote.transport === "unix") return;
     this.#young = timers.after(KEEP_ALIVE_BEGIN, this);
   }
 
@@ -134,10 +118,6 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
   /** Before another goes on with the socket. */
   protected outgrow(): void {
     if (this.#young?.cancel()) this.expired();
-  }
-
-  get local(): Endpoint {
-    return this.#local ??= localEnd(this.socket);
   }
 
   broke(error: Error): void {

@@ -1,15 +1,11 @@
 import type { OnReadOpts } from "node:net";
-import { type Endpoint, UNNAMED } from "../../endpoint.ts";
+import { type Endpoint, localEnd, type Peer, UNNAMED } from "../../endpoint.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import type { AttemptOptions, Conn } from "../transport.ts";
 import { QuietSocket, type SocketOwner } from "./conn.ts";
 
 /** Makes a connection of a socket that has just been connected. */
-export type ToConn = (
-  socket: QuietSocket,
-  local: Endpoint | undefined,
-  remote: Endpoint,
-) => Conn;
+export type ToConn = (socket: QuietSocket, ends: Peer) => Conn;
 
 /** `Transport.connect` by `node:net`, once it is started. */
 export class NetAttempt extends ConnectAttempt implements SocketOwner {
@@ -33,7 +29,7 @@ export class NetAttempt extends ConnectAttempt implements SocketOwner {
   }
 
   protected override connect(): void {
-    const { endpoint } = this;
+    const { endpoint: remote } = this;
     const socket = this.#socket = new QuietSocket({
       allowHalfOpen: true,
       // The constructor takes this option, which its types do not have.
@@ -42,16 +38,14 @@ export class NetAttempt extends ConnectAttempt implements SocketOwner {
     });
     socket.own(this);
     socket.connect(
-      endpoint.transport === "unix"
-        ? { path: endpoint.path }
-        : { host: endpoint.host, port: endpoint.port },
+      remote.transport === "unix"
+        ? { path: remote.path }
+        : { host: remote.host, port: remote.port },
+      () => {
+        const local = remote.transport === "unix" ? UNNAMED : localEnd(socket);
+        this.succeed(this.#toConn(socket, { local, remote }));
+      },
     );
-  }
-
-  connected(): void {
-    const { endpoint } = this;
-    const local = endpoint.transport === "unix" ? UNNAMED : undefined;
-    this.succeed(this.#toConn(this.#socket!, local, endpoint));
   }
 
   broke(error: Error): void {

@@ -1,17 +1,14 @@
 import { createServer, type Server } from "node:net";
 import {
+  acceptedEnds,
   type Endpoint,
   formatEndpoint,
-  isOneAddress,
-  localEnd,
-  remoteEnd,
   tcpEnd,
-  UNNAMED,
 } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
 import { fromSystem } from "../errno.ts";
 import { PushedListener } from "../pushed_listener.ts";
-import type { Conn, Listener, ListenOptions } from "../transport.ts";
+import type { Listener, ListenOptions } from "../transport.ts";
 import { NetConn, QuietSocket } from "./conn.ts";
 
 /** How connections are taken from a server of `node:net`. */
@@ -21,12 +18,17 @@ export type TakeConnections = (server: Server, listener: NetListener) => void;
 export const byConnectionEvent: TakeConnections = (server, listener) => {
   server.on("connection", (accepted) => {
     const socket = QuietSocket.of(accepted);
-    listener.accepted(
-      socket,
-      (local, remote) => new NetConn(socket, local, remote, listener.timers),
-    );
+    const ends = acceptedEnds(socket, listener.endpoint);
+    if (ends === undefined) return discard(socket);
+    listener.push(new NetConn(socket, ends, listener.timers));
   });
 };
+
+/** Lets a socket go whose client left before it was accepted. */
+export function discard(socket: QuietSocket): void {
+  socket.on("error", () => {});
+  socket.destroy();
+}
 
 /** `Transport.listen` by `node:net`. */
 export function netListen(
@@ -64,35 +66,15 @@ export class NetListener extends PushedListener {
   /** The deadlines of its connections. */
   readonly timers: TimerList;
   readonly #server: Server;
-  readonly #isOneAddress: boolean;
 
   constructor(server: Server, endpoint: Endpoint, timers: TimerList) {
     super();
     this.#server = server;
     this.timers = timers;
     this.endpoint = endpoint;
-    this.#isOneAddress = isOneAddress(endpoint);
     server.on("error", (error) => {
       this.fail(fromSystem(error, "cannot accept"));
     });
-  }
-
-  /** Hands out a connection over a socket that was accepted. */
-  accepted(
-    socket: QuietSocket,
-    toConn: (local: Endpoint | undefined, remote: Endpoint) => Conn,
-  ): void {
-    const { endpoint } = this;
-    if (endpoint.transport === "unix") {
-      return this.push(toConn(endpoint, UNNAMED));
-    }
-    const remote = remoteEnd(socket);
-    if (remote !== undefined) {
-      const local = this.#isOneAddress ? endpoint : localEnd(socket);
-      return this.push(toConn(local, remote));
-    }
-    socket.on("error", () => {}); // the client left before it was accepted
-    socket.destroy();
   }
 
   protected stop(): void {

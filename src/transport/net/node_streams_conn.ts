@@ -1,19 +1,18 @@
 import type { Readable, Writable } from "node:stream";
-import { type Endpoint, UNNAMED } from "../../endpoint.ts";
+import { UNNAMED } from "../../endpoint.ts";
 import { closedHere, fromSystem } from "../errno.ts";
 import { PushedConn } from "../pushed_conn.ts";
 import type { ProcessConn } from "../transport.ts";
 
 /** A stream to read from and a stream to write to as one connection. */
 export class NodeStreamsConn extends PushedConn implements ProcessConn {
-  readonly local: Endpoint = UNNAMED;
   readonly #input: Readable;
   readonly #output: Writable | undefined;
   readonly #failing = new Set<(error: Error) => void>();
 
   /** @param output undefined where there is nothing to write to */
   constructor(input: Readable, output?: Writable | null) {
-    super(UNNAMED);
+    super({ local: UNNAMED, remote: UNNAMED });
     this.#input = input;
     this.#output = output ?? undefined;
     input.pause();

@@ -1,6 +1,6 @@
 /** Connections on Node: https://nodejs.org/api/net.html */
 import type { OnReadOpts } from "node:net";
-import type { Endpoint } from "../../endpoint.ts";
+import type { Peer } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
 import type { Buffers } from "../buffers.ts";
 import { NetConn, type QuietSocket } from "../net/conn.ts";
@@ -62,12 +62,11 @@ export class NodeConn extends NetConn {
 
   constructor(
     socket: QuietSocket,
-    local: Endpoint | undefined,
-    remote: Endpoint,
+    ends: Peer,
     timers: TimerList,
     reads: Reads,
   ) {
-    super(socket, local, remote, timers);
+    super(socket, ends, timers);
     this.#reads = reads;
     reads.conn = this;
   }

@@ -14,8 +14,7 @@ export function nodeConnect(
     return new NetAttempt(
       endpoint,
       options,
-      (socket, local, remote) =>
-        new NodeConn(socket, local, remote, timers, reads),
+      (socket, ends) => new NodeConn(socket, ends, timers, reads),
       reads.onread,
     ).start(timers);
   };

@@ -1,9 +1,11 @@
 /** Listening on Node: https://nodejs.org/api/net.html#class-netserver */
 import type { Server } from "node:net";
+import { acceptedEnds } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
 import type { Buffers } from "../buffers.ts";
 import {
   byConnectionEvent,
+  discard,
   netListen,
   type NetListener,
 } from "../net/listen.ts";
@@ -19,10 +21,9 @@ export function nodeListen(
     const accepted = (handle: Handle) => {
       const reads = new Reads(buffers);
       const socket = socketOf(handle, reads.onread);
-      listener.accepted(
-        socket,
-        (local, remote) => new NodeConn(socket, local, remote, timers, reads),
-      );
+      const ends = acceptedEnds(socket, listener.endpoint);
+      if (ends === undefined) return discard(socket);
+      listener.push(new NodeConn(socket, ends, timers, reads));
     };
     if (!onAccept(server, accepted)) byConnectionEvent(server, listener);
   };

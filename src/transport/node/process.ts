@@ -43,13 +43,16 @@ function pipesOf(
     if (handle === undefined) return undefined;
     const reads = new Reads(buffers);
     const quiet = socketOf(handle, reads.onread);
-    return new NodeConn(quiet, UNNAMED, UNNAMED, timers, reads);
+    return new NodeConn(quiet, NO_ENDS, timers, reads);
   };
   const [output, input] = [connOf(stdout), connOf(stdin)];
   return output === undefined || input === undefined
     ? new NodeStreamsConn(stdout, stdin)
     : new NodePipes(output, input);
 }
+
+/** The ends of a pipe. */
+const NO_ENDS = { local: UNNAMED, remote: UNNAMED };
 
 /** A program's output and input, of which each can end before the other. */
 class NodePipes implements ProcessConn, Outlet {
