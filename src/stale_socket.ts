@@ -1,17 +1,9 @@
-import {
-  link,
-  lstat,
-  mkdir,
-  readFile,
-  rename,
-  rmdir,
-  unlink,
-} from "node:fs/promises";
-import { basename } from "node:path";
+import { link, lstat, mkdir, rename, rmdir, unlink } from "node:fs/promises";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "./errors.ts";
 import type { Transport } from "./transport/transport.ts";
+import { isListenedOn } from "./transport/unix_listeners.ts";
 
 /** Milliseconds that a server has between binding the file and listening. */
 const GRACE = 50;
@@ -96,23 +88,6 @@ async function isAlive(
     return true;
   } catch (error) {
     // Bun reports other failures as a refusal too: the kernel's list decides.
-    return codeOf(error) !== "connection_refused" || await isListed(bound);
+    return codeOf(error) !== "connection_refused" || await isListenedOn(bound);
   }
-}
-
-/**
- * Whether Linux lists a listening socket of that path, or of a relative path
- * with the same file name; false on other systems.
- */
-async function isListed(path: string): Promise<boolean> {
-  const name = basename(path);
-  const lines = await readFile("/proc/net/unix", "latin1").catch(() => "");
-  // Num RefCount Protocol Flags Type St Inode Path; 00010000 is a listener.
-  return lines.split("\n").some((line) => {
-    const [, , , flags, , , , ...words] = line.split(" ").filter(Boolean);
-    const listed = words.join(" ");
-    const isIt = listed === path ||
-      !listed.startsWith("/") && basename(listed) === name;
-    return flags === "00010000" && isIt;
-  });
 }

@@ -5,16 +5,33 @@ import { fromSystem } from "./errno.ts";
 import type { Attempt, AttemptOptions, Conn } from "./transport.ts";
 
 /**
+ * How often a connection that has met itself is made anew. Each takes the next
+ * free port, so a second meeting is rare; a range of one port has no other.
+ */
+const MOST_MEETINGS = 8;
+
+/** Milliseconds before a server whose queue was full is asked again. */
+const QUEUE_PAUSE = 20;
+
+/**
  * One attempt to connect, which succeeds, fails, times out or is aborted,
  * whichever comes first. Each relayed connection takes one, so it has only one
  * promise.
+ *
+ * Two answers of the system are no result: a TCP connection whose port is by
+ * chance the one that it is to reach, and so meets itself; and a Unix socket
+ * whose queue of new connections is full. Both are tried again in the same time.
  */
 export abstract class ConnectAttempt implements Attempt {
   readonly conn: Promise<Conn>;
   readonly endpoint: Endpoint;
   readonly #timeout: number;
   #settle: ((result: Conn | Promise<never>) => void) | undefined;
+  #timers: TimerList | undefined;
   #timer: Timer | undefined;
+  #meetings = 0;
+  /** While the queue of a Unix socket is full: until it is asked again. */
+  #pause: Timer | undefined;
 
   constructor(endpoint: Endpoint, options: AttemptOptions) {
     this.endpoint = endpoint;
@@ -22,19 +39,19 @@ export abstract class ConnectAttempt implements Attempt {
     this.conn = new Promise((resolve) => this.#settle = resolve);
   }
 
-  /** Asks the runtime for the connection. */
+  /**
+   * Asks the runtime for the connection; again after one that was no result.
+   * It never throws: each failure is a call of `fail`.
+   */
   protected abstract connect(): void;
 
   /** Nobody waits any more: a connection that is still made must be closed. */
   protected abstract giveUp(): void;
 
   start(timers: TimerList): this {
+    this.#timers = timers;
     this.#timer = timers.after(this.#timeout, this);
-    try {
-      this.connect();
-    } catch (error) {
-      this.fail(error);
-    }
+    this.connect();
     return this;
   }
 
@@ -48,7 +65,17 @@ export abstract class ConnectAttempt implements Attempt {
   }
 
   expired(): void {
-    this.#giveUp(timedOut(this.what, this.#timeout));
+    const { what } = this;
+    this.#giveUp(
+      this.#pause === undefined
+        ? timedOut(what, this.#timeout)
+        : new TcpmuxError(
+          "timed_out",
+          `${what}: its queue of new connections stayed full for ` +
+            `${this.#timeout} ms`,
+          { address: formatEndpoint(this.endpoint), errno: "EAGAIN" },
+        ),
+    );
   }
 
   abort(): void {
@@ -57,12 +84,23 @@ export abstract class ConnectAttempt implements Attempt {
 
   /** @param conn aborted where nobody waits for it any more */
   protected succeed(conn: Conn): void {
-    if (this.#settle === undefined) conn.abort();
-    else this.#end(conn);
+    if (this.#settle === undefined) return conn.abort();
+    const { local, remote } = conn;
+    const hasMetItself = local.transport === "tcp" &&
+      remote.transport === "tcp" &&
+      local.port === remote.port && local.host === remote.host;
+    if (!hasMetItself) return this.#end(conn);
+    conn.abort();
+    if (++this.#meetings < MOST_MEETINGS) this.connect();
+    else this.fail({ code: "ECONNREFUSED" });
   }
 
   protected fail(error: unknown): void {
     if (this.isOver) return;
+    if (this.endpoint.transport === "unix" && isEagain(error)) {
+      this.#pause = this.#timers!.after(QUEUE_PAUSE, () => this.connect());
+      return;
+    }
     const address = formatEndpoint(this.endpoint);
     this.#end(Promise.reject(fromSystem(error, this.what, { address })));
   }
@@ -75,9 +113,14 @@ export abstract class ConnectAttempt implements Attempt {
 
   #end(result: Conn | Promise<never>): void {
     this.#timer?.cancel();
+    this.#pause?.cancel();
     this.#settle?.(result);
     this.#settle = undefined;
   }
+}
+
+function isEagain(error: unknown): boolean {
+  return (error as { code?: unknown } | undefined)?.code === "EAGAIN";
 }
 
 export function timedOut(what: string, timeout: number): TcpmuxError {

@@ -120,7 +120,11 @@ class MemoryAttempt extends ConnectAttempt {
   }
 
   protected override connect(): void {
-    this.succeed(this.#network.connect(this.endpoint));
+    try {
+      this.succeed(this.#network.connect(this.endpoint));
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   protected override giveUp(): void {}

@@ -5,10 +5,12 @@ import {
   localEnd,
   UNNAMED,
 } from "../../endpoint.ts";
+import { codeOf } from "../../errors.ts";
 import type { TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import { NetAttempt } from "../net/connect.ts";
 import type { Attempt, AttemptOptions, Transport } from "../transport.ts";
+import { isListenedOn } from "../unix_listeners.ts";
 import { BunConn } from "./conn.ts";
 import { adopt } from "./internals.ts";
 import { type BunHandlers, type BunSocket, HANDLERS } from "./socket.ts";
@@ -146,7 +148,7 @@ class BunAttempt extends ConnectAttempt {
       this.#connector.answered(this.#address);
       this.succeed(conn);
     } catch (error) {
-      this.fail(error);
+      this.fail(await isQueueFull(error, this.endpoint) ? QUEUE_FULL : error);
     }
   }
 
@@ -154,6 +156,15 @@ class BunAttempt extends ConnectAttempt {
     this.#byNode?.abort();
     this.#connector.silent(this.#address);
   }
+}
+
+/** The system's answer, which Bun reports as a refusal. */
+const QUEUE_FULL = { code: "EAGAIN" };
+
+/** Whether a Unix socket that seems to refuse is listened on nevertheless. */
+async function isQueueFull(error: unknown, to: Endpoint): Promise<boolean> {
+  return to.transport === "unix" && codeOf(error) === "connection_refused" &&
+    await isListenedOn(to.path);
 }
 
 const CONNECTING: ConnectHandlers = {

@@ -29,7 +29,11 @@ export class NetAttempt extends ConnectAttempt implements SocketOwner {
   }
 
   protected override connect(): void {
-    const { endpoint: remote } = this;
+    const { endpoint: to } = this;
+    const connected = () => {
+      const local = to.transport === "unix" ? UNNAMED : localEnd(socket);
+      this.succeed(this.#toConn(socket, { local, remote: to }));
+    };
     const socket = this.#socket = new QuietSocket({
       allowHalfOpen: true,
       // The constructor takes this option, which its types do not have.
@@ -37,18 +41,16 @@ export class NetAttempt extends ConnectAttempt implements SocketOwner {
       ...(this.#onread === undefined ? {} : { onread: this.#onread }),
     });
     socket.own(this);
-    socket.connect(
-      remote.transport === "unix"
-        ? { path: remote.path }
-        : { host: remote.host, port: remote.port },
-      () => {
-        const local = remote.transport === "unix" ? UNNAMED : localEnd(socket);
-        this.succeed(this.#toConn(socket, { local, remote }));
-      },
-    );
+    try {
+      if (to.transport === "unix") socket.connect(to.path, connected);
+      else socket.connect(to.port, to.host, connected);
+    } catch (error) {
+      this.broke(error as Error);
+    }
   }
 
   broke(error: Error): void {
+    this.#socket!.own(NOBODY); // it closes, which is no second failure
     this.fail(error);
   }
 
@@ -61,3 +63,5 @@ export class NetAttempt extends ConnectAttempt implements SocketOwner {
     this.#socket!.destroy();
   }
 }
+
+const NOBODY: SocketOwner = { broke() {} };

@@ -1,0 +1,89 @@
+/** Answers of the system that are no connection, though they look like one. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { describe, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { assert, assertEquals } from "@std/assert";
+import { dial } from "../src/dial.ts";
+import { pickTransport } from "../src/transport/pick.ts";
+import { runCommand } from "./support/command.ts";
+import { fullQueue } from "./support/full_queue.ts";
+import { inSmallNetwork, needsNamespace } from "./support/namespace.ts";
+import { needs } from "./support/needs.ts";
+import { rejectsWith } from "./support/rejects.ts";
+import { sleep } from "./support/wait.ts";
+
+const transport = await pickTransport();
+
+/** The words that run a program of ours on this very runtime. */
+function onThisRuntime(name: string): string[] {
+  const file = fileURLToPath(new URL(`support/${name}`, import.meta.url));
+  if ("Deno" in globalThis) {
+    return [process.execPath, "run", "-A", "--no-lock", "--no-check", file];
+  }
+  return [process.execPath, file];
+}
+
+describe(
+  "a port that the system may choose for clients",
+  needsNamespace(),
+  () => {
+    test("refuses when nobody listens, and never meets itself", async () => {
+      const { out, err } = await runCommand([
+        ...inSmallNetwork("40000 40015"),
+        ...onThisRuntime("meet_itself.ts"),
+        "40004",
+        "400",
+      ]);
+      assertEquals(out.trim(), '{"connection_refused":400}', err);
+    });
+  },
+);
+
+describe("a Unix socket whose queue is full", needs("perl"), () => {
+  const inFolder = async (use: (path: string) => Promise<void>) => {
+    const folder = mkdtempSync(join(tmpdir(), "tcpmux-test-"));
+    try {
+      await use(join(folder, "socket"));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  };
+
+  test("is asked again until it has room", () =>
+    inFolder(async (path) => {
+      const full = await fullQueue(path);
+      try {
+        const to = { transport: "unix", path } as const;
+        const attempt = dial(transport, to, { timeout: 30_000 });
+        await sleep(100);
+        full.drain();
+        (await attempt.conn).close();
+      } finally {
+        full.close();
+      }
+    }));
+
+  test("is waited for no longer than the time-out, which says why", () =>
+    inFolder(async (path) => {
+      const full = await fullQueue(path);
+      try {
+        const to = { transport: "unix", path } as const;
+        const error = await rejectsWith(
+          "timed_out",
+          () => dial(transport, to, { timeout: 150 }).conn,
+        );
+        assert(error.message.includes("queue"), error.message);
+        assertEquals(error.errno, "EAGAIN");
+        const attempt = dial(transport, to);
+        const failing = rejectsWith("cancelled", () => attempt.conn);
+        await sleep(50);
+        attempt.abort();
+        await failing;
+      } finally {
+        full.close();
+      }
+    }));
+});
