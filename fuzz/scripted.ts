@@ -58,6 +58,7 @@ export function leadingTo(conn: Conn): Transport {
       unix: false,
     },
     timers: new TimerList(),
+    lookup: never,
     listen: never,
     connect: () => ({ conn: Promise.resolve(conn), abort() {} }),
     spawn: never,

@@ -1,5 +1,4 @@
 /** What clients and servers alike need to reach another server. */
-import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { type Endpoint, formatEndpoint, type TcpEndpoint } from "./endpoint.ts";
 import { messageOf, TcpmuxError } from "./errors.ts";
@@ -63,16 +62,17 @@ class NameAttempt extends ConnectAttempt {
   protected override async connect(): Promise<void> {
     const { host } = this.#name;
     try {
-      const found = await lookup(host, {
-        all: true,
-        family: this.#family ?? 0,
-      });
-      const hosts = inTurn(found.map(({ address }) => address));
+      const found = await this.#transport.lookup(host);
+      const hosts = inTurn(found.filter((address) => this.#isWanted(address)));
       this.#addresses = hosts.map((host) => ({ ...this.#name, host }));
     } catch (error) {
       return this.fail(fromSystem(error, this.what, { address: host }));
     }
     if (!this.isOver) this.#tryNext();
+  }
+
+  #isWanted(address: string): boolean {
+    return this.#family === undefined || isIP(address) === this.#family;
   }
 
   #tryNext(): void {

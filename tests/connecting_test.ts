@@ -42,6 +42,24 @@ describe(
   },
 );
 
+describe("a name that no name server answers for", {
+  ...needs("dnsmasq", "unshare", "mount", "perl", "ss"),
+  ...needsNamespace(),
+}, () => {
+  test("delays nobody who asks for another", async () => {
+    const network = fileURLToPath(
+      new URL("support/silent_names.sh", import.meta.url),
+    );
+    const { out, err } = await runCommand([
+      ...["unshare", "--net", "--mount", "--", "sh", network],
+      ...onThisRuntime("slow_names.ts"),
+    ]);
+    const known = ["127.0.0.1", "FAST.test", "fast.test", "here.test"];
+    const reached = [...known, "localhost"].map((host) => `${host} reached`);
+    assertEquals(out.trim(), JSON.stringify(reached), err);
+  });
+});
+
 describe("a Unix socket whose queue is full", needs("perl"), () => {
   const inFolder = async (use: (path: string) => Promise<void>) => {
     const folder = mkdtempSync(join(tmpdir(), "tcpmux-test-"));

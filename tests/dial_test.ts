@@ -1,4 +1,3 @@
-import { lookup } from "node:dns/promises";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { dial } from "../src/dial.ts";
@@ -37,6 +36,10 @@ function fated(fateOf: (host: string) => Fate): Asked {
     asked,
     givenUp,
     conns,
+    lookup: (host) =>
+      host === "localhost"
+        ? Promise.resolve(["::1", "127.0.0.1"])
+        : Promise.reject(Object.assign(new Error(host), { code: "ENOTFOUND" })),
     connect(endpoint): Attempt {
       const host = endpoint.transport === "tcp" ? endpoint.host : endpoint.path;
       asked.push(host);
@@ -163,16 +166,11 @@ describe("dial", () => {
   });
 
   test("asks the next address beside one that is silent", async () => {
-    const known = await lookup("localhost", { all: true });
-    if (known.length < 2) return; // there is no next one here
-    const [first] = known;
-    const transport = fated((host) =>
-      host === first!.address ? "is silent" : "answers"
-    );
+    const transport = fated((host) => host === "::1" ? "is silent" : "answers");
     const attempt = dial(transport, tcp("localhost", 1), { timeout: 5000 });
     const conn = await attempt.conn;
     assertEquals(transport.asked.length, 2);
-    assertEquals(transport.givenUp, [first!.address]);
+    assertEquals(transport.givenUp, ["::1"]);
     attempt.abort(); // too late
     assertEquals(conn.end, undefined);
     conn.close();

@@ -14,6 +14,11 @@ export interface Transport {
   readonly timers: TimerList;
   /** Rejects with `address_in_use`, `permission_denied` and the like. */
   listen(endpoint: Endpoint, options?: ListenOptions): Promise<Listener>;
+  /**
+   * The addresses of a host name, the system's first choice first. Rejects with
+   * the runtime's error, such as one with code `ENOTFOUND`.
+   */
+  lookup(host: string): Promise<readonly string[]>;
   /** Begins to connect to an address; `dial.ts` tries those of a name. */
   connect(endpoint: Endpoint, options?: AttemptOptions): Attempt;
   /**

@@ -1,4 +1,5 @@
 import { TimerList } from "../../timers.ts";
+import { HostNames } from "../host_names.ts";
 import { netSpawn } from "../net/process.ts";
 import type { Transport } from "../transport.ts";
 import { bunConnect } from "./connect.ts";
@@ -10,10 +11,12 @@ declare const Bun: { gc(wait: boolean): void };
 
 export function bunTransport(): Transport {
   const timers = new TimerList();
+  const names = new HostNames({ threads: 2, hostsFile: "/etc/hosts" });
   return {
     name: "bun",
     abilities: { reset: true, programs: true, socketStdio: true, unix: true },
     timers,
+    lookup: (host) => names.lookup(host),
     listen: bunListen(timers),
     connect: bunConnect(timers),
     spawn: netSpawn,

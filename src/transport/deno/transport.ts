@@ -1,5 +1,6 @@
 import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
+import { HostNames } from "../host_names.ts";
 import { permitted } from "../permission.ts";
 import type { Transport } from "../transport.ts";
 import { denoConnect } from "./connect.ts";
@@ -9,6 +10,7 @@ import { denoStdio } from "./stdio.ts";
 
 export function denoTransport(): Transport {
   const timers = new TimerList();
+  const names = new HostNames();
   const buffers = new Buffers();
   return {
     name: "deno",
@@ -25,6 +27,7 @@ export function denoTransport(): Transport {
       },
     },
     timers,
+    lookup: (host) => names.lookup(host),
     listen: denoListen(buffers),
     connect: denoConnect(timers, buffers),
     spawn: denoSpawn,

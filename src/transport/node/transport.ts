@@ -1,5 +1,6 @@
 import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
+import { HostNames } from "../host_names.ts";
 import { netSpawnOn } from "../net/process.ts";
 import type { Transport } from "../transport.ts";
 import { nodeConnect } from "./connect.ts";
@@ -9,12 +10,14 @@ import { nodeStdio } from "./stdio.ts";
 
 export function nodeTransport(): Transport {
   const timers = new TimerList();
+  const names = new HostNames({ threads: 2, hostsFile: "/etc/hosts" });
   const buffers = new Buffers();
   const seal = new NodeSeal();
   return {
     name: "node",
     abilities: { reset: true, programs: true, socketStdio: true, unix: true },
     timers,
+    lookup: (host) => names.lookup(host),
     listen: nodeListen(timers, buffers),
     connect: nodeConnect(timers, buffers),
     spawn: (command) => nodeSpawn(command, seal.rest, timers, buffers),
