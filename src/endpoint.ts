@@ -1,4 +1,5 @@
 import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
 import { TcpmuxError } from "./errors.ts";
 
 /** An address to listen on or to connect to. */
@@ -136,7 +137,7 @@ export function tcpEnd(address: string, port: number): Endpoint {
 }
 
 /** Our end of a socket. Asking for it costs a call of the system. */
-export function localEnd({ localAddress, localPort }: SocketEnds): Endpoint {
+function localEnd({ localAddress, localPort }: SocketEnds): Endpoint {
   return localAddress === undefined
     ? UNNAMED
     : tcpEnd(localAddress, localPort ?? 0);
@@ -148,6 +149,13 @@ export interface Peer {
   readonly local: Endpoint;
   /** The other end. */
   readonly remote: Endpoint;
+}
+
+/** Both ends of a socket that was connected to an address. */
+export function connectedEnds(socket: SocketEnds, remote: Endpoint): Peer {
+  if (remote.transport === "unix") return { local: UNNAMED, remote };
+  const ends = { local: localEnd(socket), remote };
+  return remote.host.includes("%") ? withScopes(ends) : ends;
 }
 
 /**
@@ -167,7 +175,40 @@ export function acceptedEnds(
   // Asking for our end costs a call of the system, and one address has one.
   const isAny = listener.host === "::" || listener.host === "0.0.0.0";
   const local = isAny ? localEnd(socket) : listener;
-  return { local, remote: tcpEnd(remoteAddress, remotePort ?? 0) };
+  const ends = { local, remote: tcpEnd(remoteAddress, remotePort ?? 0) };
+  return isUnscoped(remoteAddress) ? withScopes(ends) : ends;
+}
+
+/** Whether it is link-local (RFC 4291, section 2.5.6), without an interface. */
+export function isUnscoped(address: string): boolean {
+  return /^fe[89ab][^%]*$/i.test(address);
+}
+
+/**
+ * The ends of a connection, link-local addresses with the interface that they
+ * belong to, as in `fe80::1%eth0` (RFC 4007): Bun and Deno leave it out, and
+ * nobody can connect without it. They stay as they are where more than one
+ * interface has the address of our end.
+ */
+export function withScopes({ local, remote }: Peer): Peer {
+  if (local.transport === "unix" || remote.transport === "unix") {
+    return { local, remote };
+  }
+  const scope = [remote.host, local.host]
+    .map((host) => host.split("%")[1])
+    .find((name) => name !== undefined) ?? interfaceOf(local.host);
+  const scoped = (end: TcpEndpoint) =>
+    scope !== undefined && isUnscoped(end.host)
+      ? { ...end, host: `${end.host}%${scope}` }
+      : end;
+  return { local: scoped(local), remote: scoped(remote) };
+}
+
+/** The one interface of this machine that has the address. */
+function interfaceOf(address: string): string | undefined {
+  const owners = Object.entries(networkInterfaces())
+    .filter(([, ends]) => ends?.some((end) => end.address === address));
+  return owners.length === 1 ? owners[0]![0] : undefined;
 }
 
 const GROUPS = 8;

@@ -42,6 +42,19 @@ describe(
   },
 );
 
+describe("a link-local address", needsNamespace(), () => {
+  test("keeps the interface that it belongs to", async () => {
+    const addressed = "ip link set lo up && " +
+      'ip addr add fe80::1/64 dev lo nodad && exec "$@"';
+    const { out, err } = await runCommand([
+      ...["unshare", "--net", "--", "sh", "-c", addressed, "sh"],
+      ...onThisRuntime("link_local.ts"),
+    ]);
+    const ends = Array(4).fill("fe80::1%lo").join(" ");
+    assertEquals(out, `fe80::1%lo ${ends}\n:: ${ends}\n`, err);
+  });
+});
+
 describe("a name that no name server answers for", {
   ...needs("dnsmasq", "unshare", "mount", "perl", "ss"),
   ...needsNamespace(),

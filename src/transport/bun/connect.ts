@@ -1,9 +1,8 @@
 /** Connecting on Bun: https://bun.com/docs/api/tcp */
 import {
+  connectedEnds,
   type Endpoint,
   formatEndpoint,
-  localEnd,
-  UNNAMED,
 } from "../../endpoint.ts";
 import { codeOf } from "../../errors.ts";
 import type { TimerList } from "../../timers.ts";
@@ -85,8 +84,7 @@ class BunConnector {
   }
 
   connOf(socket: BunSocket, remote: Endpoint): BunConn {
-    const local = remote.transport === "unix" ? UNNAMED : localEnd(socket);
-    return new BunConn(socket, { local, remote }, this.#timers);
+    return new BunConn(socket, connectedEnds(socket, remote), this.#timers);
   }
 }
 

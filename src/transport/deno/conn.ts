@@ -1,5 +1,5 @@
 /** Connections on Deno: https://docs.deno.com/api/deno/~/Deno.Conn */
-import { type Endpoint, tcpEnd } from "../../endpoint.ts";
+import { type Endpoint, type Peer, tcpEnd } from "../../endpoint.ts";
 import type { Buffers } from "../buffers.ts";
 import { closedHere, fromSystem } from "../errno.ts";
 import { PulledConn } from "../pulled_conn.ts";
@@ -57,8 +57,7 @@ export class DenoConn extends PulledConn {
 
   constructor(
     socket: DenoSocket,
-    local: Endpoint,
-    remote: Endpoint,
+    { local, remote }: Peer,
     buffers: Buffers,
   ) {
     super();

@@ -1,5 +1,5 @@
 /** Connecting on Deno: https://docs.deno.com/api/deno/~/Deno.connect */
-import type { Endpoint } from "../../endpoint.ts";
+import { type Endpoint, type Peer, withScopes } from "../../endpoint.ts";
 import type { Timer, TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import type { Buffers } from "../buffers.ts";
@@ -55,11 +55,8 @@ class DenoAttempt extends ConnectAttempt {
     try {
       const socket = await Deno.connect({ ...toDeno(endpoint), signal });
       if (this.isOver) return socket.close();
-      const remote = endpoint.transport === "unix"
-        ? endpoint
-        : fromDeno(socket.remoteAddr);
-      const local = fromDeno(socket.localAddr);
-      this.succeed(new DenoConn(socket, local, remote, this.#buffers));
+      const ends = endsOf(socket, endpoint);
+      this.succeed(new DenoConn(socket, ends, this.#buffers));
     } catch (error) {
       this.fail(error);
     } finally {
@@ -73,4 +70,10 @@ class DenoAttempt extends ConnectAttempt {
       () => this.#controller.abort(),
     );
   }
+}
+
+function endsOf(socket: DenoSocket, remote: Endpoint): Peer {
+  const ends = { local: fromDeno(socket.localAddr), remote };
+  const isScoped = remote.transport === "tcp" && remote.host.includes("%");
+  return isScoped ? withScopes(ends) : ends;
 }

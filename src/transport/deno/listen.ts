@@ -1,9 +1,16 @@
 /** Listening on Deno: https://docs.deno.com/api/deno/~/Deno.listen */
 import { unlinkSync } from "node:fs";
-import { type Endpoint, formatEndpoint, UNNAMED } from "../../endpoint.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  isUnscoped,
+  UNNAMED,
+  withScopes,
+} from "../../endpoint.ts";
 import type { TcpmuxError } from "../../errors.ts";
 import type { Buffers } from "../buffers.ts";
 import { fromSystem } from "../errno.ts";
+import { permitted } from "../permission.ts";
 import type { Conn, Listener, Transport } from "../transport.ts";
 import {
   type DenoAddress,
@@ -52,9 +59,10 @@ class DenoListener implements Listener {
   ) {
     this.#listener = listener;
     this.#buffers = buffers;
+    const { port } = { port: 0, ...listener.addr };
     this.endpoint = endpoint.transport === "unix"
       ? endpoint
-      : fromDeno(listener.addr);
+      : { ...endpoint, port }; // Deno's own has no scope
   }
 
   async accept(): Promise<Conn | null> {
@@ -86,11 +94,15 @@ class DenoListener implements Listener {
 /** @throws an error of the system, and then the socket is closed */
 function connOf(socket: DenoSocket, at: Endpoint, buffers: Buffers): DenoConn {
   try {
-    const { localAddr, remoteAddr } = socket;
-    const isUnix = at.transport === "unix";
-    const local = isUnix ? at : fromDeno(localAddr);
-    const remote = isUnix ? UNNAMED : fromDeno(remoteAddr);
-    return new DenoConn(socket, local, remote, buffers);
+    if (at.transport === "unix") {
+      return new DenoConn(socket, { local: at, remote: UNNAMED }, buffers);
+    }
+    const remote = fromDeno(socket.remoteAddr);
+    const isAny = at.host === "::" || at.host === "0.0.0.0";
+    const ends = { local: isAny ? fromDeno(socket.localAddr) : at, remote };
+    const lacksScope = remote.transport === "tcp" && isUnscoped(remote.host) &&
+      (!isAny || permitted("sys")); // to see what interfaces there are
+    return new DenoConn(socket, lacksScope ? withScopes(ends) : ends, buffers);
   } catch (error) {
     socket.close();
     throw error;

@@ -1,5 +1,5 @@
 import type { OnReadOpts } from "node:net";
-import { type Endpoint, localEnd, type Peer, UNNAMED } from "../../endpoint.ts";
+import { connectedEnds, type Endpoint, type Peer } from "../../endpoint.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import type { AttemptOptions, Conn } from "../transport.ts";
 import { QuietSocket, type SocketOwner } from "./conn.ts";
@@ -31,8 +31,8 @@ export class NetAttempt extends ConnectAttempt implements SocketOwner {
   protected override connect(): void {
     const { endpoint: to } = this;
     const connected = () => {
-      const local = to.transport === "unix" ? UNNAMED : localEnd(socket);
-      this.succeed(this.#toConn(socket, { local, remote: to }));
+      const ends = connectedEnds(socket, to);
+      this.succeed(this.#toConn(socket, ends));
     };
     const socket = this.#socket = new QuietSocket({
       allowHalfOpen: true,
