@@ -114,6 +114,14 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+/** The same address in the one form that RFC 5952 gives it; or the name. */
+export function canonicalHost(host: string): string {
+  if (isIP(host) !== 6) return host.toLowerCase();
+  const [address, scope] = host.split("%");
+  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  return scope === undefined ? canonical : `${canonical}%${scope}`;
+}
+
 /** The IPv4 form of an address that a dual-stack socket shows as IPv6. */
 export function unmapped(address: string): string {
   return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
@@ -130,17 +138,11 @@ interface SocketEnds {
 /** The end of a Unix socket that has no name. */
 export const UNNAMED: Endpoint = { transport: "unix", path: "" };
 
-export function tcpEnd(address: string, port: number): Endpoint {
+/** One end of a socket, as its runtime shows it; nothing of one that is gone. */
+export function tcpEnd(address = "", port = 0): Endpoint {
   // Looking first is cheap, and most addresses are not mapped.
   const host = address.startsWith("::ffff:") ? unmapped(address) : address;
   return { transport: "tcp", host, port };
-}
-
-/** Our end of a socket. Asking for it costs a call of the system. */
-function localEnd({ localAddress, localPort }: SocketEnds): Endpoint {
-  return localAddress === undefined
-    ? UNNAMED
-    : tcpEnd(localAddress, localPort ?? 0);
 }
 
 /** The addresses of both ends of a connection. */
@@ -154,7 +156,8 @@ export interface Peer {
 /** Both ends of a socket that was connected to an address. */
 export function connectedEnds(socket: SocketEnds, remote: Endpoint): Peer {
   if (remote.transport === "unix") return { local: UNNAMED, remote };
-  const ends = { local: localEnd(socket), remote };
+  const local = tcpEnd(socket.localAddress, socket.localPort);
+  const ends = { local, remote };
   return remote.host.includes("%") ? withScopes(ends) : ends;
 }
 
@@ -174,9 +177,13 @@ export function acceptedEnds(
   if (remoteAddress === undefined) return undefined;
   // Asking for our end costs a call of the system, and one address has one.
   const isAny = listener.host === "::" || listener.host === "0.0.0.0";
-  const local = isAny ? localEnd(socket) : listener;
-  const ends = { local, remote: tcpEnd(remoteAddress, remotePort ?? 0) };
-  return isUnscoped(remoteAddress) ? withScopes(ends) : ends;
+  const local = isAny
+    ? tcpEnd(socket.localAddress, socket.localPort)
+    : listener;
+  const ends = { local, remote: tcpEnd(remoteAddress, remotePort) };
+  const lacksScope = remoteAddress.startsWith("fe") &&
+    isUnscoped(remoteAddress);
+  return lacksScope ? withScopes(ends) : ends;
 }
 
 /** Whether it is link-local (RFC 4291, section 2.5.6), without an interface. */

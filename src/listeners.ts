@@ -1,13 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "./endpoint.ts";
+import { Binder } from "./bind/bind.ts";
+import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { Episode, type Log } from "./log.ts";
-import { codeOf, messageOf, stackOf, TcpmuxError } from "./errors.ts";
-import { listenerKey, type ListenerSpec } from "./table/service.ts";
-import { removeStale } from "./stale_socket.ts";
+import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
+import type { ListenerSpec } from "./table/service.ts";
 import type { Conn, Listener, Transport } from "./transport/transport.ts";
-
-/** The port where the table names no address and port 1 is not permitted. */
-export const FALLBACK_PORT = 1078;
 
 /** Milliseconds before accepting is tried again after it has failed. */
 const ACCEPT_PAUSE = 50;
@@ -24,16 +21,16 @@ type OnAccepted = (conn: Conn, listener: OpenListener) => void;
 
 /** The listeners of a server, and the loops that accept from them. */
 export class Listeners {
-  /** By `listenerKey`, which finds a listener again at a reload. */
+  /** By the keys of `bind.ts`, which find a listener again at a reload. */
   #open = new Map<string, OpenListener>();
   #endpoints: readonly Endpoint[] = [];
   #isClosed = false;
-  readonly #transport: Transport;
+  readonly #binder: Binder;
   readonly #log: Log;
   readonly #onAccepted: OnAccepted;
 
   constructor(transport: Transport, log: Log, onAccepted: OnAccepted) {
-    this.#transport = transport;
+    this.#binder = new Binder(transport, log);
     this.#log = log;
     this.#onAccepted = onAccepted;
   }
@@ -59,13 +56,14 @@ export class Listeners {
     const fresh: string[] = [];
     try {
       for (const spec of wanted) {
-        const key = listenerKey(spec);
-        if (next.has(key)) continue;
-        const known = this.#open.get(key);
-        if (known === undefined) fresh.push(key);
-        const listener = known?.listener ?? await this.#listen(spec);
-        const address = formatEndpoint(listener.endpoint);
-        next.set(key, { spec, listener, address });
+        for (const bound of await this.#binder.bind(spec, this.#all(next))) {
+          const { key, listener, isNew } = bound;
+          const address = formatEndpoint(listener.endpoint);
+          if (isNew) fresh.push(key);
+          const other = next.get(key)?.spec ?? spec;
+          if (other !== spec && !areOne(other, spec)) throw twice(address);
+          next.set(key, { spec: other, listener, address });
+        }
       }
       if (this.#isClosed) {
         throw new TcpmuxError("closed", "the server is closed");
@@ -95,71 +93,15 @@ export class Listeners {
     }
   }
 
+  #all(next: ReadonlyMap<string, OpenListener>): Map<string, OpenListener> {
+    return new Map([...this.#open, ...next]);
+  }
+
   close(): void {
     this.#isClosed = true;
     for (const { listener } of this.#open.values()) listener.close();
     this.#open.clear();
     this.#endpoints = [];
-  }
-
-  async #listen({ endpoint }: ListenerSpec): Promise<Listener> {
-    if (endpoint === undefined) return await this.#listenByDefault();
-    try {
-      return await this.#transport.listen(endpoint);
-    } catch (error) {
-      if (codeOf(error) === "address_in_use" && await this.#free(endpoint)) {
-        return await this.#transport.listen(endpoint);
-      }
-      throw withCure(error, endpoint);
-    }
-  }
-
-  /** @returns whether the address may be free now */
-  async #free(endpoint: Endpoint): Promise<boolean> {
-    if (endpoint.transport !== "unix") return false;
-    if (this.#transport.name === "memory") return false; // it has no files
-    if (!await removeStale(this.#transport, endpoint.path)) return false;
-    this.#log("info", "removed a socket that nobody listened on any more", {
-      address: formatEndpoint(endpoint),
-    });
-    return true;
-  }
-
-  async #listenByDefault(): Promise<Listener> {
-    try {
-      return await this.#listenOnAny(TCPMUX_PORT);
-    } catch (error) {
-      if (codeOf(error) !== "permission_denied") {
-        throw withCure(error, { transport: "tcp", host: "::", port: 1 });
-      }
-      this.#log("warn", "port 1 is not permitted, so another one is used", {
-        port: FALLBACK_PORT,
-        reason: messageOf(error),
-      });
-      return this.#listenOnAny(FALLBACK_PORT).catch((failure) => {
-        const host = "::";
-        throw withCure(failure, {
-          transport: "tcp",
-          host,
-          port: FALLBACK_PORT,
-        });
-      });
-    }
-  }
-
-  /** IPv6 and IPv4, or IPv4 alone where the machine has no IPv6. */
-  async #listenOnAny(port: number): Promise<Listener> {
-    try {
-      return await this.#transport.listen({
-        transport: "tcp",
-        host: "::",
-        port,
-      });
-    } catch (error) {
-      if (codeOf(error) !== "address_not_available") throw error;
-      const host = "0.0.0.0";
-      return await this.#transport.listen({ transport: "tcp", host, port });
-    }
   }
 
   async #acceptFrom(
@@ -204,31 +146,13 @@ export class Listeners {
   }
 }
 
-function withCure(error: unknown, endpoint: Endpoint): unknown {
-  const cure = cureFor(codeOf(error), endpoint);
-  if (cure === "" || !(error instanceof TcpmuxError)) return error;
-  return new TcpmuxError(error.code, `${error.message} (${cure})`, {
-    cause: error,
-    address: formatEndpoint(endpoint),
-    ...(error.errno === undefined ? {} : { errno: error.errno }),
-  });
+/** Whether two listeners of a table serve their clients the same. */
+function areOne(one: ListenerSpec, other: ListenerSpec): boolean {
+  return one.protocol === "tcpmux" && other.protocol === "tcpmux";
 }
 
-function cureFor(code: string, endpoint: Endpoint): string {
-  const unix = endpoint.transport === "unix";
-  if (code === "address_in_use") {
-    return unix
-      ? "another program listens there, or it is a file of another kind"
-      : "another program listens there, and ss -ltnp tells which: stop it, " +
-        "or listen on another port";
-  }
-  if (code === "permission_denied" && !unix && endpoint.port >= 1024) {
-    return "on Deno, --allow-net must permit this address";
-  }
-  if (code === "permission_denied" && !unix) {
-    return "a port below 1024 takes a right: listen on a higher port, or run " +
-      "setcap cap_net_bind_service=+ep on the program's file, or start it by " +
-      "a systemd unit with AmbientCapabilities=CAP_NET_BIND_SERVICE";
-  }
-  return "";
+function twice(address: string): TcpmuxError {
+  const what = `cannot listen on ${address}`;
+  const why = "two listeners of the table lead to it (give one another port)";
+  return new TcpmuxError("address_in_use", `${what}: ${why}`, { address });
 }

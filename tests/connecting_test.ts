@@ -2,7 +2,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
@@ -13,18 +12,10 @@ import { fullQueue } from "./support/full_queue.ts";
 import { inSmallNetwork, needsNamespace } from "./support/namespace.ts";
 import { needs } from "./support/needs.ts";
 import { rejectsWith } from "./support/rejects.ts";
+import { onThisRuntime } from "./support/runtime.ts";
 import { sleep } from "./support/wait.ts";
 
 const transport = await pickTransport();
-
-/** The words that run a program of ours on this very runtime. */
-function onThisRuntime(name: string): string[] {
-  const file = fileURLToPath(new URL(`support/${name}`, import.meta.url));
-  if ("Deno" in globalThis) {
-    return [process.execPath, "run", "-A", "--no-lock", "--no-check", file];
-  }
-  return [process.execPath, file];
-}
 
 describe(
   "a port that the system may choose for clients",

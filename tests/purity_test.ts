@@ -14,10 +14,10 @@ const MOST_LINES = 300;
 const MOST_IN_A_FOLDER = 14;
 /** Folders that are over that already: they may shrink, and never grow. */
 const FULLER: Readonly<Record<string, number>> = {
-  "src": 19,
+  "src": 18,
   "src/cli": 24,
 };
-const MOST_FILES = 136;
+const MOST_FILES = 139;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -26,7 +26,8 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   table: ["policy", "transport"],
   handshake: ["policy", "table", "transport"],
   services: ["policy", "table", "transport"],
-  cli: ["handshake", "policy", "services", "table", "transport"],
+  bind: ["policy", "table", "transport"],
+  cli: ["bind", "handshake", "policy", "services", "table", "transport"],
 };
 /** What stands at the head of all else: whoever reaches it is above it. */
 const HEADS = ["src/serve.ts", "src/server.ts", "src/session.ts"];

@@ -12,13 +12,21 @@ export interface Transport {
   readonly abilities: Abilities;
   /** The deadlines of all connections of this transport. */
   readonly timers: TimerList;
-  /** Rejects with `address_in_use`, `permission_denied` and the like. */
+  /**
+   * Listens on an address, which `bind.ts` finds for a name. Rejects with
+   * `address_in_use`, `permission_denied` and the like.
+   */
   listen(endpoint: Endpoint, options?: ListenOptions): Promise<Listener>;
   /**
    * The addresses of a host name, the system's first choice first. Rejects with
    * the runtime's error, such as one with code `ENOTFOUND`.
    */
   lookup(host: string): Promise<readonly string[]>;
+  /**
+   * Whether a listener on `::` takes IPv4 as well. Where this is missing, it
+   * always does.
+   */
+  isDualStack?(): Promise<boolean>;
   /** Begins to connect to an address; `dial.ts` tries those of a name. */
   connect(endpoint: Endpoint, options?: AttemptOptions): Attempt;
   /**

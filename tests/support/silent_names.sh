@@ -4,7 +4,7 @@ set -e
 ip link set lo up
 folder=$(mktemp -d)
 echo "nameserver 127.0.0.1" > "$folder/resolv.conf"
-echo "127.0.0.1 localhost here.test" > "$folder/hosts"
+printf "127.0.0.1 localhost here.test\n::1 here.test\n" > "$folder/hosts"
 mount --bind "$folder/resolv.conf" /etc/resolv.conf
 mount --bind "$folder/hosts" /etc/hosts
 perl -MSocket -e '

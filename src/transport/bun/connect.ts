@@ -9,7 +9,7 @@ import type { TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import { NetAttempt } from "../net/connect.ts";
 import type { Attempt, AttemptOptions, Transport } from "../transport.ts";
-import { isListenedOn } from "../unix_listeners.ts";
+import { isListenedOn } from "../net/unix_listeners.ts";
 import { BunConn } from "./conn.ts";
 import { adopt } from "./internals.ts";
 import { type BunHandlers, type BunSocket, HANDLERS } from "./socket.ts";

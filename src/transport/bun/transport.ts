@@ -1,5 +1,5 @@
 import { TimerList } from "../../timers.ts";
-import { HostNames } from "../host_names.ts";
+import { HostNames } from "../net/host_names.ts";
 import { netSpawn } from "../net/process.ts";
 import type { Transport } from "../transport.ts";
 import { bunConnect } from "./connect.ts";

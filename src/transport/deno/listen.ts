@@ -46,6 +46,26 @@ export function denoListen(buffers: Buffers): Transport["listen"] {
   };
 }
 
+/**
+ * Deno leaves it to the system whether `::` takes IPv4 too: `bindv6only` of
+ * ip-sysctl. If it does, the port cannot be taken a second time for IPv4.
+ */
+// deno-lint-ignore require-await -- part of a contract
+export async function denoIsDualStack(): Promise<boolean> {
+  try {
+    const v6 = Deno.listen({ transport: "tcp", hostname: "::", port: 0 });
+    const { port } = { port: 0, ...v6.addr };
+    try {
+      Deno.listen({ transport: "tcp", hostname: "0.0.0.0", port }).close();
+      return false;
+    } finally {
+      v6.close();
+    }
+  } catch {
+    return true; // or there is no IPv6, or no permission: listening says that
+  }
+}
+
 class DenoListener implements Listener {
   readonly endpoint: Endpoint;
   readonly #listener: DenoListenerSocket;

@@ -1,10 +1,10 @@
 import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
-import { HostNames } from "../host_names.ts";
+import { HostNames } from "../net/host_names.ts";
 import { permitted } from "../permission.ts";
 import type { Transport } from "../transport.ts";
 import { denoConnect } from "./connect.ts";
-import { denoListen } from "./listen.ts";
+import { denoIsDualStack, denoListen } from "./listen.ts";
 import { denoSeal, denoSpawn } from "./process.ts";
 import { denoStdio } from "./stdio.ts";
 
@@ -28,6 +28,7 @@ export function denoTransport(): Transport {
     },
     timers,
     lookup: (host) => names.lookup(host),
+    isDualStack: denoIsDualStack,
     listen: denoListen(buffers),
     connect: denoConnect(timers, buffers),
     spawn: denoSpawn,

@@ -1,6 +1,6 @@
 import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
-import { HostNames } from "../host_names.ts";
+import { HostNames } from "../net/host_names.ts";
 import { netSpawnOn } from "../net/process.ts";
 import type { Transport } from "../transport.ts";
 import { nodeConnect } from "./connect.ts";

@@ -1,9 +1,9 @@
 import { link, lstat, mkdir, rename, rmdir, unlink } from "node:fs/promises";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
-import { codeOf } from "./errors.ts";
-import type { Transport } from "./transport/transport.ts";
-import { isListenedOn } from "./transport/unix_listeners.ts";
+import { codeOf } from "../errors.ts";
+import type { Transport } from "../transport/transport.ts";
+import { isListenedOn } from "../transport/net/unix_listeners.ts";
 
 /** Milliseconds that a server has between binding the file and listening. */
 const GRACE = 50;

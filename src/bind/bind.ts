@@ -1,0 +1,251 @@
+import { stat } from "node:fs/promises";
+import { isIP } from "node:net";
+import { dirname, resolve } from "node:path";
+import {
+  canonicalHost,
+  type Endpoint,
+  formatEndpoint,
+  type TcpEndpoint,
+  TCPMUX_PORT,
+} from "../endpoint.ts";
+import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { removeStale } from "./stale_socket.ts";
+import type { ListenerSpec } from "../table/service.ts";
+import { fromSystem } from "../transport/errno.ts";
+import type { Listener, Transport } from "../transport/transport.ts";
+
+/** The port where the table names no address and port 1 is not permitted. */
+export const FALLBACK_PORT = 1078;
+
+/** A socket that listens for a listener of the table. */
+export interface BoundListener {
+  /** By what it is bound to, a reload finds it again. */
+  readonly key: string;
+  readonly listener: Listener;
+  /** Whether it was bound just now. */
+  readonly isNew: boolean;
+}
+
+/** The listeners that are bound already, by their keys. */
+type OpenListeners = ReadonlyMap<string, { readonly listener: Listener }>;
+
+/**
+ * Binds the listeners of a table: each address of a host name, IPv4 beside IPv6
+ * where one socket does not take both, and the default port.
+ */
+export class Binder {
+  readonly #transport: Transport;
+  readonly #log: Log;
+
+  constructor(transport: Transport, log: Log) {
+    this.#transport = transport;
+    this.#log = log;
+  }
+
+  /**
+   * @throws {TcpmuxError} and then nothing new is bound
+   */
+  async bind(
+    spec: ListenerSpec,
+    open: OpenListeners,
+  ): Promise<BoundListener[]> {
+    const bound: BoundListener[] = [];
+    try {
+      if (spec.endpoint === undefined) await this.#bindDefault(open, bound);
+      else await this.#bindTo(spec, spec.endpoint, open, bound);
+      return bound;
+    } catch (error) {
+      for (const { listener, isNew } of bound) if (isNew) listener.close();
+      throw error;
+    }
+  }
+
+  async #bindDefault(
+    open: OpenListeners,
+    bound: BoundListener[],
+  ): Promise<void> {
+    const at = (port: number) =>
+      ({ transport: "tcp", host: "::", port }) as const;
+    const spec = { protocol: "tcpmux", endpoint: undefined } as const;
+    const isFallback = open.has(keyOf(at(FALLBACK_PORT), spec)) &&
+      !open.has(keyOf(at(TCPMUX_PORT), spec));
+    if (!isFallback) {
+      try {
+        return await this.#bindToAny(spec, TCPMUX_PORT, open, bound);
+      } catch (error) {
+        if (codeOf(error) !== "permission_denied") throw error;
+        const { cause } = error as TcpmuxError; // the error without a cure
+        this.#log("warn", "port 1 is not permitted, so another one is used", {
+          port: FALLBACK_PORT,
+          reason: messageOf(cause),
+        });
+      }
+    }
+    await this.#bindToAny(spec, FALLBACK_PORT, open, bound);
+  }
+
+  /** IPv6 and IPv4, or IPv4 alone where the machine has no IPv6. */
+  async #bindToAny(
+    spec: ListenerSpec,
+    port: number,
+    open: OpenListeners,
+    bound: BoundListener[],
+  ): Promise<void> {
+    const at = (host: string) => ({ transport: "tcp", host, port }) as const;
+    try {
+      await this.#bindTo(spec, at("::"), open, bound);
+    } catch (error) {
+      if (codeOf(error) !== "address_not_available") throw error;
+      await this.#bindTo(spec, at("0.0.0.0"), open, bound);
+    }
+  }
+
+  /** Binds to all that an endpoint stands for. */
+  async #bindTo(
+    spec: ListenerSpec,
+    endpoint: Endpoint,
+    open: OpenListeners,
+    bound: BoundListener[],
+  ): Promise<void> {
+    let missing: unknown;
+    for (const wanted of await this.#addressesOf(endpoint)) {
+      const key = keyOf(wanted, spec);
+      const known = open.get(key);
+      if (known !== undefined) {
+        bound.push({ key, listener: known.listener, isNew: false });
+        continue;
+      }
+      try {
+        const listener = await this.#listen(withPortOf(wanted, bound), open);
+        bound.push({ key, listener, isNew: true });
+      } catch (error) {
+        // A name may have an address of a family that this machine lacks.
+        if (codeOf(error) !== "address_not_available") throw error;
+        missing ??= error;
+      }
+    }
+    if (bound.length === 0) throw missing;
+  }
+
+  async #addressesOf(endpoint: Endpoint): Promise<Endpoint[]> {
+    if (endpoint.transport === "unix") return [endpoint];
+    const at = (host: string) => ({ ...endpoint, host: canonicalHost(host) });
+    if (isIP(endpoint.host) === 0) {
+      const found = await this.#addressesOfName(endpoint);
+      return [...new Set(found.map(canonicalHost))].map(at);
+    }
+    const any = at(endpoint.host);
+    if (any.host !== "::") return [any];
+    const isDual = await this.#transport.isDualStack?.() ?? true;
+    return isDual ? [any] : [any, at("0.0.0.0")];
+  }
+
+  async #addressesOfName(name: TcpEndpoint): Promise<readonly string[]> {
+    try {
+      return await this.#transport.lookup(name.host);
+    } catch (error) {
+      const address = formatEndpoint(name);
+      throw fromSystem(error, `cannot listen on ${address}`, { address });
+    }
+  }
+
+  async #listen(
+    endpoint: Endpoint,
+    open: OpenListeners,
+  ): Promise<Listener> {
+    try {
+      return await this.#transport.listen(endpoint);
+    } catch (error) {
+      if (codeOf(error) === "address_in_use" && await this.#free(endpoint)) {
+        return await this.#transport.listen(endpoint);
+      }
+      throw withCure(error, await this.#cureFor(error, endpoint, open));
+    }
+  }
+
+  async #cureFor(
+    error: unknown,
+    endpoint: Endpoint,
+    open: OpenListeners,
+  ): Promise<string> {
+    const code = codeOf(error);
+    if (endpoint.transport === "unix") {
+      const folder = dirname(endpoint.path);
+      // Node says of a missing folder that permission is denied.
+      const lacksFolder = this.#transport.abilities.unix &&
+        (code === "permission_denied" || code === "not_found") &&
+        !await stat(folder).then(() => true, () => false);
+      if (lacksFolder) {
+        return `the folder ${folder} is not there: make it first`;
+      }
+      return code === "address_in_use"
+        ? "another program listens there, or it is a file of another kind"
+        : "";
+    }
+    if (code === "address_in_use") return cureForPort(endpoint.port, open);
+    if (code !== "permission_denied") return "";
+    return endpoint.port >= 1024
+      ? "on Deno, --allow-net must permit this address"
+      : "a port below 1024 takes a right: listen on a higher port, or run " +
+        "setcap cap_net_bind_service=+ep on the program's file, or start it " +
+        "by a systemd unit with AmbientCapabilities=CAP_NET_BIND_SERVICE";
+  }
+
+  /** @returns whether the address may be free now */
+  async #free(endpoint: Endpoint): Promise<boolean> {
+    if (endpoint.transport !== "unix") return false;
+    if (this.#transport.name === "memory") return false; // it has no files
+    if (!await removeStale(this.#transport, endpoint.path)) return false;
+    this.#log("info", "removed a socket that nobody listened on any more", {
+      address: formatEndpoint(endpoint),
+    });
+    return true;
+  }
+}
+
+/**
+ * With port 0 the system chooses a port for each service, so the service's name
+ * is part of the key then.
+ */
+function keyOf(wanted: Endpoint, spec: ListenerSpec): string {
+  if (wanted.transport === "unix") {
+    const isFile = !wanted.path.startsWith("\0");
+    return `unix:${isFile ? resolve(wanted.path) : wanted.path}`;
+  }
+  const address = formatEndpoint(wanted);
+  return wanted.port === 0 && spec.protocol !== "tcpmux"
+    ? `${address} ${spec.service.name}`
+    : address;
+}
+
+/** All addresses of one listener have the port that its first one has got. */
+function withPortOf(
+  wanted: Endpoint,
+  [first]: readonly BoundListener[],
+): Endpoint {
+  const isOpen = wanted.transport === "tcp" && wanted.port === 0;
+  return isOpen && first?.listener.endpoint.transport === "tcp"
+    ? { ...wanted, port: first.listener.endpoint.port }
+    : wanted;
+}
+
+function cureForPort(port: number, open: OpenListeners): string {
+  const own = [...open.values()].map(({ listener }) => listener.endpoint)
+    .find((endpoint) => endpoint.transport === "tcp" && endpoint.port === port);
+  return own === undefined
+    ? "another program listens there, and ss -ltnp tells which: stop it, or " +
+      "listen on another port"
+    : `this server itself listens on ${formatEndpoint(own)}, which a reload ` +
+      "cannot make wider or narrower: restart it";
+}
+
+function withCure(error: unknown, cure: string): unknown {
+  if (cure === "" || !(error instanceof TcpmuxError)) return error;
+  const { code, message, address, errno } = error;
+  return new TcpmuxError(code, `${message} (${cure})`, {
+    cause: error,
+    ...(address === undefined ? {} : { address }),
+    ...(errno === undefined ? {} : { errno }),
+  });
+}
