@@ -220,9 +220,14 @@ function interfaceOf(address: string): string | undefined {
 
 const GROUPS = 8;
 
+/** The well-known prefix of NAT64, `64:ff9b::/96` (RFC 6052, section 2.1). */
+const NAT64 = [0x64, 0xff9b, 0, 0, 0, 0];
+
 /**
  * The source of a connection, which limits count by: its IPv4 address, or its
  * IPv6 network, since a client can usually take any address of its network.
+ * Behind NAT64 (RFC 6052) it is the IPv4 address that the IPv6 one holds; the
+ * addresses of 6to4 and of Teredo, which hold one too, have gone out of use.
  * All clients of Unix sockets are one source.
  *
  * @param bits the length of an IPv6 network's prefix
@@ -234,6 +239,11 @@ export function sourceOf(remote: Endpoint, bits: number): string {
 
 function network(address: string, bits: number): string {
   const groups = groupsOf(address.replace(/%.*/, ""));
+  if (NAT64.every((group, index) => group === groups[index])) {
+    return groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]).join(
+      ".",
+    );
+  }
   const kept = groups.map((group, index) => {
     const taken = Math.min(Math.max(bits - index * 16, 0), 16);
     return (group & (0xffff << (16 - taken)) & 0xffff).toString(16);

@@ -5,6 +5,7 @@ import type { ListenerContext } from "./listener_context.ts";
 import { Listeners, type OpenListener } from "./listeners.ts";
 import type { Log } from "./log.ts";
 import { Limits, type ServerLimits } from "./policy/limits.ts";
+import { SharedSourceLog } from "./policy/penalties.ts";
 import {
   type ConnectionRecord,
   type Ended,
@@ -51,7 +52,7 @@ export class MuxServer {
   readonly #options: MuxServerOptions;
   readonly #listeners: Listeners;
   readonly #recorder: Recorder;
-  readonly #limits = new Limits();
+  readonly #limits: Limits;
   readonly #fullness: FullnessLog;
   readonly #sessions = new LinkedList<Session>();
   /** The number of the latest connection; the first has 1. */
@@ -66,6 +67,8 @@ export class MuxServer {
     this.#options = { ...options, log };
     this.#recorder = new Recorder(log, options.onRecord);
     this.#listeners = new Listeners(options.transport, log, this.#accept);
+    const shared = new SharedSourceLog(log);
+    this.#limits = new Limits({ onSharedSource: (at) => shared.note(at) });
     this.#fullness = new FullnessLog(
       () => this.#limits.isRoomy(this.#inForce.limits),
       log,

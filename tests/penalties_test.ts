@@ -1,6 +1,7 @@
 import { describe, test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
+import type { TableInput } from "../mod.ts";
 import { AddressSet } from "../src/policy/access.ts";
 import {
   Penalties,
@@ -8,6 +9,8 @@ import {
   readMaxStartups,
   refusesStartup,
 } from "../src/policy/penalties.ts";
+import { readLine } from "./support/bytes.ts";
+import { type InMemory, inMemory, type Logged } from "./support/in_memory.ts";
 
 const SETTINGS: PenaltySettings = {
   unknown: 2_000,
@@ -117,4 +120,39 @@ describe("early refusal", () => {
     assertEquals(refusesStartup(early, 60, 0.64), true);
     assertEquals(refusesStartup(early, 60, 0.66), false);
   });
+});
+
+const GATEWAY: TableInput = {
+  server: {
+    listen: "127.0.0.1:7",
+    penalties: { exempt: [], unknown: "5s", threshold: "10s" },
+  },
+  services: { echo: { builtin: "echo" } },
+};
+
+describe("a penalty of a source that has sessions", () => {
+  const warnings = (set: InMemory) =>
+    set.log.filter(({ message }) => message.includes("is penalised"));
+  const guess = async (set: InMemory, times: number) => {
+    for (let i = 0; i < times; i++) await set.ask("nosuch\r\n");
+  };
+
+  test("is said once, with the key that exempts it", () =>
+    inMemory(GATEWAY, async (set) => {
+      const conn = await set.connect("echo\r\n");
+      await readLine(conn);
+      await guess(set, 1);
+      assertEquals(warnings(set), []);
+      await guess(set, 3);
+      const [{ fields }, ...more] = warnings(set) as [Logged, ...Logged[]];
+      assertEquals([fields.source, more], ["127.0.0.1", []]);
+      assertStringIncludes(String(fields.reason), "server.penalties.exempt");
+      conn.close();
+    }));
+
+  test("is nothing to say of one that has none", () =>
+    inMemory(GATEWAY, async (set) => {
+      await guess(set, 4);
+      assertEquals(warnings(set), []);
+    }));
 });

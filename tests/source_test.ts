@@ -25,3 +25,10 @@ test("a source is a network of IPv6, however its address is written", () => {
   assertEquals(of("::", 1), "0:0:0:0:0:0:0:0/1");
   assertEquals(of("2001:db8:1:2ff::", 56), "2001:db8:1:200:0:0:0:0/56");
 });
+
+test("a source behind NAT64 is the IPv4 address that came through it", () => {
+  assertEquals(of("64:ff9b::192.0.2.33"), "192.0.2.33");
+  assertEquals(of("64:ff9b::c000:221"), "192.0.2.33");
+  assertEquals(of("64:ff9b::cb00:7101"), "203.0.113.1");
+  assertEquals(of("64:ff9b:1::c000:221"), "64:ff9b:1:0:0:0:0:0/64");
+});

@@ -53,6 +53,8 @@ export interface LimitsOptions {
   readonly clock?: () => number;
   /** From 0 to below 1. */
   readonly random?: () => number;
+  /** Called when a penalty begins for a source that also has sessions. */
+  readonly onSharedSource?: (source: string) => void;
 }
 
 /** A number for each key. A key whose number is 0 takes no memory. */
@@ -65,6 +67,12 @@ class Counts {
 
   of(key: string): number {
     return this.#counts.get(key) ?? 0;
+  }
+
+  /** Whether a key ends so. It looks at all of them. */
+  hasEnding(end: string): boolean {
+    for (const key of this.#counts.keys()) if (key.endsWith(end)) return true;
+    return false;
   }
 
   /** @returns the number of this key now */
@@ -98,9 +106,11 @@ class Tally {
   readonly byService = new Counts();
   readonly byBoth = new Counts();
   readonly clock: () => number;
+  readonly onSharedSource: ((source: string) => void) | undefined;
 
-  constructor(clock: () => number) {
-    this.clock = clock;
+  constructor({ clock, onSharedSource }: LimitsOptions) {
+    this.clock = clock ?? performance.now.bind(performance);
+    this.onSharedSource = onSharedSource;
   }
 }
 
@@ -112,9 +122,9 @@ export class Limits {
   readonly #tally: Tally;
   readonly #random: () => number;
 
-  constructor({ clock, random }: LimitsOptions = {}) {
-    this.#tally = new Tally(clock ?? performance.now.bind(performance));
-    this.#random = random ?? Math.random;
+  constructor(options: LimitsOptions = {}) {
+    this.#tally = new Tally(options);
+    this.#random = options.random ?? Math.random;
   }
 
   /** Connections that have a service. */
@@ -260,9 +270,12 @@ export class Slot {
     if (remote.transport === "unix" || penalties.exempt.has(remote.host)) {
       return;
     }
-    const tally = this.#tally;
+    const [tally, source] = [this.#tally, this.#source];
     tally.hasBlamed = true;
-    tally.penalties.blame(this.#source, offence, penalties, tally.clock());
+    if (!tally.penalties.blame(source, offence, penalties, tally.clock())) {
+      return;
+    }
+    if (tally.byBoth.hasEnding(` ${source}`)) tally.onSharedSource?.(source);
   }
 
   /** Gives back all that the connection takes up. Called once. */

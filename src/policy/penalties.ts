@@ -2,6 +2,7 @@
  * What strangers are refused for, as sshd_config(5) has it: offences of their
  * source, and too many clients that have not named a service yet.
  */
+import type { Log } from "../log.ts";
 import type { AddressSet } from "./access.ts";
 import { BoundedMap } from "./rate.ts";
 import type { Outcome } from "./refusal.ts";
@@ -68,14 +69,17 @@ export class Penalties {
     return this.#entries.size;
   }
 
-  /** @param now milliseconds, never less than before */
+  /**
+   * @param now milliseconds, never less than before
+   * @returns whether a penalty begins
+   */
   blame(
     source: string,
     offence: Offence,
     settings: PenaltySettings,
     now: number,
-  ): void {
-    if (settings[offence] === 0) return;
+  ): boolean {
+    if (settings[offence] === 0) return false;
     const isOver = (entry: Entry) => now > forgottenAt(entry, settings);
     let entry = this.#entries.get(source);
     if (entry === undefined || isOver(entry)) {
@@ -84,15 +88,16 @@ export class Penalties {
       this.#entries.set(source, entry);
     }
     // The connection was accepted before the source was refused.
-    if (now < entry.until) return;
+    if (now < entry.until) return false;
     const rest = Math.max(0, entry.account - (now - entry.at));
     entry.account = rest + settings[offence];
     entry.at = now;
-    if (entry.account < settings.threshold) return;
+    if (entry.account < settings.threshold) return false;
     const { threshold, max } = settings;
     entry.until = now + Math.min(threshold * 2 ** entry.times, max);
     entry.times++;
     entry.account = 0;
+    return true;
   }
 
   /** Milliseconds for which the source is still refused; 0 if it is not. */
@@ -103,6 +108,33 @@ export class Penalties {
 
 function forgottenAt({ until, at }: Entry, { max }: PenaltySettings): number {
   return Math.max(until, at) + max;
+}
+
+/** How many sources are remembered, so that each is said once. */
+const MOST_SAID = 1024;
+
+/**
+ * Logs once of each source that it is penalised while it has sessions. Behind a
+ * gateway many clients are one source, and one of them may close the door for
+ * all.
+ */
+export class SharedSourceLog {
+  readonly #log: Log;
+  readonly #said = new BoundedMap<true>(MOST_SAID);
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  note(source: string): void {
+    if (this.#said.get(source)) return;
+    this.#said.set(source, true);
+    this.#log("warn", "a source is penalised that has sessions", {
+      source,
+      reason: "many clients may share it: if it is a gateway, name it in " +
+        "server.penalties.exempt",
+    });
+  }
 }
 
 /** The form of `max_handshakes`, for messages. */
