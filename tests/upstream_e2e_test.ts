@@ -245,3 +245,64 @@ connect = "unix:${redis.socket}"
       ),
   );
 });
+
+describe("an upstream that is ready with its first byte", () => {
+  const dumb: [string, (conn: Conn) => Promise<void>][] = [
+    ["closes at once", () => Promise.resolve()],
+    ["says nothing", async (conn) => {
+      await conn.read().catch(() => {}); // until the server gives it up
+    }],
+  ];
+  const table = (ports: number[], keys: string) => {
+    const upstreams = ports.map((port) => `"127.0.0.1:${port}"`).join();
+    return `[services.ssh]\nconnect = [${upstreams}]\n${keys}\n`;
+  };
+  const FIRST = 'ready = "first-byte"\nconnect_timeout = "300ms"';
+
+  for (const [how, serve] of dumb) {
+    test(
+      `is tried behind one that ${how}`,
+      needs("sshd"),
+      () =>
+        withSshd((sshd) =>
+          withUpstream(
+            serve,
+            (port) =>
+              withServer(table([port, sshd.port], FIRST), async (server) => {
+                const conn = await connectTo(server.port);
+                await conn.write(bytes("ssh\r\n"));
+                let text = "";
+                while (text.split("\n").length < 3) {
+                  text += String.fromCharCode(...(await conn.read())!);
+                }
+                assertMatch(text, /^\+Go\r\nSSH-2\.0-/);
+                conn.abort();
+              }),
+          )
+        ),
+    );
+
+    test(`is none that ${how}, and the log says so`, () =>
+      withUpstream(
+        serve,
+        (port) =>
+          withServer(table([port], FIRST), async (server) => {
+            const { conn, reply } = await ask(server.port, "ssh");
+            assertMatch(reply, /^-/);
+            conn.close();
+            const { outcome, reason } = await server.record("ssh");
+            assertEquals(outcome, "failed");
+            assertMatch(String(reason), /ended without a byte|sent nothing in/);
+          }),
+      ));
+  }
+
+  test("is only connected to by default", () =>
+    withUpstream(
+      () => Promise.resolve(),
+      (port) =>
+        withServer(table([port], ""), async (server) => {
+          assertEquals(await exchange(server.port, "ssh\r\n"), "+Go\r\n");
+        }),
+    ));
+});

@@ -1,7 +1,9 @@
 import { dial } from "../dial.ts";
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { messageOf, TcpmuxError } from "../errors.ts";
 import { unavailable } from "../policy/refusal.ts";
 import type { ConnectService } from "../table/service.ts";
+import type { TimerList } from "../timers.ts";
 import type { Conn } from "../transport/transport.ts";
 import type { Opening, RunningService, SessionContext } from "./service.ts";
 
@@ -11,13 +13,19 @@ export async function openConnect(
   context: SessionContext,
 ): Opening {
   const { transport } = context.server;
-  const { connectTimeout: timeout } = service;
+  const { connectTimeout: timeout, message, ready } = service;
   const failures: string[] = [];
   for (const endpoint of service.upstreams) {
     const attempt = dial(transport, endpoint, { timeout });
     context.hold(attempt);
     try {
-      return new Upstream(service.message, await attempt.conn);
+      const begin = performance.now();
+      const conn = await attempt.conn;
+      if (ready === "connected") return new Upstream(message, conn);
+      context.hold(conn);
+      const wait: FirstByte = { endpoint, timeout, begin };
+      const first = await firstBytes(conn, wait, transport.timers);
+      return new Upstream(message, conn, first);
     } catch (error) {
       if (!(error instanceof TcpmuxError)) throw error;
       failures.push(messageOf(error));
@@ -25,6 +33,42 @@ export async function openConnect(
     }
   }
   return unavailable(failures.join("; "));
+}
+
+interface FirstByte {
+  readonly endpoint: Endpoint;
+  /** Milliseconds in all; 0 for no limit. */
+  readonly timeout: number;
+  /** When it began, by `performance.now()`. */
+  readonly begin: number;
+}
+
+/**
+ * What an upstream sends first. Without it, the connection is closed.
+ *
+ * @throws {TcpmuxError} when the upstream ends before, or sends nothing in time
+ */
+async function firstBytes(
+  conn: Conn,
+  { endpoint, timeout, begin }: FirstByte,
+  timers: TimerList,
+): Promise<Uint8Array> {
+  const what = `${formatEndpoint(endpoint)} was connected to, but`;
+  const left = Math.max(1, timeout - (performance.now() - begin));
+  const timer = timers.after(timeout === 0 ? 0 : left, () => {
+    const why = `${what} sent nothing in ${timeout} ms`;
+    conn.interrupt(new TcpmuxError("timed_out", why));
+  });
+  try {
+    const bytes = await conn.read();
+    if (bytes !== null) return bytes;
+    throw new TcpmuxError("connection_reset", `${what} ended without a byte`);
+  } catch (error) {
+    conn.abort();
+    throw error;
+  } finally {
+    timer?.cancel();
+  }
 }
 
 /** A server that has answered, and what it has sent with its answer. */

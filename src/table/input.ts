@@ -12,7 +12,8 @@ export interface TableInput {
 /** The settings of the server. */
 export interface ServerInput {
   /**
-   * The addresses to listen on. `[::]` takes IPv4 connections as well.
+   * The addresses to listen on. A host name stands for all of its addresses;
+   * `[::]` takes IPv4 connections as well.
    *
    * Value: address, or list of addresses.
    *
@@ -635,6 +636,16 @@ export interface ConnectInput extends CommonInput {
    * Value: address, or list of addresses.
    */
   connect: string | string[];
+  /**
+   * When an upstream counts as answering: once it is connected to, or once it
+   * has sent a byte within `connect_timeout`, as one that speaks first does
+   * (ssh, SMTP, MySQL).
+   *
+   * Value: `"connected"` or `"first-byte"`.
+   *
+   * @default "connected"
+   */
+  ready?: "connected" | "first-byte";
   /**
    * The time within which an upstream must answer; `0` for no limit.
    *

@@ -104,12 +104,13 @@ export function resolveService(
       };
     }
     case "connect": {
-      const { connect, connect_timeout } = valid as Valid<"connect">;
+      const { connect, connect_timeout, ready } = valid as Valid<"connect">;
       return {
         ...base,
         kind,
         upstreams: asList(connect),
         connectTimeout: connect_timeout ?? server.connectTimeout,
+        ready,
       };
     }
     case "tcpmux": {

@@ -148,6 +148,13 @@ export const kindSchemas = {
       "The server that the connection is passed to; of a list, the first " +
         "that answers.",
     ),
+    ready: preset(
+      choice(["connected", "first-byte"]),
+      "connected",
+      "When an upstream counts as answering: once it is connected to, or once " +
+        "it has sent a byte within `connect_timeout`, as one that speaks first " +
+        "does (ssh, SMTP, MySQL).",
+    ),
     connect_timeout: connectTimeout,
     ...common,
   }),

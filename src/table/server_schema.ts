@@ -109,7 +109,8 @@ export const serverSchema = z.strictObject({
   listen: optional(
     oneOrMore(endpoint()),
     '`"[::]:1"`, or port 1078 where port 1 is not permitted',
-    "The addresses to listen on. `[::]` takes IPv4 connections as well.",
+    "The addresses to listen on. A host name stands for all of its addresses; " +
+      "`[::]` takes IPv4 connections as well.",
   ),
   help: preset(
     flag(),

@@ -110,7 +110,9 @@ export interface ConnectService extends ServiceBase {
   readonly kind: "connect";
   /** Tried in this order until one answers. */
   readonly upstreams: readonly [Endpoint, ...Endpoint[]];
+  /** For the connection, and for the first byte where that is waited for. */
   readonly connectTimeout: number;
+  readonly ready: "connected" | "first-byte";
 }
 
 export interface TcpmuxService extends ServiceBase {
