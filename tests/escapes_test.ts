@@ -1,7 +1,8 @@
 import { describe, test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { readEscapes, visible, visibleBesideBars } from "../src/cli/escapes.ts";
+import { readEscapes } from "../src/cli/probe.ts";
+import { visible, visibleBesideBars } from "../src/cli/probe_report.ts";
 import { TcpmuxError } from "../src/errors.ts";
 
 describe("readEscapes", () => {

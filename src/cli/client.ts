@@ -1,8 +1,12 @@
-/** What connect, list and probe share: how they reach a server. */
+/** How connect, list and probe reach a server; and list, which is little more. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { ConnectOptions } from "../connect.ts";
+import { type ConnectOptions, list } from "../connect.ts";
 import { codeOf, type ErrorCode } from "../errors.ts";
-import { usage } from "./flags.ts";
+import { getEnv } from "../transport/permission.ts";
+import { EXIT } from "./exit.ts";
+import { readCommandLine, usage } from "./flags.ts";
+import { LIST } from "./spec/clients.ts";
+import { printOut } from "./system.ts";
 
 interface FamilyFlags {
   readonly ipv4: boolean;
@@ -55,4 +59,14 @@ export async function withWait<T>(
       await sleep(Math.min(pause, left));
     }
   }
+}
+
+/** `tcpmux list`: the names of a server's services. */
+export async function listCommand(args: readonly string[]): Promise<number> {
+  const { flags, positionals: [server] } = readCommandLine(args, LIST, getEnv);
+  const options = clientOptions(flags);
+  const names = await withWait(flags.wait, () => list(server, options));
+  if (flags.json) printOut(`${JSON.stringify(names)}\n`);
+  else printOut(names.map((name) => `${name}\n`).join(""));
+  return EXIT.done;
 }

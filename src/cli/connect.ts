@@ -9,11 +9,13 @@ import type { Conn, Transport } from "../transport/transport.ts";
 import { clientOptions, withWait } from "./client.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
-import { amount, Progress } from "./progress.ts";
 import { CONNECT } from "./spec/clients.ts";
-import { exit, onSignal, printError } from "./system.ts";
+import { exit, onSignal, printError, stderrIsTerminal } from "./system.ts";
 
 const NOTHING = new Uint8Array(0);
+
+/** Milliseconds between two looks at the figures. */
+const PROGRESS_PERIOD = 250;
 
 const NO_LIMITS = { idleTimeout: 0, halfClosedTimeout: 0, stallTimeout: 0 };
 
@@ -107,4 +109,58 @@ class OwnStdio extends StreamConn {
       throw error;
     }
   }
+}
+
+/** How much has passed, how fast and for how long, on the terminal. */
+class Progress {
+  #count: () => number;
+  #begin = performance.now();
+  #timer: ReturnType<typeof setInterval> | undefined;
+
+  /** @param count gives the bytes so far */
+  constructor(count: () => number) {
+    this.#count = count;
+  }
+
+  /** Only where standard error is a terminal. */
+  start(): void {
+    if (!stderrIsTerminal()) return;
+    this.#timer = setInterval(
+      () => printError(`\r${this.#line()}`),
+      PROGRESS_PERIOD,
+    );
+  }
+
+  /** Leaves the last figures on a line of their own. */
+  stop(): void {
+    if (this.#timer === undefined) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    printError(`\r${this.#line()}\n`);
+  }
+
+  #line(): string {
+    const seconds = (performance.now() - this.#begin) / 1000;
+    const bytes = this.#count();
+    const rate = amount(bytes / Math.max(seconds, 0.001));
+    return `${amount(bytes)}  ${rate}/s  ${clock(seconds)}   `;
+  }
+}
+
+/** Bytes for people. */
+function amount(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
+}
+
+function clock(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const pad = (part: number) => String(part).padStart(2, "0");
+  return `${Math.floor(whole / 60)}:${pad(whole % 60)}`;
 }

@@ -1,22 +1,195 @@
-/** What forward and proxy share: they listen for clients of this machine. */
-import { type Endpoint, readServer } from "../endpoint.ts";
+/** forward and proxy: they listen for clients of this machine. */
+import { type Endpoint, formatEndpoint, readServer } from "../endpoint.ts";
+import type { Log } from "../log.ts";
+import type { MuxServer } from "../server.ts";
 import {
   defaultSettings,
+  forwardService,
+  forwardTable,
   LOCAL_FORMS,
+  parseForwards,
   readLocal,
   SERVER_FORMS,
 } from "../table/forwards.ts";
-import type { ServerSettings } from "../table/table.ts";
-import { logOf } from "./daemon.ts";
-import { type FlagsOf, usage } from "./flags.ts";
+import {
+  type ForwardListener,
+  listenerKey,
+  type ProxyListener,
+} from "../table/service.ts";
+import { isName, NAME_RULE } from "../table/schema.ts";
+import { type ServerSettings, Table } from "../table/table.ts";
+import { getEnv } from "../transport/permission.ts";
+import { logOf, runDaemon } from "./daemon.ts";
+import {
+  type CommandLine,
+  type FlagsOf,
+  readCommandLine,
+  usage,
+} from "./flags.ts";
+import { type Loaded, readTableFile } from "./load.ts";
 import type { LOCAL_FLAGS } from "./spec/parts.ts";
+import { FORWARD, PROXY } from "./spec/servers.ts";
+import { printOut, Signals } from "./system.ts";
+
+/** What the log calls the table where there is no file. */
+const NO_FILE = "the command line";
+
+/** `tcpmux forward`: local addresses that each lead to a service. */
+export async function forwardCommand(args: readonly string[]): Promise<number> {
+  const signals = new Signals(); // first, so that no signal is lost meanwhile
+  const line = readCommandLine(args, FORWARD, getEnv);
+  return await runDaemon({
+    signals,
+    load: () => loadForwards(line),
+    inForce: ({ table }, server) => {
+      if (line.flags.json) {
+        printOut(`${JSON.stringify(forwardsInForce(table, server))}\n`);
+      }
+    },
+  });
+}
+
+async function loadForwards(
+  { flags, positionals }: CommandLine<typeof FORWARD>,
+): Promise<Loaded> {
+  const file = flags.config;
+  const pairs = positionals.filter((word) => word.includes("="));
+  const [server, extra] = positionals.filter((word) => !word.includes("="));
+  if (extra !== undefined) {
+    throw usage(
+      `${JSON.stringify(extra)} is neither LOCAL=SERVICE nor the one server`,
+    );
+  }
+  const upstream = server === undefined ? undefined : serverAddress(server);
+  if (file === undefined) {
+    if (pairs.length === 0 || upstream === undefined) {
+      throw usage(
+        "forward takes LOCAL=SERVICE… and a server, HOST[:PORT], or --config FILE",
+      );
+    }
+    return { table: tableOf(pairs, upstream, flags), file: NO_FILE };
+  }
+  if (pairs.length > 0) {
+    throw usage(
+      `${
+        JSON.stringify(pairs[0])
+      }: with --config all forwards stand in the file`,
+    );
+  }
+  const table = parseForwards(await readTableFile(file), file, {
+    server: upstream,
+    settings: (base) => localSettings(flags, base),
+  });
+  return { table, file };
+}
+
+function tableOf(
+  pairs: readonly string[],
+  upstream: Endpoint,
+  flags: FlagsOf<typeof FORWARD>,
+): Table {
+  const settings = localSettings(flags);
+  const taken = new Set<string>();
+  const listeners = pairs.map((pair): ForwardListener => {
+    const cut = pair.indexOf("=");
+    const local = pair.slice(0, cut);
+    const name = pair.slice(cut + 1);
+    if (!isName(name)) {
+      throw usage(
+        `${pair}: ${
+          JSON.stringify(name)
+        } is no name for a service (${NAME_RULE})`,
+      );
+    }
+    const service = forwardService(name, upstream, name, settings);
+    const endpoint = localAddress(local);
+    const listener: ForwardListener = {
+      protocol: "forward",
+      endpoint,
+      service,
+    };
+    if (taken.has(listenerKey(listener))) {
+      throw usage(`${pair}: ${formatEndpoint(endpoint)} is said twice`);
+    }
+    taken.add(listenerKey(listener));
+    return listener;
+  });
+  return forwardTable(listeners, settings);
+}
+
+/** What `--json` prints: what can be used now, with the real ports. */
+function forwardsInForce(
+  { listeners }: Table,
+  { addresses }: MuxServer,
+): object {
+  const forwards = (listeners as readonly ForwardListener[]).map((
+    { service },
+    index,
+  ) => ({
+    name: service.name,
+    listen: formatEndpoint(addresses[index]!),
+    server: formatEndpoint(service.upstream),
+    service: service.remoteName,
+  }));
+  return { forwards };
+}
+
+/** `tcpmux proxy`: the host that is asked for is the service's name. */
+export async function proxyCommand(args: readonly string[]): Promise<number> {
+  const signals = new Signals(); // first, so that no signal is lost meanwhile
+  const line = readCommandLine(args, PROXY, getEnv);
+  const { flags } = line;
+  const listener = listenerOf(line);
+  const table = new Table(localSettings(flags), [listener.service], [listener]);
+  return await runDaemon({
+    signals,
+    load: () => Promise.resolve({ table, file: NO_FILE }),
+    inForce: (_, { addresses }, log) => {
+      const listen = formatEndpoint(addresses[0]!);
+      const server = formatEndpoint(listener.service.upstream);
+      warnIfOpen(listener, listen, log);
+      if (flags.json) printOut(`${JSON.stringify({ listen, server })}\n`);
+    },
+  });
+}
+
+function listenerOf(
+  { flags, positionals: [local, server] }: CommandLine<typeof PROXY>,
+): ProxyListener {
+  const suffix = flags.suffix?.replace(/^\.?/, ".") ?? "";
+  if (!/^[\x21-\x7e]*$/.test(suffix)) {
+    throw usage(`--suffix is ${JSON.stringify(suffix)}, but is a word as mux`);
+  }
+  const endpoint = localAddress(local);
+  // Each connection puts the name that it asks for in its place.
+  const service = forwardService(
+    "proxy",
+    serverAddress(server),
+    "",
+    localSettings(flags),
+  );
+  return { protocol: "proxy", endpoint, service, suffix };
+}
+
+/** Warns: without authentication, only the address keeps other machines out. */
+function warnIfOpen(
+  { endpoint }: ProxyListener,
+  address: string,
+  log: Log,
+): void {
+  if (endpoint.transport === "unix") return;
+  if (/^(127\.|::1$|localhost$)/.test(endpoint.host)) return;
+  log("warn", "whoever reaches this address can use the server's services", {
+    address,
+  });
+}
 
 type LocalFlags = FlagsOf<
   { name: string; positionals: []; flags: typeof LOCAL_FLAGS }
 >;
 
 /** The settings of a file, or the defaults, overridden by the flags. */
-export function localSettings(
+function localSettings(
   flags: LocalFlags,
   base: ServerSettings = defaultSettings(),
 ): ServerSettings {
@@ -43,7 +216,7 @@ function given<T extends object>(values: T): Partial<T> {
 }
 
 /** An address to listen on. @throws {TcpmuxError} code `usage` */
-export function localAddress(text: string): Endpoint {
+function localAddress(text: string): Endpoint {
   const endpoint = readLocal(text);
   if (typeof endpoint !== "string") return endpoint;
   throw usage(
@@ -53,7 +226,7 @@ export function localAddress(text: string): Endpoint {
 }
 
 /** The address of a TCPMUX server. @throws {TcpmuxError} code `usage` */
-export function serverAddress(text: string): Endpoint {
+function serverAddress(text: string): Endpoint {
   const endpoint = readServer(text);
   if (typeof endpoint !== "string") return endpoint;
   throw usage(

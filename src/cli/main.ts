@@ -12,9 +12,9 @@ const RUNNERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   serve: async () => (await import("./serve.ts")).serveCommand,
   check: async () => (await import("./check.ts")).checkCommand,
   connect: async () => (await import("./connect.ts")).connectCommand,
-  list: async () => (await import("./list.ts")).listCommand,
-  forward: async () => (await import("./forward.ts")).forwardCommand,
-  proxy: async () => (await import("./proxy.ts")).proxyCommand,
+  list: async () => (await import("./client.ts")).listCommand,
+  forward: async () => (await import("./local.ts")).forwardCommand,
+  proxy: async () => (await import("./local.ts")).proxyCommand,
   probe: async () => (await import("./probe.ts")).probeCommand,
   completions: async () =>
     (await import("./completions.ts")).completionsCommand,

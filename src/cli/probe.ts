@@ -6,11 +6,16 @@ import { getEnv } from "../transport/permission.ts";
 import type { Conn } from "../transport/transport.ts";
 import { HELP } from "../wire.ts";
 import { familyOf } from "./client.ts";
-import { readEscapes, visible } from "./escapes.ts";
 import { type CommandLine, readCommandLine, usage } from "./flags.ts";
-import { jsonOf, lineOf, type Verdict, worst } from "./probe_report.ts";
+import {
+  jsonOf,
+  lineOf,
+  type Verdict,
+  visible,
+  worst,
+} from "./probe_report.ts";
 import { PROBE } from "./spec/clients.ts";
-import { PROBE_STATES } from "./spec/parts.ts";
+import { ESCAPE_FORMS, PROBE_STATES } from "./spec/parts.ts";
 import { printOut } from "./system.ts";
 
 /** Milliseconds for one service: what monitoring usually allows a plugin. */
@@ -18,6 +23,15 @@ const TIMEOUT = 10_000;
 
 /** Bytes of an answer that are searched at the most. */
 const MAX_ANSWER = 64 * 1024;
+
+const encoder = new TextEncoder();
+
+const CONTROLS: Readonly<Record<string, string>> = {
+  r: "\r",
+  n: "\n",
+  t: "\t",
+  "\\": "\\",
+};
 
 /** What is asked of each service. Times are milliseconds. */
 interface Probe {
@@ -77,6 +91,32 @@ function readProbe(
     expect,
     family: familyOf(flags),
   };
+}
+
+/**
+ * The bytes that a text means in which `\r \n \t \\` and `\xHH` stand for one
+ * byte each.
+ *
+ * @throws {TcpmuxError} code `usage`, for any other backslash
+ */
+export function readEscapes(text: string): Uint8Array {
+  const bytes: number[] = [];
+  for (const [part] of text.matchAll(/\\x[0-9a-fA-F]{2}|\\[^]?|[^\\]+/g)) {
+    if (!part.startsWith("\\")) bytes.push(...encoder.encode(part));
+    else if (part.length === 4) bytes.push(parseInt(part.slice(2), 16));
+    else {
+      const control = CONTROLS[part.slice(1)];
+      if (control === undefined) {
+        throw new TcpmuxError(
+          "usage",
+          `${JSON.stringify(text)} holds ${part}, but escapes are ` +
+            ESCAPE_FORMS,
+        );
+      }
+      bytes.push(control.charCodeAt(0));
+    }
+  }
+  return Uint8Array.from(bytes);
 }
 
 /** What a service has said so far behind its `+`, one character a byte. */

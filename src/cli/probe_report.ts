@@ -1,5 +1,4 @@
 /** The output of a probe: the plugin's one line, or JSON. */
-import { visibleBesideBars } from "./escapes.ts";
 import type { PROBE_STATES } from "./spec/parts.ts";
 
 export type State = keyof typeof PROBE_STATES;
@@ -112,4 +111,19 @@ export function jsonOf(
   }));
   const error = sentence === undefined ? {} : { error: sentence };
   return `${JSON.stringify({ status: worst(verdicts), services, ...error })}\n`;
+}
+
+/** The text with all that is not printable ASCII as escapes. */
+export function visible(text: string): string {
+  return text.replace(/[^\x20-\x7e]/gu, escaped);
+}
+
+/** As {@linkcode visible}, for a line in which `|` has a meaning too. */
+export function visibleBesideBars(text: string): string {
+  return text.replace(/[^\x20-\x7e]|\|/gu, escaped);
+}
+
+function escaped(character: string): string {
+  const hex = character.codePointAt(0)!.toString(16).padStart(2, "0");
+  return hex.length === 2 ? `\\x${hex}` : `\\u{${hex}}`;
 }

@@ -8,8 +8,8 @@ import { getEnv } from "../transport/permission.ts";
 import { logOf, runDaemon } from "./daemon.ts";
 import { type FlagsOf, readCommandLine } from "./flags.ts";
 import { type Loaded, loadTable } from "./load.ts";
-import { Signals } from "./signals.ts";
 import { SERVE } from "./spec/servers.ts";
+import { Signals } from "./system.ts";
 
 /** `tcpmux serve`: serves a table until a signal stops it. */
 export async function serveCommand(args: readonly string[]): Promise<number> {
