@@ -62,6 +62,7 @@ export function leadingTo(conn: Conn): Transport {
     listen: never,
     connect: () => ({ conn: Promise.resolve(conn), abort() {} }),
     spawn: never,
+    output: () => ({ write: never }),
     stdio: () => conn,
   };
 }

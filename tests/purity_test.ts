@@ -325,6 +325,13 @@ describe("the sources", () => {
     assertEquals(others, []);
   });
 
+  test("take process as a global: importing it opens streams on Node", () => {
+    const importing = [...sources.keys()].filter((file) =>
+      importsOf(file).some(({ specifier }) => specifier === "node:process")
+    );
+    assertEquals(importing, []);
+  });
+
   test("import modules of a runtime by names that a bundler can read", () => {
     const unknown = linesWith(/\bimport\((?!\s*(["'])[^"']+\1|\s*$)/, [
       ...sources.keys(),

@@ -1,5 +1,4 @@
 import { link, lstat, mkdir, rename, rmdir, unlink } from "node:fs/promises";
-import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { codeOf } from "../errors.ts";
 import type { Transport } from "../transport/transport.ts";

@@ -9,7 +9,7 @@ import { EXIT, plural } from "./exit.ts";
 import { readCommandLine } from "./flags.ts";
 import { EMBEDDED_NAME, loadTable } from "./load.ts";
 import { CHECK } from "./spec/servers.ts";
-import { printError, printOut } from "./system.ts";
+import { endBy, printError, printOut, restoreSignals } from "./system.ts";
 
 /** What a check found. */
 interface Findings {
@@ -21,12 +21,16 @@ interface Findings {
 
 /** `tcpmux check`: all that is wrong with a table, without serving it. */
 export async function checkCommand(args: readonly string[]): Promise<number> {
+  endBy("SIGINT", "SIGTERM", "SIGHUP");
   const { flags, positionals } = readCommandLine(args, CHECK, getEnv);
   const found = await check(positionals[0] ?? flags.config);
   const ok = found.errors.length === 0;
+  restoreSignals(); // nothing but writing is left
+  let isWritten = true;
   if (flags.json) printOut(`${JSON.stringify({ ok, ...found })}\n`);
-  else print(found);
-  return ok ? EXIT.done : EXIT.config;
+  else isWritten = print(found);
+  if (!ok) return EXIT.config;
+  return isWritten ? EXIT.done : EXIT.broken;
 }
 
 async function check(name: string | undefined): Promise<Findings> {
@@ -50,14 +54,18 @@ async function check(name: string | undefined): Promise<Findings> {
   }
 }
 
-function print({ file, services, errors, warnings }: Findings): void {
-  for (const problem of warnings) {
-    printError(`${formatProblem(problem)} (warning)\n`);
+/** @returns whether all that was found has been written */
+function print({ file, services, errors, warnings }: Findings): boolean {
+  const lines = [
+    ...warnings.map((problem) => `${formatProblem(problem)} (warning)\n`),
+    ...errors.map((problem) => `${formatProblem(problem)}\n`),
+  ];
+  if (errors.length > 0) {
+    lines.push(`tcpmux: ${file}: ${plural(errors.length, "error")}\n`);
   }
-  for (const problem of errors) printError(`${formatProblem(problem)}\n`);
+  const isWritten = printError(lines.join(""));
   if (errors.length === 0) {
     printOut(`${file}: ${plural(services, "service")}, no errors\n`);
-  } else {
-    printError(`tcpmux: ${file}: ${plural(errors.length, "error")}\n`);
   }
+  return isWritten;
 }

@@ -6,7 +6,7 @@ import { getEnv } from "../transport/permission.ts";
 import { EXIT } from "./exit.ts";
 import { readCommandLine, usage } from "./flags.ts";
 import { LIST } from "./spec/clients.ts";
-import { printOut } from "./system.ts";
+import { endBy, printOut } from "./system.ts";
 
 interface FamilyFlags {
   readonly ipv4: boolean;
@@ -63,6 +63,7 @@ export async function withWait<T>(
 
 /** `tcpmux list`: the names of a server's services. */
 export async function listCommand(args: readonly string[]): Promise<number> {
+  endBy("SIGINT", "SIGTERM", "SIGHUP");
   const { flags, positionals: [server] } = readCommandLine(args, LIST, getEnv);
   const options = clientOptions(flags);
   const names = await withWait(flags.wait, () => list(server, options));

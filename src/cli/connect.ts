@@ -9,8 +9,9 @@ import type { Conn, Transport } from "../transport/transport.ts";
 import { clientOptions, withWait } from "./client.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
+import { LogQueue } from "./logging.ts";
 import { CONNECT } from "./spec/clients.ts";
-import { exit, onSignal, printError, stderrIsTerminal } from "./system.ts";
+import { endBy, exit, onSignal, stderrIsTerminal } from "./system.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -25,13 +26,18 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
   const [server, service] = positionals;
   const transport = await pickTransport();
   const counters = { bytesIn: 0, bytesOut: 0, lastMoved: 0 };
-  const progress = new Progress(() => counters.bytesIn + counters.bytesOut);
+  const messages = new LogQueue(transport.output(2));
+  const progress = new Progress(
+    () => counters.bytesIn + counters.bytesOut,
+    (text) => messages.print(text),
+  );
+  endBy("SIGTERM", "SIGHUP");
   onSignal("SIGINT", () => {
     progress.stop();
     exit(EXIT.interrupted);
   });
   const say = (text: string) => {
-    if (flags.verbose) printError(`tcpmux: ${text}\n`);
+    if (flags.verbose) messages.print(`tcpmux: ${text}\n`);
   };
   if (flags.progress) progress.start();
   let stdio: OwnStdio | undefined;
@@ -68,6 +74,7 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
     say(
       `${amount(counters.bytesOut)} received, ${amount(counters.bytesIn)} sent`,
     );
+    await messages.flush();
   }
 }
 
@@ -113,20 +120,22 @@ class OwnStdio extends StreamConn {
 
 /** How much has passed, how fast and for how long, on the terminal. */
 class Progress {
-  #count: () => number;
+  readonly #count: () => number;
+  readonly #print: (text: string) => void;
   #begin = performance.now();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /** @param count gives the bytes so far */
-  constructor(count: () => number) {
+  constructor(count: () => number, print: (text: string) => void) {
     this.#count = count;
+    this.#print = print;
   }
 
   /** Only where standard error is a terminal. */
   start(): void {
     if (!stderrIsTerminal()) return;
     this.#timer = setInterval(
-      () => printError(`\r${this.#line()}`),
+      () => this.#print(`\r${this.#line()}`),
       PROGRESS_PERIOD,
     );
   }
@@ -136,7 +145,7 @@ class Progress {
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
-    printError(`\r${this.#line()}\n`);
+    this.#print(`\r${this.#line()}\n`);
   }
 
   #line(): string {

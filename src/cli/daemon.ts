@@ -1,15 +1,22 @@
 /** What serve, forward and proxy share: they run until a signal stops them. */
 import { formatEndpoint } from "../endpoint.ts";
-import { messageOf } from "../errors.ts";
+import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
 import type { Log, LogLevel } from "../log.ts";
 import { MuxServer } from "../server.ts";
 import type { LogSettings } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
-import { EXIT } from "./exit.ts";
+import type { Output, Transport } from "../transport/transport.ts";
+import { WriteQueue } from "../transport/write_queue.ts";
+import { EXIT, exitCodeOf, explain } from "./exit.ts";
 import type { Loaded } from "./load.ts";
-import { startLog } from "./logging.ts";
-import { ErrorBatch, type Signal, type Signals } from "./system.ts";
+import { LogQueue } from "./logging.ts";
+import {
+  PATIENCE,
+  settlesWithin,
+  type Signal,
+  type Signals,
+} from "./system.ts";
 
 /** The drain timeout, in milliseconds, after a second signal to stop. */
 const STOP_TIME = 0;
@@ -28,36 +35,44 @@ export interface DaemonOptions {
   readonly signals: Signals;
   /** Reads the table, at the start and again at SIGHUP. */
   readonly load: () => Promise<Loaded>;
-  /** Called when a table has come into force. */
+  /**
+   * Called when a table has come into force.
+   *
+   * @returns what is printed of it on standard output, as JSON
+   */
   readonly inForce: (
     loaded: Loaded,
     server: MuxServer,
     log: Log,
-  ) => Promise<void> | void;
+  ) => object | undefined;
 }
 
 /**
  * Serves until a signal says to stop and the last session has ended.
  *
- * @throws {TcpmuxError} where it cannot start
+ * @returns the exit code; why it cannot start is said behind the log
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
-  const output = new ErrorBatch();
+  const transport = await pickTransport();
+  const queue = new LogQueue(transport.output(2));
   try {
-    return await run(options, output);
+    return await run(options, transport, queue);
+  } catch (error) {
+    queue.print(explain(error));
+    return exitCodeOf(error);
   } finally {
-    output.flush(); // the log comes before the error that ends the program
+    await queue.flush();
   }
 }
 
 async function run(
   options: DaemonOptions,
-  output: ErrorBatch,
+  transport: Transport,
+  queue: LogQueue,
 ): Promise<number> {
   const { signals, load, inForce } = options;
   const first = await load();
-  let log = startLog(first.table.server.log, output);
-  const transport = await pickTransport();
+  let log = queue.log(first.table.server.log);
   const inherited = transport.sealInherited?.() ?? [];
   if (inherited.length > 0) {
     log("warn", "programs inherit what the server was started with", {
@@ -74,7 +89,8 @@ async function run(
     services: first.table.services.length,
     addresses: server.addresses.map(formatEndpoint).join(" "),
   });
-  await inForce(first, server, log);
+  const announcements = new Announcements(transport, () => server.close(0));
+  announcements.print(inForce(first, server, log));
   if (transport.collectGarbage !== undefined) {
     const { collectGarbage } = transport;
     collectAtNewHeights(() => server.state.sessions, collectGarbage);
@@ -90,26 +106,27 @@ async function run(
     stopping = true;
     server.close(drain);
   };
-  const reload = async () => {
+  const reload = new Repeated(async () => {
+    if (stopping) return;
     try {
       const next = await load();
       await server.reload(next.table, next.file);
-      log = startLog(next.table.server.log, output);
+      log = queue.log(next.table.server.log);
       log("info", "reloaded", {
         table: next.file,
         services: next.table.services.length,
       });
-      await inForce(next, server, log);
+      announcements.print(inForce(next, server, log));
     } catch (error) {
       log("error", "not reloaded, the old table stays in force", {
         reason: messageOf(error),
       });
     }
-  };
+  });
   signals.handle({
     SIGTERM: () => stop("SIGTERM"),
     SIGINT: () => stop("SIGINT"),
-    SIGHUP: () => stopping ? undefined : void reload(),
+    SIGHUP: () => reload.run(),
     SIGUSR2: () => {
       const { addresses, ...state } = server.state;
       const list = addresses.map(formatEndpoint).join(" ");
@@ -118,7 +135,68 @@ async function run(
   });
   await server.closed;
   log("info", "stopped");
+  await announcements.over();
   return EXIT.done;
+}
+
+/** Work of which one run is under way at a time, and the last one counts. */
+class Repeated {
+  readonly #work: () => Promise<void>;
+  #isRunning = false;
+  #isAsked = false;
+
+  constructor(work: () => Promise<void>) {
+    this.#work = work;
+  }
+
+  /** Runs it; behind the run that is under way, which may have missed news. */
+  run(): void {
+    this.#isAsked = true;
+    if (!this.#isRunning) void this.#runAll();
+  }
+
+  async #runAll(): Promise<void> {
+    this.#isRunning = true;
+    while (this.#isAsked) {
+      this.#isAsked = false;
+      await this.#work();
+    }
+    this.#isRunning = false;
+  }
+}
+
+/** What is printed on standard output while the program serves. */
+class Announcements {
+  readonly #transport: Transport;
+  readonly #onFailure: () => void;
+  readonly #writes = new WriteQueue();
+  #output: Output | undefined;
+  #failure: unknown;
+
+  /** @param onFailure called where one cannot be written */
+  constructor(transport: Transport, onFailure: () => void) {
+    this.#transport = transport;
+    this.#onFailure = onFailure;
+  }
+
+  print(what: object | undefined): void {
+    if (what === undefined) return;
+    const output = this.#output ??= this.#transport.output(1);
+    const line = new TextEncoder().encode(`${JSON.stringify(what)}\n`);
+    this.#writes.run(() => output.write(line)).catch((error) => {
+      if (codeOf(error) === "broken_pipe") return; // its reader wants no more
+      this.#failure ??= error;
+      this.#onFailure();
+    });
+  }
+
+  /** @throws {TcpmuxError} where not all has been written in time */
+  async over(): Promise<void> {
+    const isWritten = await settlesWithin(PATIENCE, this.#writes.settled());
+    if (this.#failure !== undefined) throw this.#failure;
+    if (isWritten) return;
+    throw new TcpmuxError("failed", "cannot write: nobody reads the output");
+  }
 }
 
 /** The log settings of the command line, which override the table's. */

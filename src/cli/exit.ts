@@ -2,7 +2,6 @@
 import { codeOf, type ErrorCode, messageOf } from "../errors.ts";
 import { TableError } from "../table/problem.ts";
 import { EXIT_CODES } from "./spec/parts.ts";
-import { printError } from "./system.ts";
 
 /** The exit codes by their names. */
 export const EXIT = Object.fromEntries(
@@ -25,15 +24,12 @@ export function exitCodeOf(error: unknown): number {
   return BY_CODE[codeOf(error)] ?? EXIT.broken;
 }
 
-/** Says on standard error why the program ends. */
-export function report(error: unknown): void {
-  if (error instanceof TableError) {
-    printError(`${error.message}\n`);
-    printError(
-      `tcpmux: ${plural(error.problems.length, "error")} in the table, ` +
-        "so nothing was started\n",
-    );
-  } else printError(`tcpmux: ${messageOf(error)}\n`);
+/** The lines on standard error that say why the program ends. */
+export function explain(error: unknown): string {
+  if (!(error instanceof TableError)) return `tcpmux: ${messageOf(error)}\n`;
+  const count = plural(error.problems.length, "error");
+  return `${error.message}\n` +
+    `tcpmux: ${count} in the table, so nothing was started\n`;
 }
 
 /** "1 error", "2 errors". */

@@ -2,7 +2,6 @@
 import type { Stats } from "node:fs";
 import { open, readFile, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
-import process from "node:process";
 import { TcpmuxError } from "../errors.ts";
 import { parseTable } from "../table/parse.ts";
 import { type Problem, TableError } from "../table/problem.ts";

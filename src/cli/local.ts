@@ -29,7 +29,7 @@ import {
 import { type Loaded, readTableFile } from "./load.ts";
 import type { LOCAL_FLAGS } from "./spec/parts.ts";
 import { FORWARD, PROXY } from "./spec/servers.ts";
-import { printOut, Signals } from "./system.ts";
+import { Signals } from "./system.ts";
 
 /** What the log calls the table where there is no file. */
 const NO_FILE = "the command line";
@@ -41,11 +41,8 @@ export async function forwardCommand(args: readonly string[]): Promise<number> {
   return await runDaemon({
     signals,
     load: () => loadForwards(line),
-    inForce: ({ table }, server) => {
-      if (line.flags.json) {
-        printOut(`${JSON.stringify(forwardsInForce(table, server))}\n`);
-      }
-    },
+    inForce: ({ table }, server) =>
+      line.flags.json ? forwardsInForce(table, server) : undefined,
   });
 }
 
@@ -148,7 +145,7 @@ export async function proxyCommand(args: readonly string[]): Promise<number> {
       const listen = formatEndpoint(addresses[0]!);
       const server = formatEndpoint(listener.service.upstream);
       warnIfOpen(listener, listen, log);
-      if (flags.json) printOut(`${JSON.stringify({ listen, server })}\n`);
+      return flags.json ? { listen, server } : undefined;
     },
   });
 }

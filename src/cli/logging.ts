@@ -1,16 +1,116 @@
+/** The log of the command line, on standard error. */
+import { setImmediate } from "node:timers/promises";
 import { jsonLine, type Log, LOG_LEVELS, textLine } from "../log.ts";
 import type { LogSettings } from "../table/table.ts";
-import type { ErrorBatch } from "./system.ts";
+import type { Output } from "../transport/transport.ts";
+import { PATIENCE, printError, settlesWithin } from "./system.ts";
 
-/** The log of the command line goes to standard error. */
-export function startLog(
-  { level, format }: LogSettings,
-  output: ErrorBatch,
-): Log {
-  const lowest = LOG_LEVELS.indexOf(level);
-  const write = format === "json" ? jsonLine : textLine;
-  return (level, message, fields = {}) => {
-    if (LOG_LEVELS.indexOf(level) < lowest) return;
-    output.print(write({ time: new Date(), level, message, fields }));
-  };
+/** Characters of lines that may wait for the log's reader. */
+const MOST_WAITING = 1024 * 1024;
+
+/** Characters of one write. */
+const MOST_WRITTEN = 64 * 1024;
+
+const encoder = new TextEncoder();
+
+interface Entry {
+  readonly text: string;
+  /** Lines that are lost with it. */
+  readonly lines: number;
+}
+
+/**
+ * Lines on their way to the log's reader, who holds up nobody by standing
+ * still: what does not fit any more is dropped, and counted.
+ */
+export class LogQueue {
+  readonly #output: Output;
+  #format: LogSettings["format"] = "text";
+  #waiting: Entry[] = [];
+  #size = 0;
+  #dropped = 0;
+  #isWriting = false;
+  #written: Promise<void> | undefined;
+
+  constructor(output: Output) {
+    this.#output = output;
+    process.on("exit", () => this.#writeRest());
+  }
+
+  /** A log with these settings, whose lines go into this queue. */
+  log({ level: lowest, format }: LogSettings): Log {
+    this.#format = format;
+    return (level, message, fields = {}) => {
+      if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(lowest)) return;
+      this.print(this.#line(level, message, fields));
+    };
+  }
+
+  print(text: string): void {
+    // The last write has failed: perhaps there is room on the disk by now.
+    if (this.#dropped > 0 && this.#written === undefined) this.#report();
+    // All lines are dropped behind a first one, until that has been reported.
+    if (this.#dropped > 0 || this.#size + text.length > MOST_WAITING) {
+      this.#dropped++;
+      return;
+    }
+    this.#push({ text, lines: 1 });
+    this.#written ??= this.#write();
+  }
+
+  /** Resolves when all is written, and after a second at the latest. */
+  async flush(): Promise<void> {
+    await settlesWithin(PATIENCE, this.#written);
+  }
+
+  /** Writes once for each turn of the event loop, or as the reader reads. */
+  async #write(): Promise<void> {
+    await setImmediate();
+    while (this.#waiting.length > 0) {
+      const { text, lines } = this.#take();
+      this.#isWriting = true;
+      try {
+        await this.#output.write(encoder.encode(text));
+        if (this.#dropped > 0 && this.#size < MOST_WRITTEN) this.#report();
+      } catch {
+        this.#dropped += lines; // there is no other place to say why
+      }
+      this.#isWriting = false;
+    }
+    this.#written = undefined;
+  }
+
+  #take(): Entry {
+    let [text, lines, count] = ["", 0, 0];
+    while (count < this.#waiting.length && text.length < MOST_WRITTEN) {
+      const entry = this.#waiting[count++]!;
+      text += entry.text;
+      lines += entry.lines;
+    }
+    this.#waiting.splice(0, count);
+    this.#size -= text.length;
+    return { text, lines };
+  }
+
+  #push(entry: Entry): void {
+    this.#waiting.push(entry);
+    this.#size += entry.text.length;
+  }
+
+  #report(): void {
+    const lines = this.#dropped;
+    this.#dropped = 0;
+    const message = "the log was not read in time, lines were dropped";
+    this.#push({ text: this.#line("warn", message, { lines }), lines });
+  }
+
+  #line(...[level, message, fields = {}]: Parameters<Log>): string {
+    const write = this.#format === "json" ? jsonLine : textLine;
+    return write({ time: new Date(), level, message, fields });
+  }
+
+  /** Where the program ends by an error that nobody has expected. */
+  #writeRest(): void {
+    if (!this.#isWriting && this.#size > 0) printError(this.#take().text);
+  }
 }

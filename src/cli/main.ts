@@ -1,9 +1,9 @@
 import manifest from "../../package.json" with { type: "json" };
 import { nearest } from "../units.ts";
-import { EXIT, exitCodeOf, report } from "./exit.ts";
+import { EXIT, exitCodeOf, explain } from "./exit.ts";
 import { usage } from "./flags.ts";
 import type { CommandName } from "./spec.ts";
-import { argv, exit, printOut } from "./system.ts";
+import { argv, exit, printError, printOut, restoreSignals } from "./system.ts";
 
 type Run = (args: readonly string[]) => Promise<number>;
 
@@ -60,7 +60,8 @@ async function run(
     }
     return await (await RUNNERS[command]())(flags);
   } catch (error) {
-    report(error);
+    restoreSignals();
+    printError(explain(error));
     return exitCodeOf(error);
   }
 }

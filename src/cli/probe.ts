@@ -6,6 +6,7 @@ import { getEnv } from "../transport/permission.ts";
 import type { Conn } from "../transport/transport.ts";
 import { HELP } from "../wire.ts";
 import { familyOf } from "./client.ts";
+import { explain } from "./exit.ts";
 import { type CommandLine, readCommandLine, usage } from "./flags.ts";
 import {
   jsonOf,
@@ -16,7 +17,7 @@ import {
 } from "./probe_report.ts";
 import { PROBE } from "./spec/clients.ts";
 import { ESCAPE_FORMS, PROBE_STATES } from "./spec/parts.ts";
-import { printOut } from "./system.ts";
+import { endBy, printError, printOut } from "./system.ts";
 
 /** Milliseconds for one service: what monitoring usually allows a plugin. */
 const TIMEOUT = 10_000;
@@ -50,6 +51,20 @@ interface Probe {
  * mistake on the command line is such a state too.
  */
 export async function probeCommand(args: readonly string[]): Promise<number> {
+  endBy("SIGINT", "SIGTERM", "SIGHUP");
+  const { text, code } = await probeAll(args);
+  try {
+    printOut(text);
+    return code;
+  } catch (error) {
+    printError(explain(error));
+    return PROBE_STATES.UNKNOWN.code;
+  }
+}
+
+async function probeAll(
+  args: readonly string[],
+): Promise<{ text: string; code: number }> {
   const json = args.includes("--json");
   try {
     const line = readCommandLine(args, PROBE, getEnv);
@@ -59,12 +74,16 @@ export async function probeCommand(args: readonly string[]): Promise<number> {
     const verdicts = await Promise.all(
       [...names].map((name) => judge(probe, name)),
     );
-    printOut(json ? jsonOf(verdicts) : lineOf(verdicts, probe));
-    return PROBE_STATES[worst(verdicts)].code;
+    return {
+      text: json ? jsonOf(verdicts) : lineOf(verdicts, probe),
+      code: PROBE_STATES[worst(verdicts)].code,
+    };
   } catch (error) {
     const sentence = messageOf(error);
-    printOut(json ? jsonOf([], sentence) : lineOf([], {}, sentence));
-    return PROBE_STATES.UNKNOWN.code;
+    return {
+      text: json ? jsonOf([], sentence) : lineOf([], {}, sentence),
+      code: PROBE_STATES.UNKNOWN.code,
+    };
   }
 }
 

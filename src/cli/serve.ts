@@ -18,7 +18,10 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
   return await runDaemon({
     signals,
     load: async () => withFlags(await loadTable(flags.config), flags),
-    inForce: ({ table, file }, _, log) => logAdvice(table, file, log),
+    inForce: ({ table, file }, _, log) => {
+      logAdvice(table, file, log);
+      return undefined;
+    },
   });
 }
 

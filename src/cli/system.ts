@@ -1,7 +1,17 @@
 /** The command line's access to the system: arguments, streams, signals. */
-import process from "node:process";
-import { setImmediate } from "node:timers";
-import { EXIT_CODES } from "./spec/parts.ts";
+import { closeSync, writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isatty } from "node:tty";
+import { codeOf } from "../errors.ts";
+import { fromSystem } from "../transport/errno.ts";
+
+/** Milliseconds before a write that failed with EAGAIN is tried again. */
+const RETRY_PAUSE = 5;
+
+/** Milliseconds that the program's end waits for who reads its output. */
+export const PATIENCE = 1000;
+
+const encoder = new TextEncoder();
 
 /** The words behind the program's name. */
 export function argv(): string[] {
@@ -9,80 +19,115 @@ export function argv(): string[] {
 }
 
 /**
- * Writes to standard output. A reader that is gone does not end the program;
- * output that is lost for another reason, such as a full disk, ends it with an
- * exit code.
+ * Writes all of it to standard output, however slow its reader is; one that is
+ * gone wants no more.
+ *
+ * @throws {TcpmuxError} where output is lost, as on a full disk
  */
 export function printOut(text: string): void {
-  guarded(process.stdout, outputFailed).write(text);
-}
-
-function outputFailed(error: Error & { code?: string }): void {
-  if (error.code === "EPIPE") return;
-  printError(`tcpmux: cannot write: ${error.message}\n`);
-  process.exit(EXIT_CODES.broken.code);
-}
-
-/**
- * Writes to standard error. A failure is ignored: there is no other place to
- * report it.
- */
-export function printError(text: string): void {
+  restoreSignals(); // no handler runs while the reader is slow
   try {
-    guarded(process.stderr, ignored).write(text);
-  } catch {
-    // Ignored, as said above.
+    writeAll(1, text);
+  } catch (error) {
+    const failure = fromSystem(error, "cannot write");
+    if (codeOf(failure) !== "broken_pipe") throw failure;
   }
 }
-
-function ignored(): void {}
 
 /**
- * The stream, with a listener for its failures. It is not touched before it is
- * used, because Bun makes it non-blocking then.
+ * Writes all of it to standard error, as {@linkcode printOut} does.
+ *
+ * @returns whether no line is lost; if one is, there is no place to say why
  */
-function guarded(
-  stream: NodeJS.WriteStream,
-  failed: (error: Error) => void,
-): NodeJS.WriteStream {
-  if (!stream.listeners("error").includes(failed)) stream.on("error", failed);
-  return stream;
+export function printError(text: string): boolean {
+  try {
+    writeAll(2, text);
+    return true;
+  } catch (error) {
+    return codeOf(fromSystem(error, "cannot write")) === "broken_pipe";
+  }
 }
 
-/** Writes to standard error once for each turn of the event loop. */
-export class ErrorBatch {
-  #waiting: string[] = [];
-
-  constructor() {
-    process.on("exit", () => this.flush());
+/**
+ * Writes to the descriptor itself: the runtimes' own streams make it
+ * non-blocking for all its users, or lose at the exit what was not taken.
+ */
+function writeAll(descriptor: number, text: string): void {
+  for (let rest = encoder.encode(text); rest.length > 0;) {
+    try {
+      rest = rest.subarray(writeSync(descriptor, rest));
+    } catch (error) {
+      // Others have made it non-blocking.
+      if ((error as { code?: string }).code !== "EAGAIN") throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_PAUSE);
+    }
   }
+}
 
-  print(text: string): void {
-    if (this.#waiting.length === 0) setImmediate(() => this.flush());
-    this.#waiting.push(text);
-  }
-
-  flush(): void {
-    if (this.#waiting.length === 0) return;
-    const text = this.#waiting.join("");
-    this.#waiting = [];
-    printError(text);
-  }
+/** Whether the promise is settled after so many milliseconds. */
+export async function settlesWithin(
+  time: number,
+  promise: Promise<void> | undefined,
+): Promise<boolean> {
+  const stop = new AbortController();
+  const late = sleep(time, false, { signal: stop.signal }).catch(() => true);
+  const isSettled = await Promise.race([promise?.then(() => true), late]);
+  stop.abort();
+  return isSettled ?? true;
 }
 
 export function stderrIsTerminal(): boolean {
-  return process.stderr.isTTY === true;
+  return isatty(2);
 }
 
 export function exit(code: number): never {
+  leaveTerminal();
   process.exit(code);
 }
 
-export type Signal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGUSR1" | "SIGUSR2";
+/**
+ * Closes what is a terminal: at its end a program on Node or Bun would give it
+ * the modes that it began with, though others may have changed them since.
+ */
+function leaveTerminal(): void {
+  for (const descriptor of [0, 1, 2]) {
+    try {
+      if (isatty(descriptor)) closeSync(descriptor);
+    } catch {
+      // It is closed already; Deno does not see that.
+    }
+  }
+}
+
+const ALL_SIGNALS = [
+  "SIGTERM",
+  "SIGINT",
+  "SIGHUP",
+  "SIGUSR1",
+  "SIGUSR2",
+] as const;
+
+export type Signal = (typeof ALL_SIGNALS)[number];
 
 /** Handles a signal for the rest of the program's life. */
 export function onSignal(signal: Signal, handle: () => void): void {
   process.on(signal, handle);
+}
+
+/** Has these signals end the program, as they end any other. */
+export function endBy(...signals: Signal[]): void {
+  for (const signal of signals) {
+    onSignal(signal, () => {
+      leaveTerminal();
+      restoreSignals();
+      process.kill(process.pid, signal);
+    });
+  }
+}
+
+/** Has every signal do what it does to any program, also while one waits. */
+export function restoreSignals(): void {
+  for (const signal of ALL_SIGNALS) process.removeAllListeners(signal);
 }
 
 export type SignalHandlers = Partial<Record<Signal, () => void>>;
@@ -97,8 +142,7 @@ export class Signals {
   #handlers: SignalHandlers | undefined;
 
   constructor() {
-    const all = ["SIGTERM", "SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"] as const;
-    for (const signal of all) {
+    for (const signal of ALL_SIGNALS) {
       onSignal(signal, () => {
         if (this.#handlers === undefined) this.#early.push(signal);
         else this.#handlers[signal]?.();

@@ -61,6 +61,9 @@ export function memoryTransport(): Transport {
     stdio() {
       throw new TcpmuxError("unsupported", "there is no terminal in memory");
     },
+    output() {
+      throw new TcpmuxError("unsupported", "there is no terminal in memory");
+    },
   };
 }
 

@@ -1,5 +1,3 @@
-import process from "node:process";
-
 /** The member of Deno that shows what is permitted without a prompt. */
 interface DenoPermissions {
   permissions: {

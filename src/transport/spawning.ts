@@ -1,6 +1,5 @@
 /** What all runtimes need for starting a program. */
 import { readdirSync, readFileSync } from "node:fs";
-import process from "node:process";
 import { permitted } from "./permission.ts";
 
 /**

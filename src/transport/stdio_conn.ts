@@ -1,51 +1,46 @@
-import { closeSync } from "node:fs";
+import { closeSync, write } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Endpoint, UNNAMED } from "../endpoint.ts";
 import { fromSystem } from "./errno.ts";
 import { PulledConn } from "./pulled_conn.ts";
+import type { Output } from "./transport.ts";
 import { WriteQueue } from "./write_queue.ts";
 
-/** A runtime's access to this program's standard input and output. */
-export interface Stdio {
+/** A runtime's access to this program's standard input. */
+export interface Input {
   /** The next bytes; null at the end. */
   read(): Promise<Uint8Array | null>;
-  /** @returns how many bytes were taken, which may be fewer than given */
-  write(bytes: Uint8Array): Promise<number>;
-  closeInput(): void;
+  close(): void;
 }
 
-const STDOUT = 1;
+/** The first and the longest pause, in ms, where an output takes nothing. */
+const PAUSES = { first: 1, longest: 50 };
 
 /** This program's standard input and output as one connection. */
 export class StdioConn extends PulledConn {
   readonly local: Endpoint = UNNAMED;
   readonly remote: Endpoint = UNNAMED;
-  readonly #stdio: Stdio;
+  readonly #input: Input;
+  readonly #output: Output;
   readonly #writes = new WriteQueue();
   #hasEnded = false;
 
-  constructor(stdio: Stdio) {
+  constructor(input: Input, output: Output) {
     super();
-    this.#stdio = stdio;
+    this.#input = input;
+    this.#output = output;
   }
 
   protected async pull(): Promise<Uint8Array | null> {
     try {
-      return await this.#stdio.read();
+      return await this.#input.read();
     } catch (error) {
       throw fromSystem(error, "cannot read");
     }
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    return this.#writes.run(async () => {
-      try {
-        for (let rest = bytes; rest.length > 0;) {
-          rest = rest.subarray(await this.#stdio.write(rest));
-        }
-      } catch (error) {
-        throw fromSystem(error, "cannot write");
-      }
-    });
+    return this.#writes.run(() => this.#output.write(bytes));
   }
 
   async closeWrite(): Promise<void> {
@@ -58,7 +53,7 @@ export class StdioConn extends PulledConn {
   close(): void {
     if (this.isDropped) return;
     this.drop();
-    this.#stdio.closeInput();
+    this.#input.close();
   }
 
   abort(): void {
@@ -70,10 +65,50 @@ export class StdioConn extends PulledConn {
   }
 }
 
+/**
+ * An output of a function that writes what the system takes at once. Where
+ * others have made a shared terminal or pipe non-blocking, it tries again.
+ *
+ * @param writeSome gives how many bytes were taken
+ */
+export function patientOutput(
+  writeSome: (bytes: Uint8Array) => Promise<number>,
+): Output {
+  return {
+    async write(bytes) {
+      let pause = PAUSES.first;
+      for (let rest = bytes; rest.length > 0;) {
+        try {
+          rest = rest.subarray(await writeSome(rest));
+          pause = PAUSES.first;
+        } catch (error) {
+          if ((error as { code?: string }).code !== "EAGAIN") {
+            throw fromSystem(error, "cannot write");
+          }
+          await sleep(pause);
+          pause = Math.min(PAUSES.longest, 2 * pause);
+        }
+      }
+    },
+  };
+}
+
+/** The output of a descriptor, which is written to in a thread. */
+export function descriptorOutput(descriptor: number): Output {
+  return patientOutput((bytes) =>
+    new Promise((resolve, reject) => {
+      write(descriptor, bytes, (error, count) => {
+        if (error) reject(error);
+        else resolve(count);
+      });
+    })
+  );
+}
+
 /** Closes the descriptor itself, so that the output's reader sees the end. */
 export function closeStdout(): void {
   try {
-    closeSync(STDOUT);
+    closeSync(1);
   } catch {
     // It was closed when the program began.
   }

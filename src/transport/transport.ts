@@ -50,11 +50,27 @@ export interface Transport {
   sealInherited?(): readonly number[];
   /** The standard input and output of this program itself. */
   stdio(): Conn;
+  /** Standard output or standard error of this program itself. */
+  output(descriptor: 1 | 2): Output;
   /**
    * Collects garbage while the program goes on. Only the command line calls it:
    * a library leaves that to its host.
    */
   collectGarbage?(): void;
+}
+
+/**
+ * A standard descriptor to write to. The program goes on while nobody reads,
+ * and can end. What other programs share is left as it was.
+ */
+export interface Output {
+  /**
+   * Resolves when the system has taken all the bytes. One write may be under
+   * way at a time. Rejects with `broken_pipe` and the like.
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /** Gives back what it has opened. The descriptor itself stays open. */
+  release?(): void;
 }
 
 export interface Abilities {

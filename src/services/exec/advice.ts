@@ -1,4 +1,3 @@
-import process from "node:process";
 import { messageOf } from "../../errors.ts";
 import { type Problem, Problems } from "../../table/problem.ts";
 import type { ExecService } from "../../table/service.ts";

@@ -1,4 +1,3 @@
-import process from "node:process";
 import { messageOf, TcpmuxError } from "../../errors.ts";
 import { Problems } from "../../table/problem.ts";
 import type { ExecService } from "../../table/service.ts";

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
-import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TcpmuxError } from "../../errors.ts";
 import type { Command, Exit, PipedProcess } from "../../transport/transport.ts";

@@ -1,6 +1,7 @@
 import { TimerList } from "../../timers.ts";
 import { HostNames } from "../net/host_names.ts";
 import { netSpawn } from "../net/process.ts";
+import { descriptorOutput } from "../stdio_conn.ts";
 import type { Transport } from "../transport.ts";
 import { bunConnect } from "./connect.ts";
 import { bunListen } from "./listen.ts";
@@ -22,6 +23,7 @@ export function bunTransport(): Transport {
     spawn: netSpawn,
     spawnOn: bunSpawnOn,
     stdio: bunStdio,
+    output: descriptorOutput,
     collectGarbage: () => Bun.gc(false),
   };
 }

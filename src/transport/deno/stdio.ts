@@ -1,11 +1,16 @@
 /** Standard streams on Deno: https://docs.deno.com/api/deno/~/Deno.stdin */
-import { StdioConn } from "../stdio_conn.ts";
-import type { Conn } from "../transport.ts";
+import { patientOutput, StdioConn } from "../stdio_conn.ts";
+import type { Conn, Output } from "../transport.ts";
+
+interface DenoWriter {
+  write(bytes: Uint8Array): Promise<number>;
+}
 
 /** The members of Deno that this needs, and no more. */
 declare const Deno: {
   stdin: { read(into: Uint8Array): Promise<number | null>; close(): void };
-  stdout: { write(bytes: Uint8Array): Promise<number> };
+  stdout: DenoWriter;
+  stderr: DenoWriter;
 };
 
 /** Bytes that a pipe of Linux holds, the most that one read of it gives. */
@@ -18,7 +23,12 @@ export function denoStdio(): Conn {
       const count = await Deno.stdin.read(buffer);
       return count === null ? null : buffer.subarray(0, count);
     },
-    write: (bytes) => Deno.stdout.write(bytes),
-    closeInput: () => Deno.stdin.close(),
-  });
+    close: () => Deno.stdin.close(),
+  }, denoOutput(1));
+}
+
+/** A write waits in a thread of Deno's, which does not hold up the end. */
+export function denoOutput(descriptor: 1 | 2): Output {
+  const writer = descriptor === 1 ? Deno.stdout : Deno.stderr;
+  return patientOutput((bytes) => writer.write(bytes));
 }

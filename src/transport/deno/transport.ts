@@ -6,7 +6,7 @@ import type { Transport } from "../transport.ts";
 import { denoConnect } from "./connect.ts";
 import { denoIsDualStack, denoListen } from "./listen.ts";
 import { denoSeal, denoSpawn } from "./process.ts";
-import { denoStdio } from "./stdio.ts";
+import { denoOutput, denoStdio } from "./stdio.ts";
 
 export function denoTransport(): Transport {
   const timers = new TimerList();
@@ -34,5 +34,6 @@ export function denoTransport(): Transport {
     spawn: denoSpawn,
     sealInherited: denoSeal,
     stdio: denoStdio,
+    output: denoOutput,
   };
 }

@@ -4,7 +4,6 @@ import {
   spawn,
   type StdioOptions,
 } from "node:child_process";
-import process from "node:process";
 import { fromSystem } from "../errno.ts";
 import type {
   Command,

@@ -5,6 +5,7 @@
  * is missing, `../net/` does the work.
  */
 import type { OnReadOpts, Server, Socket } from "node:net";
+import type { Writable } from "node:stream";
 import { QuietSocket } from "../net/conn.ts";
 import type { Detached } from "../transport.ts";
 
@@ -14,6 +15,7 @@ export interface Handle {
   reading?: boolean;
   readStop?(): number;
   setNoDelay?(on: boolean): void;
+  setBlocking?(on: boolean): number;
 }
 
 interface SocketInside {
@@ -100,4 +102,13 @@ export function resetNow(socket: Socket): void {
     (socket as unknown as SocketInside).resetAndClosing = true;
   }
   socket.destroy();
+}
+
+/**
+ * Returns what makes a standard stream of Node's blocking again, as Node itself
+ * does at its end only for descriptors that are open then.
+ */
+export function blockingAgain(stream: Writable): () => void {
+  const { _handle: handle } = stream as unknown as SocketInside;
+  return () => void handle?.setBlocking?.(true);
 }

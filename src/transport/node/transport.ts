@@ -6,7 +6,7 @@ import type { Transport } from "../transport.ts";
 import { nodeConnect } from "./connect.ts";
 import { nodeListen } from "./listen.ts";
 import { NodeSeal, nodeSpawn } from "./process.ts";
-import { nodeStdio } from "./stdio.ts";
+import { nodeOutput, nodeStdio } from "./stdio.ts";
 
 export function nodeTransport(): Transport {
   const timers = new TimerList();
@@ -24,5 +24,6 @@ export function nodeTransport(): Transport {
     spawnOn: (command) => netSpawnOn(command, seal.rest),
     sealInherited: () => seal.seal(),
     stdio: nodeStdio,
+    output: nodeOutput,
   };
 }
