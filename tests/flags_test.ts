@@ -55,6 +55,16 @@ const flags = (args: string, env?: Record<string, string>) =>
   read(args, env).flags;
 
 describe("readCommandLine", () => {
+  test("takes - as a value, and as an argument", () => {
+    for (const args of ["--config -", "--config=-", "-c -"]) {
+      assertEquals(flags(args).config, "-");
+    }
+    assertEquals(read("-").positionals, ["-"]);
+    assertEquals(read("--json -").positionals, ["-"]);
+    assertEquals(read("--json -- -").positionals, ["-"]);
+    assertEquals(flags("--listen - --listen x").listen, ["-", "x"]);
+  });
+
   test("without any flag", () => {
     const none = read("");
     assertEquals(none.positionals, []);

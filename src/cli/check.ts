@@ -7,7 +7,7 @@ import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
 import { EXIT, plural } from "./exit.ts";
 import { readCommandLine } from "./flags.ts";
-import { EMBEDDED_NAME, loadTable } from "./load.ts";
+import { loadTable, TableSource } from "./load.ts";
 import { CHECK } from "./spec/servers.ts";
 import { endBy, printError, printOut, restoreSignals } from "./system.ts";
 
@@ -23,7 +23,10 @@ interface Findings {
 export async function checkCommand(args: readonly string[]): Promise<number> {
   endBy("SIGINT", "SIGTERM", "SIGHUP");
   const { flags, positionals } = readCommandLine(args, CHECK, getEnv);
-  const found = await check(positionals[0] ?? flags.config);
+  const source = new TableSource(positionals[0] ?? flags.config, {
+    isStrict: !flags["no-strict-modes"],
+  });
+  const found = await check(source);
   const ok = found.errors.length === 0;
   restoreSignals(); // nothing but writing is left
   let isWritten = true;
@@ -33,13 +36,13 @@ export async function checkCommand(args: readonly string[]): Promise<number> {
   return isWritten ? EXIT.done : EXIT.broken;
 }
 
-async function check(name: string | undefined): Promise<Findings> {
+async function check(source: TableSource): Promise<Findings> {
   let services = 0;
   let warnings: readonly Problem[] = [];
   try {
-    const { table, file } = await loadTable(name);
+    const { table, file, advice } = await loadTable(source);
     services = table.services.length;
-    warnings = advise(table, file);
+    warnings = [...advice, ...advise(table, file)];
     const transport = await pickTransport();
     checkRuntime(table, transport, file);
     checkLoops(table, file);
@@ -50,7 +53,7 @@ async function check(name: string | undefined): Promise<Findings> {
     const errors = error instanceof TableError
       ? error.problems
       : [{ key: "", message: messageOf(error) }]; // the file cannot be read
-    return { file: name ?? EMBEDDED_NAME, services, errors, warnings };
+    return { file: source.name, services, errors, warnings };
   }
 }
 

@@ -3,6 +3,7 @@ import { formatEndpoint } from "../endpoint.ts";
 import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
 import type { Log, LogLevel } from "../log.ts";
 import { MuxServer } from "../server.ts";
+import { formatProblem, type Problem } from "../table/problem.ts";
 import type { LogSettings } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
@@ -71,7 +72,16 @@ async function run(
   queue: LogQueue,
 ): Promise<number> {
   const { signals, load, inForce } = options;
-  const first = await load();
+  const stopped = Symbol();
+  const first = await new Promise<Loaded | typeof stopped>(
+    (resolve, reject) => {
+      const stop = () => resolve(stopped);
+      signals.handle({ SIGTERM: stop, SIGINT: stop });
+      load().then(resolve, reject);
+    },
+  );
+  if (first === stopped) return EXIT.done;
+  signals.handle({}); // what comes while it starts is handled when it serves
   let log = queue.log(first.table.server.log);
   const inherited = transport.sealInherited?.() ?? [];
   if (inherited.length > 0) {
@@ -90,6 +100,8 @@ async function run(
     addresses: server.addresses.map(formatEndpoint).join(" "),
   });
   const announcements = new Announcements(transport, () => server.close(0));
+  let advice = first.advice;
+  logAdvice(advice, [], log);
   announcements.print(inForce(first, server, log));
   if (transport.collectGarbage !== undefined) {
     const { collectGarbage } = transport;
@@ -116,6 +128,8 @@ async function run(
         table: next.file,
         services: next.table.services.length,
       });
+      logAdvice(next.advice, advice, log);
+      advice = next.advice;
       announcements.print(inForce(next, server, log));
     } catch (error) {
       log("error", "not reloaded, the old table stays in force", {
@@ -137,6 +151,28 @@ async function run(
   log("info", "stopped");
   await announcements.over();
   return EXIT.done;
+}
+
+/** Logs advice that is new; what holds for several services, once. */
+function logAdvice(
+  advice: readonly Problem[],
+  known: readonly Problem[],
+  log: Log,
+): void {
+  const alike = new Map<string, Problem[]>();
+  for (const problem of advice) {
+    const { key, message } = problem;
+    if (known.some((one) => one.key === key && one.message === message)) {
+      continue;
+    }
+    alike.set(message, [...alike.get(message) ?? [], problem]);
+  }
+  for (const [first, ...more] of alike.values()) {
+    const key = more.length === 0
+      ? first!.key
+      : `${first!.key} and ${more.length} more`;
+    log("warn", "the table", { advice: formatProblem({ ...first!, key }) });
+  }
 }
 
 /** Work of which one run is under way at a time, and the last one counts. */

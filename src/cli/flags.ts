@@ -103,7 +103,7 @@ export function readCommandLine<const C extends ReadableCommand>(
   const named = (which: (spec: FlagSpec) => boolean) =>
     specs.filter(([, spec]) => which(spec)).map(([name]) => name);
   const withValue = named(({ value }) => value !== undefined);
-  const parsed = parseArgs(args, {
+  const parsed = parseArgs(dashesJoined(args, command), {
     string: [...withValue, "_"],
     collect: named(({ repeated }) => repeated === true),
     boolean: named(({ value }) => value === undefined),
@@ -138,6 +138,25 @@ export function readCommandLine<const C extends ReadableCommand>(
   }));
   // What the loops above have made has the type that the specification gives.
   return { flags, positionals } as unknown as CommandLine<C>;
+}
+
+/** `--config=-` for `--config -` and `-c -`, which the parser does not take. */
+function dashesJoined(
+  args: readonly string[],
+  { flags }: ReadableCommand,
+): string[] {
+  const joined: string[] = [];
+  for (const arg of args) {
+    const before = joined.at(-1);
+    const flag = arg !== "-" || joined.includes("--") ? undefined : Object
+      .entries(flags).find(([name, { short, value }]) =>
+        value !== undefined &&
+        (before === `--${name}` || before === `-${short}`)
+      );
+    if (flag === undefined) joined.push(arg);
+    else joined[joined.length - 1] = `--${flag[0]}=-`;
+  }
+  return joined;
 }
 
 /** @throws {TcpmuxError} code `usage`, where one is missing or too many */

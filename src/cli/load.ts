@@ -1,5 +1,5 @@
 /** Loads tables, from files that only root or the server's user can write. */
-import type { Stats } from "node:fs";
+import { constants, type Stats } from "node:fs";
 import { open, readFile, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import { TcpmuxError } from "../errors.ts";
@@ -7,17 +7,33 @@ import { parseTable } from "../table/parse.ts";
 import { type Problem, TableError } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
 import { permitted } from "../transport/permission.ts";
+import { pickTransport } from "../transport/pick.ts";
+
+const { O_NONBLOCK, O_RDONLY } = constants;
 
 const GROUP_OR_OTHERS = 0o022;
 const STICKY = 0o1000;
 
+/** Standard input, as the name of a file. */
+const STDIN = "-";
+
+/** What whoever has started the program has opened, as a shell's `<(…)`. */
+const HANDED = /^\/(dev\/(stdin|fd\/\d+)|proc\/(self|\d+)\/fd\/\d+)$/;
+
+const USED_UP = "it was read at the start, and cannot be read again (serve a " +
+  "file to reload it)";
+
+const LAST_RESORT = "--no-strict-modes to serve it nevertheless";
+
 /** The name that errors and the log give the embedded table. */
-export const EMBEDDED_NAME = "services.toml (embedded)";
+const EMBEDDED_NAME = "services.toml (embedded)";
 
 /** A table and the name of the file that it came from. */
 export interface Loaded {
   readonly table: Table;
   readonly file: string;
+  /** What is not as it should be, and no reason to serve nothing. */
+  readonly advice: readonly Problem[];
 }
 
 /**
@@ -26,18 +42,16 @@ export interface Loaded {
  * @throws {TableError} with every problem
  * @throws {TcpmuxError} code `invalid_table` where the file cannot be read
  */
-export async function loadTable(file: string | undefined): Promise<Loaded> {
-  const name = file ?? EMBEDDED_NAME;
-  const text = file === undefined
-    ? await embeddedTable()
-    : await readTableFile(file);
+export async function loadTable(source: TableSource): Promise<Loaded> {
+  const { name } = source;
+  const text = await source.read();
   const table = parseTable(text, name);
   if (table.services.length === 0) {
     // Most likely a file that was cut short, perhaps while it is being saved.
     const message = "there are none: a table has a [services.NAME] at least";
     throw new TableError([{ file: name, key: "services", message }]);
   }
-  return { table, file: name };
+  return { table, file: name, advice: source.advice };
 }
 
 /**
@@ -58,28 +72,94 @@ async function embeddedTable(): Promise<string> {
 }
 
 /**
- * The text of a table. Its programs run with the rights of the server, so only
- * root or the server's user may be able to write the file and all folders above
- * it (compare StrictModes of sshd_config(5)).
- *
- * @throws {TcpmuxError} code `invalid_table`, saying why it cannot be read, or
- * a {@linkcode TableError} saying who else may change it
+ * Where the text of a table comes from. Its programs run with the rights of the
+ * server, so only root or the server's user may be able to write the file and
+ * all folders above it (compare StrictModes of sshd_config(5)).
  */
-export async function readTableFile(file: string): Promise<string> {
-  try {
-    const opened = await open(file);
+export class TableSource {
+  /** The name that errors and the log give it. */
+  readonly name: string;
+  readonly #file: string | undefined;
+  readonly #isStrict: boolean;
+  #faults: readonly Problem[] = [];
+  /** What was handed over by a pipe is gone once it has been read. */
+  #isUsedUp = false;
+
+  /** @param file `-` is standard input, and undefined the embedded table */
+  constructor(file: string | undefined, { isStrict = true } = {}) {
+    this.#file = file;
+    this.#isStrict = isStrict;
+    this.name = file === undefined
+      ? EMBEDDED_NAME
+      : file === STDIN
+      ? "standard input"
+      : file;
+  }
+
+  /** What was found when it was read last. */
+  get advice(): readonly Problem[] {
+    if (!this.#isUsedUp) return this.#faults;
+    const message = "it cannot be read again, so SIGHUP will change nothing";
+    return [...this.#faults, { file: this.name, key: "", message }];
+  }
+
+  /**
+   * @throws {TcpmuxError} code `invalid_table`, saying why it cannot be read,
+   * or a {@linkcode TableError} saying who else may change it
+   */
+  async read(): Promise<string> {
+    if (this.#file === undefined) return await embeddedTable();
     try {
-      await checkHands(file, await opened.stat());
+      if (this.#isUsedUp) throw new Error(USED_UP);
+      if (this.#file !== STDIN) return await this.#readFile(this.#file);
+      this.#isUsedUp = true;
+      return await readInput();
+    } catch (error) {
+      if (error instanceof TableError) throw error;
+      const message = `${this.name}: cannot be read: ${whyUnreadable(error)}`;
+      throw new TcpmuxError("invalid_table", message, { cause: error });
+    }
+  }
+
+  async #readFile(file: string): Promise<string> {
+    const isHanded = HANDED.test(file);
+    // A pipe in the file's place does not hold up who opens it that way.
+    const flags = isHanded ? O_RDONLY : O_RDONLY | O_NONBLOCK;
+    const opened = await open(file, flags);
+    try {
+      const found = await opened.stat();
+      if (!found.isFile() && !found.isDirectory() && !isHanded) {
+        throw new Error("it is a pipe or a device, not a file");
+      }
+      if (found.isFile()) await this.#checkHands(file, found);
+      else this.#isUsedUp = !found.isDirectory();
       return await opened.readFile("utf8");
     } finally {
       await opened.close();
     }
-  } catch (error) {
-    if (error instanceof TableError) throw error;
-    const why = whyUnreadable(error);
-    throw new TcpmuxError("invalid_table", `${file}: cannot be read: ${why}`, {
-      cause: error,
-    });
+  }
+
+  /** @throws {TableError} with all that is wrong */
+  async #checkHands(file: string, found: Stats): Promise<void> {
+    this.#faults = await faultsOf(file, found);
+    if (this.#isStrict && this.#faults.length > 0) {
+      throw new TableError(this.#faults);
+    }
+  }
+}
+
+/** All of standard input. */
+async function readInput(): Promise<string> {
+  const stdio = (await pickTransport()).stdio();
+  const decoder = new TextDecoder();
+  let text = "";
+  try {
+    for (let bytes; (bytes = await stdio.read()) !== null;) {
+      text += decoder.decode(bytes, { stream: true });
+    }
+    return text + decoder.decode();
+  } finally {
+    stdio.close();
   }
 }
 
@@ -88,23 +168,58 @@ function whyUnreadable(error: unknown): string {
   if (code === "ENOENT") return "no such file";
   if (code === "EISDIR") return "it is a folder";
   if (code === "EACCES") return "it may not be read";
+  if (code === "ENXIO") return "it is a socket, not a file";
   return error instanceof Error ? error.message : String(error);
 }
 
-/** @throws {TableError} with all that is wrong */
-async function checkHands(file: string, found: Stats): Promise<void> {
-  if (!found.isFile()) return; // a pipe or a terminal, which has no folder
+/** Who else than the server's user and root could change the table. */
+async function faultsOf(
+  file: string,
+  found: Stats,
+): Promise<readonly Problem[]> {
   const problems: Problem[] = [];
-  const add = (message: string | undefined) => {
-    if (message !== undefined) problems.push({ file, key: "", message });
+  const mounts = await mountsOf();
+  const add = async (path: string, message: string | undefined) => {
+    if (message === undefined || await isReadOnly(path, mounts)) return;
+    problems.push({ file, key: "", message: `${message}, or ${LAST_RESORT}` });
   };
-  add(faultOf(found, "it", file));
+  await add(file, faultOf(found, "it", file));
   for (const folder of await foldersOf(file)) {
     const above = await stat(folder).catch(() => undefined); // not permitted
     if (above === undefined || isShared(above)) continue;
-    add(faultOf(above, `the folder ${folder}, in which it is,`, folder));
+    const what = `the folder ${folder}, in which it is,`;
+    await add(folder, faultOf(above, what, folder));
   }
-  if (problems.length > 0) throw new TableError(problems);
+  return problems;
+}
+
+/** Where file systems are mounted, and whether they are read-only here. */
+async function mountsOf(): Promise<ReadonlyMap<string, boolean>> {
+  // Deno reads this file only if all is permitted.
+  const text = await readFile("/proc/self/mountinfo", "utf8").catch(() => "");
+  return new Map(
+    text.split("\n").filter((line) => line !== "").map((line) => {
+      const [, , , , point = "", options = ""] = line.split(" ");
+      const path = point.replaceAll(
+        /\\([0-7]{3})/g,
+        (_, code) => String.fromCharCode(parseInt(code, 8)),
+      );
+      return [path, options.split(",").includes("ro")];
+    }),
+  );
+}
+
+/** What not even root can write here, such as a volume of Kubernetes. */
+async function isReadOnly(
+  path: string,
+  mounts: ReadonlyMap<string, boolean>,
+): Promise<boolean> {
+  const real = await realpath(path).catch(() => resolve(path));
+  for (let above = real;; above = dirname(above)) {
+    const isMount = mounts.get(above);
+    if (isMount !== undefined) return isMount;
+    if (above === dirname(above)) return false;
+  }
 }
 
 /** All folders above a file: as it was named, and where it really is. */

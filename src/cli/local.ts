@@ -26,7 +26,7 @@ import {
   readCommandLine,
   usage,
 } from "./flags.ts";
-import { type Loaded, readTableFile } from "./load.ts";
+import { type Loaded, TableSource } from "./load.ts";
 import type { LOCAL_FLAGS } from "./spec/parts.ts";
 import { FORWARD, PROXY } from "./spec/servers.ts";
 import { Signals } from "./system.ts";
@@ -38,9 +38,13 @@ const NO_FILE = "the command line";
 export async function forwardCommand(args: readonly string[]): Promise<number> {
   const signals = new Signals(); // first, so that no signal is lost meanwhile
   const line = readCommandLine(args, FORWARD, getEnv);
+  const { config, "no-strict-modes": isLax } = line.flags;
+  const source = config === undefined
+    ? undefined
+    : new TableSource(config, { isStrict: !isLax });
   return await runDaemon({
     signals,
-    load: () => loadForwards(line),
+    load: () => loadForwards(line, source),
     inForce: ({ table }, server) =>
       line.flags.json ? forwardsInForce(table, server) : undefined,
   });
@@ -48,8 +52,8 @@ export async function forwardCommand(args: readonly string[]): Promise<number> {
 
 async function loadForwards(
   { flags, positionals }: CommandLine<typeof FORWARD>,
+  source: TableSource | undefined,
 ): Promise<Loaded> {
-  const file = flags.config;
   const pairs = positionals.filter((word) => word.includes("="));
   const [server, extra] = positionals.filter((word) => !word.includes("="));
   if (extra !== undefined) {
@@ -58,13 +62,17 @@ async function loadForwards(
     );
   }
   const upstream = server === undefined ? undefined : serverAddress(server);
-  if (file === undefined) {
+  if (source === undefined) {
     if (pairs.length === 0 || upstream === undefined) {
       throw usage(
         "forward takes LOCAL=SERVICE… and a server, HOST[:PORT], or --config FILE",
       );
     }
-    return { table: tableOf(pairs, upstream, flags), file: NO_FILE };
+    return {
+      table: tableOf(pairs, upstream, flags),
+      file: NO_FILE,
+      advice: [],
+    };
   }
   if (pairs.length > 0) {
     throw usage(
@@ -73,11 +81,12 @@ async function loadForwards(
       }: with --config all forwards stand in the file`,
     );
   }
-  const table = parseForwards(await readTableFile(file), file, {
+  const { name: file } = source;
+  const table = parseForwards(await source.read(), file, {
     server: upstream,
     settings: (base) => localSettings(flags, base),
   });
-  return { table, file };
+  return { table, file, advice: source.advice };
 }
 
 function tableOf(
@@ -140,7 +149,7 @@ export async function proxyCommand(args: readonly string[]): Promise<number> {
   const table = new Table(localSettings(flags), [listener.service], [listener]);
   return await runDaemon({
     signals,
-    load: () => Promise.resolve({ table, file: NO_FILE }),
+    load: () => Promise.resolve({ table, file: NO_FILE, advice: [] }),
     inForce: (_, { addresses }, log) => {
       const listen = formatEndpoint(addresses[0]!);
       const server = formatEndpoint(listener.service.upstream);

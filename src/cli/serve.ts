@@ -1,13 +1,11 @@
 import { parseEndpoint } from "../endpoint.ts";
 import { messageOf, TcpmuxError } from "../errors.ts";
-import type { Log } from "../log.ts";
 import { advise } from "../services/exec/advice.ts";
-import { formatProblem } from "../table/problem.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
 import { logOf, runDaemon } from "./daemon.ts";
 import { type FlagsOf, readCommandLine } from "./flags.ts";
-import { type Loaded, loadTable } from "./load.ts";
+import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
 import { Signals } from "./system.ts";
 
@@ -15,19 +13,19 @@ import { Signals } from "./system.ts";
 export async function serveCommand(args: readonly string[]): Promise<number> {
   const signals = new Signals(); // first, so that no signal is lost meanwhile
   const { flags } = readCommandLine(args, SERVE, getEnv);
+  const source = new TableSource(flags.config, {
+    isStrict: !flags["no-strict-modes"],
+  });
   return await runDaemon({
     signals,
-    load: async () => withFlags(await loadTable(flags.config), flags),
-    inForce: ({ table, file }, _, log) => {
-      logAdvice(table, file, log);
-      return undefined;
-    },
+    load: async () => withFlags(await loadTable(source), flags),
+    inForce: () => undefined,
   });
 }
 
 /** The table's settings, overridden by the flags. */
 function withFlags(
-  { table, file }: Loaded,
+  { table, file, advice }: Loaded,
   flags: FlagsOf<typeof SERVE>,
 ): Loaded {
   const listen = flags.listen.map((text) => {
@@ -40,6 +38,7 @@ function withFlags(
   const { server, services } = table;
   return {
     file,
+    advice: [...advice, ...advise(table, file)],
     table: new Table(
       {
         ...server,
@@ -51,10 +50,4 @@ function withFlags(
       table.located,
     ),
   };
-}
-
-function logAdvice(table: Table, file: string, log: Log): void {
-  for (const problem of advise(table, file)) {
-    log("warn", "the table", { advice: formatProblem(problem) });
-  }
 }

@@ -133,25 +133,31 @@ export function restoreSignals(): void {
 export type SignalHandlers = Partial<Record<Signal, () => void>>;
 
 /**
- * Receives all signals from its creation on, and keeps them until there are
- * handlers. Receiving them early also keeps Deno from a crash when it runs out of
+ * Receives all signals from its creation on, and keeps each until there is a
+ * handler for it. Receiving them early also keeps Deno from a crash when it runs out of
  * descriptors later, and Node from opening its inspector at SIGUSR1.
  */
 export class Signals {
-  #early: Signal[] = [];
-  #handlers: SignalHandlers | undefined;
+  readonly #early = new Set<Signal>();
+  #handlers: SignalHandlers = {};
 
   constructor() {
     for (const signal of ALL_SIGNALS) {
       onSignal(signal, () => {
-        if (this.#handlers === undefined) this.#early.push(signal);
-        else this.#handlers[signal]?.();
+        const handle = this.#handlers[signal];
+        if (handle === undefined) this.#early.add(signal);
+        else handle();
       });
     }
   }
 
+  /** Handles these from now on, also those that came before. */
   handle(handlers: SignalHandlers): void {
     this.#handlers = handlers;
-    for (const signal of this.#early) handlers[signal]?.();
+    for (const signal of this.#early) {
+      if (handlers[signal] === undefined) continue;
+      this.#early.delete(signal);
+      handlers[signal]();
+    }
   }
 }

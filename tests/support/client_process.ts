@@ -10,8 +10,13 @@ export class ClientProcess {
   readonly exited: Promise<number | null>;
   readonly #child: ChildProcess;
 
-  constructor(words: readonly string[], env: Record<string, string> = {}) {
-    const [program, ...args] = [...programUnderTest(), ...words];
+  /** @param command what is run, by default the program under test */
+  constructor(
+    words: readonly string[],
+    env: Record<string, string> = {},
+    command: readonly string[] = programUnderTest(),
+  ) {
+    const [program, ...args] = [...command, ...words];
     this.#child = spawn(program!, args, {
       env: { ...process.env, ...env },
       stdio: ["pipe", "pipe", "pipe"],
@@ -42,7 +47,16 @@ export class ClientProcess {
     );
   }
 
+  /** Waits until it has said this on standard error. */
+  async complains(text: RegExp): Promise<void> {
+    await until(
+      () => `${text} is said; so far ${this.err}`,
+      () => text.test(this.err),
+    );
+  }
+
   signal(name: NodeJS.Signals): void {
+    if (this.#child.exitCode !== null) return;
     process.kill(this.#child.pid!, name); // child.kill() works but once on Deno
   }
 }

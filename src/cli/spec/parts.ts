@@ -123,7 +123,11 @@ export const STRING = {
   kind: "text",
   forms: `text in which ${ESCAPE_FORMS} stand for one byte each`,
 } as const satisfies ValueSpec;
-export const FILE = { name: "FILE", kind: "file" } as const satisfies ValueSpec;
+export const FILE = {
+  name: "FILE",
+  kind: "file",
+  forms: "a path, or `-` for standard input",
+} as const satisfies ValueSpec;
 
 export const SERVER = {
   name: "HOST[:PORT]",
@@ -135,6 +139,13 @@ export const SERVER = {
 export const LOCAL_ADDRESS_FORMS =
   "PORT (of 127.0.0.1; 0 for any that is free), " +
   ENDPOINT_FORMS;
+
+/** A switch of the commands that read a table. */
+export const STRICT_FLAG = {
+  "no-strict-modes": {
+    about: "take a FILE that others may change too, with a warning",
+  },
+} as const satisfies Record<string, FlagSpec>;
 
 export const FAMILY_FLAGS = {
   ipv4: { short: "4", about: "use IPv4 only" },

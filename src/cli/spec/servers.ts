@@ -9,6 +9,7 @@ import {
   LOCAL_FLAGS,
   LOG_FLAGS,
   SERVER,
+  STRICT_FLAG,
 } from "./parts.ts";
 
 const { done, usage, config } = EXIT_CODES;
@@ -29,6 +30,7 @@ export const SERVE = {
       default: "the built-in table",
       about: "the service table",
     },
+    ...STRICT_FLAG,
     listen: {
       short: "l",
       value: { name: "ADDRESS", kind: "text", forms: ENDPOINT_FORMS },
@@ -76,6 +78,7 @@ export const CHECK = {
       default: "the built-in table",
       about: "the same as the argument FILE",
     },
+    ...STRICT_FLAG,
     json: {
       about: "print one JSON object",
       details:
@@ -123,6 +126,7 @@ export const FORWARD = {
       about: "read the forwards from a file, which HUP reads again",
       details: "flags go before what it says",
     },
+    ...STRICT_FLAG,
     ...LOCAL_FLAGS,
     json: {
       about: "print one JSON object when it serves, and after each reload",
