@@ -100,7 +100,7 @@ async function run(
     addresses: server.addresses.map(formatEndpoint).join(" "),
   });
   const announcements = new Announcements(transport, () => server.close(0));
-  let advice = first.advice;
+  let advice = first.advice();
   logAdvice(advice, [], log);
   announcements.print(inForce(first, server, log));
   if (transport.collectGarbage !== undefined) {
@@ -128,8 +128,9 @@ async function run(
         table: next.file,
         services: next.table.services.length,
       });
-      logAdvice(next.advice, advice, log);
-      advice = next.advice;
+      const known = advice;
+      advice = next.advice();
+      logAdvice(advice, known, log);
       announcements.print(inForce(next, server, log));
     } catch (error) {
       log("error", "not reloaded, the old table stays in force", {

@@ -33,7 +33,7 @@ export interface Loaded {
   readonly table: Table;
   readonly file: string;
   /** What is not as it should be, and no reason to serve nothing. */
-  readonly advice: readonly Problem[];
+  readonly advice: () => readonly Problem[];
 }
 
 /**
@@ -51,7 +51,7 @@ export async function loadTable(source: TableSource): Promise<Loaded> {
     const message = "there are none: a table has a [services.NAME] at least";
     throw new TableError([{ file: name, key: "services", message }]);
   }
-  return { table, file: name, advice: source.advice };
+  return { table, file: name, advice: () => source.advice };
 }
 
 /**

@@ -71,7 +71,7 @@ async function loadForwards(
     return {
       table: tableOf(pairs, upstream, flags),
       file: NO_FILE,
-      advice: [],
+      advice: () => [],
     };
   }
   if (pairs.length > 0) {
@@ -86,7 +86,7 @@ async function loadForwards(
     server: upstream,
     settings: (base) => localSettings(flags, base),
   });
-  return { table, file, advice: source.advice };
+  return { table, file, advice: () => source.advice };
 }
 
 function tableOf(
@@ -149,7 +149,7 @@ export async function proxyCommand(args: readonly string[]): Promise<number> {
   const table = new Table(localSettings(flags), [listener.service], [listener]);
   return await runDaemon({
     signals,
-    load: () => Promise.resolve({ table, file: NO_FILE, advice: [] }),
+    load: () => Promise.resolve({ table, file: NO_FILE, advice: () => [] }),
     inForce: (_, { addresses }, log) => {
       const listen = formatEndpoint(addresses[0]!);
       const server = formatEndpoint(listener.service.upstream);

@@ -38,7 +38,8 @@ function withFlags(
   const { server, services } = table;
   return {
     file,
-    advice: [...advice, ...advise(table, file)],
+    // Asked for once it is known that this runtime can serve the table.
+    advice: () => [...advice(), ...advise(table, file)],
     table: new Table(
       {
         ...server,

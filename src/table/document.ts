@@ -62,6 +62,10 @@ export function readToml(text: string): TomlResult {
 /** The parser's message about a blank character that is none in TOML. */
 const BLANK = /invalid whitespace at position '(\d+)': `\\u([0-9a-f]+)`/;
 
+/** What the parser says of what TOML 1.1 has brought. */
+const LATER =
+  /^Not closed by "}"|^Invalid token after ","|^Invalid escape sequence: \\[ex]/;
+
 function located(error: unknown, source: string): TomlError {
   const message = error instanceof Error ? error.message : String(error);
   const [, position, code] = BLANK.exec(message) ?? [];
@@ -80,7 +84,12 @@ function located(error: unknown, source: string): TomlError {
   const said = (match?.[2] ?? message).replace(/\s+/g, " ").trim();
   // The parser puts tables together at the end, with messages that say little.
   const clash = /key length|Unexpected assign|undefined/.test(said);
-  const why = clash ? "a table is defined twice" : said;
+  const why = clash
+    ? "a table is defined twice"
+    : LATER.test(said)
+    ? `${said} (perhaps TOML 1.1; this is TOML 1.0: inline tables on one ` +
+      "line, without a comma at the end, and no \\e or \\x in strings)"
+    : said;
   return {
     line: Number(match?.[1] ?? 1),
     message: `not TOML: ${why}`,

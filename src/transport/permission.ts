@@ -11,7 +11,7 @@ declare const Deno: DenoPermissions;
  * terminal nor throws. The other runtimes permit everything.
  */
 export function permitted(
-  name: "env" | "ffi" | "read" | "write" | "run" | "sys",
+  name: "env" | "ffi" | "net" | "read" | "write" | "run" | "sys",
   variable?: string,
 ): boolean {
   if (!("Deno" in globalThis)) return true;

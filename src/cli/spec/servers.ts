@@ -64,7 +64,8 @@ export const CHECK = {
   description: [
     "Says all that is wrong with a table, without serving it: on standard " +
     "error, one error a line, as `file:line: key: what`. Warnings are marked " +
-    "as such, and are no failure.",
+    "as such, and are no failure: among them are addresses that are in use " +
+    "just now, and programs that their user may not execute.",
   ],
   positionals: [{
     ...FILE,
