@@ -126,16 +126,23 @@ describe("service goes on", () => {
     }
   }
 
-  test("when the log's disk is full", () =>
-    withFolder(async (folder) => {
-      const port = await freePort();
-      const command = commandIn(folder, port);
-      await withDaemon(
-        ["sh", "-c", 'exec "$@" 2> /dev/full', "sh", ...command],
-        port,
-        () => serves(port),
-      );
-    }));
+  for (
+    const [what, redirections] of [
+      ["the log's disk is full", "2> /dev/full"],
+      ["its standard descriptors are closed", "<&- >&- 2>&-"],
+    ]
+  ) {
+    test(`when ${what}`, () =>
+      withFolder(async (folder) => {
+        const port = await freePort();
+        const command = commandIn(folder, port);
+        await withDaemon(
+          ["sh", "-c", `exec "$@" ${redirections}`, "sh", ...command],
+          port,
+          () => serves(port),
+        );
+      }));
+  }
 
   test("when who read the log is gone, until it is told to stop", () =>
     withFolder(async (folder) => {

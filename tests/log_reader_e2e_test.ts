@@ -81,6 +81,27 @@ describe("a log that nobody reads", needs("perl"), () => {
     }
   }
 
+  for (const kind of ["full-pipe", "full-terminal", "full-socket"] as Kind[]) {
+    test(`holds up no server that cannot start, and no client: a ${kind}`, () =>
+      withServer(ECHO, async ({ port }) => {
+        const address = `127.0.0.1:${port}`;
+        const left = kind === "full-terminal" ? "blocking echo" : "blocking";
+        for (
+          const [code, words] of [
+            [74, ["serve", "--listen", address]],
+            [0, ["connect", address, "echo", "--verbose", "--progress"]],
+          ] as const
+        ) {
+          const unread = new SharingProcess("2", kind, words);
+          try {
+            assertEquals(await unread.ended(), `${code} ${left}`);
+          } finally {
+            await unread.close();
+          }
+        }
+      }));
+  }
+
   test("loses lines, and says how many once it is read", () =>
     withFolder(async (folder) => {
       const port = await freePort();

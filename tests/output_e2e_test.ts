@@ -143,14 +143,16 @@ describe("what is written is the same", () => {
     "with one socket as all three",
     needs("perl"),
     () =>
-      withServer(TABLE, async ({ port }) => {
-        const words = ["list", `127.0.0.1:${port}`];
-        const out = await expected("list", words);
+      withCommands(async (name, words) => {
+        const out = await expected(name, words);
         const sharing = new SharingProcess("012", "socket", words);
         try {
           sharing.startReading();
-          assertEquals(await sharing.ended(), "0 blocking");
-          await until("all has been read", () => sharing.read === out);
+          assertEquals(await sharing.ended(), "0 blocking", name);
+          await until(
+            `all of ${name} has been read`,
+            () => comparable(sharing.read) === out,
+          );
         } finally {
           await sharing.close();
         }
