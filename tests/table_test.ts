@@ -329,7 +329,12 @@ describe("a table", () => {
 
   test("has upstreams, one or several, with the server's time-out", () => {
     const server = `[server]\nconnect_timeout = "7s"`;
-    const common = { ...COMMON, name: "a", kind: "connect" };
+    const common = {
+      ...COMMON,
+      name: "a",
+      kind: "connect",
+      ready: "connected",
+    };
     assertEquals<unknown>(service(`connect = "127.0.0.1:22"`, server), {
       ...common,
       upstreams: [{ ...V4, port: 22 }],
@@ -340,6 +345,13 @@ describe("a table", () => {
       ...common,
       upstreams: [{ ...V4, port: 22 }, { transport: "unix", path: "/x" }],
       connectTimeout: 1_000,
+    });
+    const first = 'connect = "127.0.0.1:22"\nready = "first-byte"';
+    assertEquals<unknown>(service(first, server), {
+      ...common,
+      upstreams: [{ ...V4, port: 22 }],
+      connectTimeout: 7_000,
+      ready: "first-byte",
     });
   });
 
