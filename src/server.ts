@@ -26,6 +26,8 @@ export interface MuxServerOptions {
   readonly getEnv: (name: string) => string | undefined;
   /** Called once for every connection, when it has ended. */
   readonly onRecord?: (record: ConnectionRecord) => void;
+  /** Called with the number of live sessions when one has begun. */
+  readonly onSessions?: (count: number) => void;
 }
 
 /** A table in force, with what `#prepare` has found out about it. */
@@ -144,6 +146,7 @@ export class MuxServer {
     const session = new Session(++this.#lastId, conn, context, slot);
     this.#sessions.add(session);
     session.run();
+    this.#options.onSessions?.(this.#sessions.size);
   };
 
   #addContext(spec: ListenerSpec, listener: string): ListenerContext {

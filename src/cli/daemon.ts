@@ -22,11 +22,8 @@ import {
 /** The drain timeout, in milliseconds, after a second signal to stop. */
 const STOP_TIME = 0;
 
-/** Milliseconds between two looks at how many sessions there are. */
-const GARBAGE_PERIOD = 500;
-
 /** Sessions from which on collecting is worth its time. */
-const FEW = 1024;
+const FEW = 256;
 
 /** The next collection waits for this multiple of the last one's sessions. */
 const GROWTH = 1.125;
@@ -93,6 +90,9 @@ async function run(
     transport,
     log: (level, message, fields) => log(level, message, fields),
     getEnv,
+    ...(transport.collectGarbage === undefined ? {} : {
+      onSessions: collectAtNewHeights(transport.collectGarbage),
+    }),
   }, first.file);
   log("info", "serving", {
     table: first.file,
@@ -103,10 +103,6 @@ async function run(
   let advice = first.advice();
   logAdvice(advice, [], log);
   announcements.print(inForce(first, server, log));
-  if (transport.collectGarbage !== undefined) {
-    const { collectGarbage } = transport;
-    collectAtNewHeights(() => server.state.sessions, collectGarbage);
-  }
 
   let stopping = false;
   const stop = (signal: Signal) => {
@@ -251,23 +247,20 @@ export function logOf(
 }
 
 /**
- * Collects garbage each time that the number of sessions has grown to a new
- * maximum. Bun's engine by itself collects only when its heap has doubled, and
+ * Collects garbage each time that clearly more sessions are open than ever
+ * before. Bun's engine by itself collects only when its heap has doubled, and
  * it does not give back the gaps between live objects: the memory of finished
  * handshakes would stay taken for good. See bench/NOTES.md.
  *
- * @param sessions the number of sessions now
+ * @returns called with the number of sessions whenever one has come
  */
 function collectAtNewHeights(
-  sessions: () => number,
   collectGarbage: () => void,
-): void {
+): (sessions: number) => void {
   let next = FEW;
-  const timer = setInterval(() => {
-    const count = sessions();
-    if (count < next) return;
-    next = Math.ceil(count * GROWTH);
+  return (sessions) => {
+    if (sessions < next) return;
+    next = Math.ceil(sessions * GROWTH);
     collectGarbage();
-  }, GARBAGE_PERIOD);
-  timer.unref(); // the timer does not keep the program running
+  };
 }
