@@ -24,9 +24,12 @@ async function leaked(port: number, service: string): Promise<string[]> {
     .map((line) => line.slice(line.indexOf(":") + 4));
   const rest = all.filter((line) => !/^[012] /.test(line));
   assertEquals(all.length - rest.length, 3, all.join("\n"));
+  // On Deno it has its own socket three times: the README tells of that too.
+  const own = programHandsOver() ? "" : all[0]!.slice(1);
   // The folder is what it reads; the README tells of /dev/null.
   return rest.filter((line) =>
-    !/ -> (\/proc\/\d+\/fd|\/dev\/null)$/.test(line)
+    !/ -> (\/proc\/\d+\/fd|\/dev\/null)$/.test(line) &&
+    line.replace(/^\d+/, "") !== own
   );
 }
 

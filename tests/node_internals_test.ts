@@ -11,7 +11,6 @@ import {
   detachSocket,
   onAccept,
   resetNow,
-  takeHandle,
 } from "../src/transport/node/internals.ts";
 import { pickTransport } from "../src/transport/pick.ts";
 import { bytes, readAll } from "./support/bytes.ts";
@@ -65,8 +64,6 @@ describe("what Node does not document", {
 
   test("a socket without a handle of the known kind keeps it", async () => {
     await withSocket((socket) => {
-      assertEquals(takeHandle(new Socket()), undefined);
-      assertEquals(takeHandle(without(socket, "readStop")), undefined);
       assertEquals(detachSocket(without(socket, "fd")), undefined);
       assertEquals(detachSocket(without(socket, "reading")), undefined);
       assertEquals(socket.destroyed, false);

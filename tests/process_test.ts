@@ -1,6 +1,6 @@
 /** The promises that src/transport/transport.ts makes about programs. */
 import { describe, test } from "node:test";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { TcpmuxError } from "../src/errors.ts";
 import { pickTransport } from "../src/transport/pick.ts";
 import { netSpawn } from "../src/transport/net/process.ts";
@@ -24,12 +24,19 @@ import { descriptors, descriptorsBackTo, until } from "./support/wait.ts";
 
 const transport = await pickTransport();
 
-programsContract(transport.name, transport.spawn);
-if (transport.name === "node") {
-  programsContract("node, by its streams alone", netSpawn);
+programsContract(transport.name, transport.spawn, { onOneSocket: true });
+if (transport.name === "deno") {
+  const { spawnOnPipes } = await import("../src/transport/deno/process.ts");
+  programsContract("deno, without FFI", spawnOnPipes);
+} else {
+  programsContract(`${transport.name}, by streams alone`, netSpawn);
 }
 
-function programsContract(title: string, spawn: Transport["spawn"]): void {
+function programsContract(
+  title: string,
+  spawn: Transport["spawn"],
+  { onOneSocket = false } = {},
+): void {
   function sh(script: string): Promise<PipedProcess> {
     return spawn({
       program: "/bin/sh",
@@ -130,6 +137,43 @@ function programsContract(title: string, spawn: Transport["spawn"]): void {
         "permission_denied",
         () => spawn({ ...command, program: "/etc/passwd" }),
       );
+    });
+
+    test("what it writes to its input arrives, or fails at once", async () => {
+      const program = await sh(
+        `printf in >&0 2>&- || printf failed; printf ' %s' out`,
+      );
+      const all = await readAll(program.stdio);
+      if (onOneSocket) assertEquals(all, "in out");
+      else assertMatch(all, /^(failed)? out$/);
+      await program.exited;
+      program.stdio.close();
+      program.closeStderr();
+    });
+
+    const one = async () => {
+      const program = await sh(
+        `readlink /proc/$$/fd/0 /proc/$$/fd/1; test -S /dev/fd/0 && echo yes`,
+      );
+      const [input, output, isSocket] = (await readAll(program.stdio))
+        .split("\n");
+      assertMatch(input!, /^socket:/);
+      assertEquals([output, isSocket], [input, "yes"]);
+      await program.exited;
+      program.stdio.close();
+      program.closeStderr();
+    };
+    if (onOneSocket) test("its input and its output are one socket", one);
+
+    test("a program that does not read its input is heard to its end", async () => {
+      for (const script of ["echo x", "head -c 50000 /dev/zero"]) {
+        const { stdio, exited } = await sh(`read line; ${script}; echo end`);
+        await stdio.write(bytes("line\nand more that nobody reads\n"));
+        await exited; // all that it said lies there, unread
+        assertMatch(await readAll(stdio), /end\n$/);
+        assertEquals(stdio.end, null);
+        stdio.close();
+      }
     });
 
     test("programs leave no descriptor behind", async () => {

@@ -96,9 +96,9 @@ export const execKeys = {
   stdio: preset(
     choice(["pipe", "socket"]),
     "pipe",
-    "What the standard input and output of the program are: pipes to the " +
-      "server, or the client's socket itself, as inetd(8) has it (on Bun " +
-      "and Node).",
+    "What the standard input and output of the program are: a socket pair " +
+      "to the server, or the client's socket itself, as inetd(8) has it (on " +
+      "Bun and Node).",
   ),
   user: optional(
     name("the name of a user"),

@@ -464,8 +464,9 @@ export interface ExecInput extends CommonInput {
    */
   reply?: "server" | "service";
   /**
-   * What the standard input and output of the program are: pipes to the server,
-   * or the client's socket itself, as inetd(8) has it (on Bun and Node).
+   * What the standard input and output of the program are: a socket pair to the
+   * server, or the client's socket itself, as inetd(8) has it (on Bun and
+   * Node).
    *
    * Value: `"pipe"` or `"socket"`.
    *

@@ -179,6 +179,11 @@ export class BunConn extends PushedConn implements BunSocketOwner, Outlet {
     return Promise.resolve(this.#output !== "gone");
   }
 
+  /** For `ProcessConn.endInput`, where this is the output of a program. */
+  endInput(): boolean {
+    return this.endIfAwaited();
+  }
+
   detach(): Detached | undefined {
     const socket = this.#socket;
     const isWhole = this.#output === "open" && this.#writes === undefined;

@@ -1,8 +1,18 @@
 /** Programs on Bun: https://bun.com/docs/api/spawn */
+import type { TimerList } from "../../timers.ts";
 import { fromSystem } from "../errno.ts";
-import { signalGroup } from "../net/process.ts";
-import type { Exit, Process, SocketCommand } from "../transport.ts";
+import type { Libc } from "../net/libc.ts";
+import { netSpawn, signalGroup } from "../net/process.ts";
+import { spawnOnPair } from "../net/process_socket.ts";
+import type {
+  Command,
+  Exit,
+  PipedProcess,
+  Process,
+  SocketCommand,
+} from "../transport.ts";
 import { withUmask } from "../spawning.ts";
+import { bunPair } from "./libc.ts";
 
 /** The members of Bun that starting a program needs, and no more. */
 declare const Bun: {
@@ -25,6 +35,18 @@ interface BunChild {
   readonly stderr: ReadableStream<Uint8Array> | number | undefined;
 }
 type Stdio = [number, number, number | "pipe" | "ignore"];
+
+/** `Transport.spawn` for Bun. */
+export async function bunSpawn(
+  command: Command,
+  libc: Libc,
+  timers: TimerList,
+): Promise<PipedProcess> {
+  const pair = await bunPair(libc, timers);
+  return pair === undefined
+    ? await netSpawn(command)
+    : await spawnOnPair(command, pair, bunSpawnOn);
+}
 
 /**
  * `Transport.spawnOn` by Bun's own function, which starts 1.5 times as many

@@ -1,11 +1,11 @@
 import { TimerList } from "../../timers.ts";
 import { HostNames } from "../net/host_names.ts";
-import { netSpawn } from "../net/process.ts";
 import { descriptorOutput } from "../stdio_conn.ts";
 import type { Transport } from "../transport.ts";
 import { bunConnect } from "./connect.ts";
+import { bunLibc } from "./libc.ts";
 import { bunListen } from "./listen.ts";
-import { bunSpawnOn } from "./process.ts";
+import { bunSpawn, bunSpawnOn } from "./process.ts";
 import { bunStdio } from "./stdio.ts";
 
 declare const Bun: { gc(wait: boolean): void };
@@ -13,6 +13,7 @@ declare const Bun: { gc(wait: boolean): void };
 export function bunTransport(): Transport {
   const timers = new TimerList();
   const names = new HostNames({ threads: 2, hostsFile: "/etc/hosts" });
+  const libc = bunLibc();
   return {
     name: "bun",
     abilities: { reset: true, programs: true, socketStdio: true, unix: true },
@@ -20,7 +21,7 @@ export function bunTransport(): Transport {
     lookup: (host) => names.lookup(host),
     listen: bunListen(timers),
     connect: bunConnect(timers),
-    spawn: netSpawn,
+    spawn: (command) => bunSpawn(command, libc, timers),
     spawnOn: bunSpawnOn,
     stdio: bunStdio,
     output: descriptorOutput,

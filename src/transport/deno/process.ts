@@ -1,9 +1,12 @@
 /** Programs on Deno: https://docs.deno.com/api/deno/~/Deno.Command */
 import { type Endpoint, UNNAMED } from "../../endpoint.ts";
 import { TcpmuxError } from "../../errors.ts";
+import type { TimerList } from "../../timers.ts";
 import { closedHere, fromSystem } from "../errno.ts";
+import type { Libc } from "../net/libc.ts";
+import { netSpawnOn } from "../net/process.ts";
+import { spawnOnPair } from "../net/process_socket.ts";
 import { inheritable, withUmask } from "../spawning.ts";
-import { permitted } from "../permission.ts";
 import { PulledConn } from "../pulled_conn.ts";
 import type {
   Command,
@@ -13,6 +16,7 @@ import type {
   ProcessConn,
   Pump,
 } from "../transport.ts";
+import { denoPair } from "./libc.ts";
 
 /** The members of Deno that programs need, and no more. */
 declare const Deno: {
@@ -27,11 +31,6 @@ declare const Deno: {
     stderr: "piped" | "null";
   }) => { spawn(): DenoChild };
   kill(pid: number, signal: "SIGTERM" | "SIGKILL" | 0): void;
-  /** https://docs.deno.com/runtime/fundamentals/ffi/ */
-  dlopen(
-    library: string,
-    symbols: { close_range: { parameters: string[]; result: string } },
-  ): { symbols: { close_range: CloseRange }; close(): void };
 };
 interface DenoChild {
   readonly pid: number;
@@ -40,10 +39,21 @@ interface DenoChild {
   readonly stderr: ReadableStream<Uint8Array>;
   readonly status: Promise<{ code: number; signal: string | null }>;
 }
-type CloseRange = (first: number, last: number, flags: number) => number;
+
+/** `Transport.spawn` for Deno: on a pair of sockets, or else on pipes. */
+export async function denoSpawn(
+  command: Command,
+  libc: Libc,
+  timers: TimerList,
+): Promise<PipedProcess> {
+  const pair = denoPair(libc, timers);
+  return pair === undefined
+    ? await spawnOnPipes(command)
+    : await spawnOnPair(command, pair, (on) => netSpawnOn(on, []));
+}
 
 // deno-lint-ignore require-await -- Deno spawns at once; failing must reject
-export async function denoSpawn(command: Command): Promise<PipedProcess> {
+export async function spawnOnPipes(command: Command): Promise<PipedProcess> {
   try {
     const prepared = new Deno.Command(command.program, {
       args: command.args,
@@ -232,22 +242,12 @@ class DenoPipes extends PulledConn implements ProcessConn {
   }
 }
 
-const CLOSE_RANGE_CLOEXEC = 4;
-
 /** `Transport.sealInherited` for Deno: it makes them close-on-exec by FFI. */
-export function denoSeal(): readonly number[] {
+export function denoSeal(libc: Libc): readonly number[] {
   const before = inheritable();
-  if (before.length === 0 || !permitted("ffi")) return before;
-  try {
-    const libc = Deno.dlopen("libc.so.6", {
-      close_range: { parameters: ["u32", "u32", "u32"], result: "i32" },
-    });
-    for (const fd of before) {
-      libc.symbols.close_range(fd, fd, CLOSE_RANGE_CLOEXEC);
-    }
-    libc.close();
-  } catch {
-    // Another or an old C library: the descriptors stay inheritable.
-  }
+  if (before.length === 0) return before;
+  for (const fd of before) libc.functions?.close_range(fd, fd, CLOEXEC);
   return inheritable();
 }
+
+const CLOEXEC = 4; // CLOSE_RANGE_CLOEXEC

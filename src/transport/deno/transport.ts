@@ -4,6 +4,7 @@ import { HostNames } from "../net/host_names.ts";
 import { permitted } from "../permission.ts";
 import type { Transport } from "../transport.ts";
 import { denoConnect } from "./connect.ts";
+import { denoLibc } from "./libc.ts";
 import { denoIsDualStack, denoListen } from "./listen.ts";
 import { denoSeal, denoSpawn } from "./process.ts";
 import { denoOutput, denoStdio } from "./stdio.ts";
@@ -12,6 +13,7 @@ export function denoTransport(): Transport {
   const timers = new TimerList();
   const names = new HostNames();
   const buffers = new Buffers();
+  const libc = denoLibc();
   return {
     name: "deno",
     abilities: {
@@ -31,8 +33,8 @@ export function denoTransport(): Transport {
     isDualStack: denoIsDualStack,
     listen: denoListen(buffers),
     connect: denoConnect(timers, buffers),
-    spawn: denoSpawn,
-    sealInherited: denoSeal,
+    spawn: (command) => denoSpawn(command, libc, timers),
+    sealInherited: () => denoSeal(libc),
     stdio: denoStdio,
     output: denoOutput,
   };

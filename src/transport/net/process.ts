@@ -20,22 +20,20 @@ import { NodeStreamsConn } from "./node_streams_conn.ts";
 export type Rest = readonly ("ignore" | number)[];
 
 /**
- * `Transport.spawn`.
- *
- * @param toConn makes a connection of the pipes, before a byte can arrive
+ * `Transport.spawn` where a program cannot be given a socket: its standard
+ * input and output are two sockets then, each for one direction.
  */
 export async function netSpawn(
   command: Command,
   rest: Rest = [],
-  toConn: (child: ChildProcess) => ProcessConn = ({ stdout, stdin }) =>
-    new NodeStreamsConn(stdout!, stdin),
 ): Promise<PipedProcess> {
   const stderr = command.stderr === "pipe" ? "pipe" : "ignore";
   let stdio: ProcessConn | undefined;
   const child = await start(
     command,
     ["pipe", "pipe", stderr, ...rest],
-    (child) => stdio = toConn(child),
+    // At once, before a byte can arrive.
+    ({ stdout, stdin }) => stdio = new NodeStreamsConn(stdout!, stdin),
   );
   return Object.assign(new NetProcess(child), { stdio: stdio! });
 }

@@ -57,20 +57,6 @@ export function socketOf(handle: Handle, onread: OnReadOpts): QuietSocket {
   return new QuietSocket(options);
 }
 
-/**
- * Takes the handle out of a socket that has not read anything yet, and that is
- * of no use afterwards. Undefined where this Node lacks the members.
- */
-export function takeHandle(socket: Socket): Handle | undefined {
-  const inside = socket as unknown as SocketInside;
-  const handle = inside._handle;
-  if (!handle || typeof handle.readStop !== "function") return undefined;
-  if (handle.reading) handle.readStop();
-  handle.reading = false;
-  inside._handle = null;
-  return handle;
-}
-
 /** `Conn.detach` of a socket with nothing unread. */
 export function detachSocket(socket: Socket): Detached | undefined {
   if (socket.destroyed || socket.writableEnded || socket.writableLength > 0) {

@@ -13,14 +13,17 @@ export function nodeTransport(): Transport {
   const names = new HostNames({ threads: 2, hostsFile: "/etc/hosts" });
   const buffers = new Buffers();
   const seal = new NodeSeal();
+  const listen = nodeListen(timers, buffers);
+  const connect = nodeConnect(timers, buffers);
   return {
     name: "node",
     abilities: { reset: true, programs: true, socketStdio: true, unix: true },
     timers,
     lookup: (host) => names.lookup(host),
-    listen: nodeListen(timers, buffers),
-    connect: nodeConnect(timers, buffers),
-    spawn: (command) => nodeSpawn(command, seal.rest, timers, buffers),
+    listen,
+    connect,
+    spawn: (command) =>
+      nodeSpawn(command, seal.rest, { listen, connect, timers }),
     spawnOn: (command) => netSpawnOn(command, seal.rest),
     sealInherited: () => seal.seal(),
     stdio: nodeStdio,

@@ -1,0 +1,73 @@
+/** Functions of the C library, for runtimes that can call it. */
+import { TcpmuxError } from "../../errors.ts";
+import type { Detached } from "../transport.ts";
+
+/** glibc; with another library, runtimes do without these functions. */
+export const LIBC = "libc.so.6";
+
+/** What is called of it, each with its own manual page in section 2. */
+export interface LibcFunctions {
+  socketpair(
+    domain: number,
+    type: number,
+    protocol: number,
+    descriptors: Uint8Array,
+  ): number;
+  close(fd: number): number;
+  close_range(first: number, last: number, flags: number): number;
+}
+
+/** The types of what those functions take; each of them returns an `i32`. */
+export const LIBC_TYPES: Record<keyof LibcFunctions, string[]> = {
+  socketpair: ["i32", "i32", "i32", "buffer"],
+  close: ["i32"],
+  close_range: ["u32", "u32", "u32"],
+};
+
+/** The functions, looked up when they are needed for the first time. */
+export class Libc {
+  readonly #open: () => LibcFunctions;
+  #functions: LibcFunctions | undefined | "none" = "none";
+
+  /** @param open throws where there are no such functions */
+  constructor(open: () => LibcFunctions) {
+    this.#open = open;
+  }
+
+  /** Undefined where this runtime cannot call them. */
+  get functions(): LibcFunctions | undefined {
+    if (this.#functions === "none") {
+      try {
+        this.#functions = this.#open();
+      } catch {
+        this.#functions = undefined; // no permission, or another C library
+      }
+    }
+    return this.#functions;
+  }
+}
+
+const AF_UNIX = 1;
+const SOCK_STREAM = 1;
+const SOCK_CLOEXEC = 0o2000000;
+
+/**
+ * The ends of a new pair of sockets, by socketpair(2).
+ *
+ * @throws {TcpmuxError} `too_many_files`
+ */
+export function descriptorPair(
+  libc: LibcFunctions,
+): { inner: number; theirs: Detached } {
+  const pair = new Int32Array(2);
+  const bytes = new Uint8Array(pair.buffer);
+  if (libc.socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bytes) !== 0) {
+    throw new TcpmuxError(
+      "too_many_files",
+      "cannot make a pair of sockets: out of file descriptors or processes",
+    );
+  }
+  const [inner, outer] = pair as unknown as [number, number];
+  const release = () => void libc.close(outer);
+  return { inner, theirs: { fd: outer, release } };
+}
