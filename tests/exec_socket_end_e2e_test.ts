@@ -7,6 +7,7 @@ import { bytes, digestAll, writePattern } from "./support/bytes.ts";
 import { ask, exchange } from "./support/client.ts";
 import { answer, shell } from "./support/exec.ts";
 import { childrenOf, isAlive } from "./support/processes.ts";
+import { rejectsWith } from "./support/rejects.ts";
 import { rudeClient } from "./support/rude.ts";
 import { programHandsOver, withServer } from "./support/server.ts";
 import { descriptors, descriptorsBackTo, until } from "./support/wait.ts";
@@ -62,7 +63,8 @@ describe("a program on the socket", { skip: !programHandsOver() }, () => {
           ["aborted", "the server has stopped"],
         );
         assertEquals((await server.exited).code, 0);
-        assertEquals(await asked.readAll(), "");
+        // As a client of any other kind of service.
+        await rejectsWith("connection_reset", () => asked.readAll());
         asked.conn.close();
       },
     );
@@ -82,6 +84,20 @@ describe("a program on the socket", { skip: !programHandsOver() }, () => {
       assertEquals((await server.exited).code, 0);
     }));
 
+  test("is heard to its end though it did not read what was sent", () =>
+    withServer(
+      shell("deaf", "sleep 0.05; echo answer", SOCKET),
+      async (server) => {
+        for (let round = 0; round < 20; round++) {
+          const asked = await ask(server.port, "deaf");
+          await asked.conn.write(bytes("GET / HTTP/1.0\r\n\r\n"));
+          assertEquals(await asked.readAll(), "answer\n");
+          assertEquals(asked.conn.end, null);
+          asked.conn.close();
+        }
+      },
+    ));
+
   test("takes with it whom it left behind", () =>
     withServer(
       shell("left", "sleep 1000 & echo $!", SOCKET),
@@ -100,10 +116,10 @@ describe("a program on the socket", { skip: !programHandsOver() }, () => {
       const asked = await ask(server.port, "cat");
       await asked.conn.write(bytes("x"));
       await asked.read();
-      // What is left is its standard error, and its life on some runtimes.
-      await until("the socket is let go", () => {
+      // The socket, its standard error, and its life on some runtimes.
+      await until("no more is held than that", () => {
         const links = descriptors(server.pid);
-        return links <= before + 2;
+        return links <= before + 3;
       });
       const ticks = () => {
         const stat = readFileSync(`/proc/${server.pid}/stat`, "latin1");

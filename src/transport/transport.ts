@@ -39,7 +39,7 @@ export interface Transport {
    * on. The system has got the request when this returns, so the socket cannot
    * change before that. Missing without the ability `socketStdio`.
    */
-  spawnOn?(command: SocketCommand): Promise<Process>;
+  spawnOn?(command: SocketCommand): Promise<SocketProcess>;
   /**
    * Keeps programs from inheriting the descriptors that this process itself was
    * started with, except standard input, output and error. Called before any
@@ -175,8 +175,8 @@ export interface Conn extends Peer {
   pipeTo?(sink: Conn, pump: Pump): boolean;
   /**
    * Stops reading at once and gives the descriptor away, for a program to go
-   * on with. After that only `release` may be called, and then `close` or
-   * `abort`.
+   * on with. After that only `release` or `resume` may be called, and then
+   * `close` or `abort`.
    *
    * @returns undefined, and nothing has changed, where bytes are unread, the
    * connection is over, or it has no descriptor
@@ -202,6 +202,11 @@ export interface Detached {
   readonly fd: number;
   /** Closes our descriptor; a program that has the socket keeps it open. */
   release(): void;
+  /**
+   * Reads and writes again, in place of `release`. Missing on Bun, which reads
+   * from a socket that its peer has reset even where it was told not to.
+   */
+  resume?(): Conn;
 }
 
 /** A program to start. There is no shell between. */
@@ -221,8 +226,11 @@ export interface Command {
 
 /** A program to start on a socket in place of pipes. */
 export interface SocketCommand extends Omit<Command, "stderr"> {
-  /** The descriptor that is its standard input and output. */
-  readonly socket: number;
+  /**
+   * Its standard input and output. The process that is started keeps it; where
+   * none is started, it is the caller's still.
+   */
+  readonly socket: Detached;
   /** @default "null" */
   readonly stderr?: "pipe" | "null" | "socket";
 }
@@ -247,6 +255,16 @@ export interface Process {
    * @returns whether the group has any process
    */
   signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean;
+}
+
+/** A running program on a socket that was a connection of ours. */
+export interface SocketProcess extends Process {
+  /**
+   * The connection again, once, when the program has ended: it must be closed,
+   * and what the program has not read of it would reset it. Undefined where
+   * this runtime could not keep a descriptor of its own.
+   */
+  reclaim(): Promise<Conn | undefined>;
 }
 
 /** A running program whose standard input and output are pipes to us. */

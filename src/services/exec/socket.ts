@@ -1,6 +1,7 @@
+import { drain } from "../../drain.ts";
 import { TcpmuxError } from "../../errors.ts";
 import type { ExecService } from "../../table/service.ts";
-import type { Conn, Process } from "../../transport/transport.ts";
+import type { Conn, SocketProcess } from "../../transport/transport.ts";
 import type {
   PreparedService,
   RunningService,
@@ -48,23 +49,21 @@ export class OpenedOnSocket implements PreparedService {
   discard(): void {}
 
   /** @returns undefined, and nothing has happened, where pipes are needed */
-  async #startOn(client: Conn): Promise<Process | undefined> {
+  async #startOn(client: Conn): Promise<SocketProcess | undefined> {
     const { early, server: { transport } } = this.#context;
     if (transport.spawnOn === undefined) return undefined;
     // A program that reads from the socket would never see the early bytes.
     const detached = early.length === 0 ? client.detach?.() : undefined;
     if (detached === undefined) return undefined;
     const { stderr } = this.#service;
-    const program = await transport.spawnOn({
+    return await transport.spawnOn({
       ...this.#command,
-      socket: detached.fd,
+      socket: detached,
       stderr: stderr === "log" ? "pipe" : stderr === "null" ? "null" : "socket",
     });
-    detached.release();
-    return program;
   }
 
-  #run(program: Process): RunningService {
+  #run(program: SocketProcess): RunningService {
     const supervised = new SupervisedProcess(
       program,
       this.#service,
@@ -73,9 +72,20 @@ export class OpenedOnSocket implements PreparedService {
     if (this.#service.stderr === "log") supervised.logStderr();
     return {
       peer: undefined,
-      finish: () => supervised.finish(),
+      finish: async () => {
+        const note = await supervised.finish();
+        await this.#close(await program.reclaim());
+        return note;
+      },
       abort: () => supervised.abort(),
     };
+  }
+
+  /** What the program has not read must not reset what it has written. */
+  async #close(client: Conn | undefined): Promise<void> {
+    if (client === undefined) return;
+    if (this.#context.isStopped) client.abort();
+    else await drain(client, this.#context.server.transport.timers);
   }
 
   async #beginOnPipes(): Promise<RunningService> {

@@ -47,13 +47,21 @@ export async function bunPair(
 ): Promise<SocketPair | undefined> {
   if (functions === undefined) return undefined;
   const { inner, theirs } = descriptorPair(functions);
+  return { ours: await bunConnOf(inner, timers), theirs };
+}
+
+/** A connection of a descriptor, which belongs to the connection then. */
+export async function bunConnOf(
+  fd: number,
+  timers: TimerList,
+): Promise<BunConn> {
   const socket = await Bun.connect({
-    fd: inner,
+    fd,
     allowHalfOpen: true,
     data: undefined,
     socket: HANDLERS,
   });
-  const ours = new BunConn(socket, NO_ENDS, timers);
-  socket.data = ours;
-  return { ours, theirs };
+  const conn = new BunConn(socket, NO_ENDS, timers);
+  socket.data = conn;
+  return conn;
 }

@@ -22,7 +22,7 @@ export function bunTransport(): Transport {
     listen: bunListen(timers),
     connect: bunConnect(timers),
     spawn: (command) => bunSpawn(command, libc, timers),
-    spawnOn: bunSpawnOn,
+    spawnOn: (command) => bunSpawnOn(command, libc, timers),
     stdio: bunStdio,
     output: descriptorOutput,
     collectGarbage: () => Bun.gc(false),

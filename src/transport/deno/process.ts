@@ -49,7 +49,8 @@ export async function denoSpawn(
   const pair = denoPair(libc, timers);
   return pair === undefined
     ? await spawnOnPipes(command)
-    : await spawnOnPair(command, pair, (on) => netSpawnOn(on, []));
+    : await spawnOnPair(command, pair, (command, fd) =>
+      netSpawnOn(command, fd, []));
 }
 
 // deno-lint-ignore require-await -- Deno spawns at once; failing must reject

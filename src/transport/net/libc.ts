@@ -14,6 +14,7 @@ export interface LibcFunctions {
     descriptors: Uint8Array,
   ): number;
   close(fd: number): number;
+  fcntl(fd: number, command: number, argument: number): number;
   close_range(first: number, last: number, flags: number): number;
 }
 
@@ -21,6 +22,7 @@ export interface LibcFunctions {
 export const LIBC_TYPES: Record<keyof LibcFunctions, string[]> = {
   socketpair: ["i32", "i32", "i32", "buffer"],
   close: ["i32"],
+  fcntl: ["i32", "i32", "i32"],
   close_range: ["u32", "u32", "u32"],
 };
 
@@ -45,6 +47,14 @@ export class Libc {
     }
     return this.#functions;
   }
+}
+
+const F_DUPFD_CLOEXEC = 1030;
+
+/** Another descriptor of the same socket; undefined where none is left. */
+export function duplicate(libc: LibcFunctions, fd: number): number | undefined {
+  const copy = libc.fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  return copy < 0 ? undefined : copy;
 }
 
 const AF_UNIX = 1;

@@ -38,12 +38,13 @@ export async function netSpawn(
   return Object.assign(new NetProcess(child), { stdio: stdio! });
 }
 
-/** `Transport.spawnOn`. */
+/** Starts a program on a descriptor, for `Transport.spawnOn`. */
 export async function netSpawnOn(
-  command: SocketCommand,
+  command: Omit<SocketCommand, "socket">,
+  socket: number,
   rest: Rest,
 ): Promise<Process> {
-  const { socket, stderr } = command;
+  const { stderr } = command;
   return new NetProcess(
     await start(command, [
       socket,
@@ -55,7 +56,7 @@ export async function netSpawnOn(
 }
 
 function start(
-  command: Command | SocketCommand,
+  command: Omit<Command, "stderr">,
   stdio: StdioOptions,
   started?: (child: ChildProcess) => void,
 ): Promise<ChildProcess> {

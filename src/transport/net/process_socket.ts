@@ -9,7 +9,6 @@ import type {
   Process,
   ProcessConn,
   Pump,
-  SocketCommand,
 } from "../transport.ts";
 
 /** The ends of a program's socket, which have no names. */
@@ -38,11 +37,11 @@ export interface SocketPair {
 export async function spawnOnPair(
   command: Command,
   pair: SocketPair,
-  spawnOn: (command: SocketCommand) => Promise<Process>,
+  spawnOn: (command: Command, socket: number) => Promise<Process>,
 ): Promise<PipedProcess> {
   const { ours, theirs } = pair;
   try {
-    const program = await spawnOn({ ...command, socket: theirs.fd });
+    const program = await spawnOn(command, theirs.fd);
     return Object.assign(program, { stdio: new ProcessSocket(ours) });
   } catch (error) {
     ours.abort();

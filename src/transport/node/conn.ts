@@ -109,8 +109,8 @@ export class NodeConn extends NetConn {
     const detached = detachSocket(this.socket);
     if (detached === undefined) return undefined;
     this.outgrow();
-    this.drop();
-    return detached;
+    this.pause();
+    return { ...detached, resume: () => this };
   }
 
   protected override reset(): void {

@@ -3,7 +3,12 @@ import { openSync } from "node:fs";
 import { netSpawn, netSpawnOn, type Rest } from "../net/process.ts";
 import { spawnOnPair } from "../net/process_socket.ts";
 import { inheritable } from "../spawning.ts";
-import type { Command, PipedProcess } from "../transport.ts";
+import type {
+  Command,
+  PipedProcess,
+  SocketCommand,
+  SocketProcess,
+} from "../transport.ts";
 import { type Making, socketPair } from "./socket_pair.ts";
 
 /** `Transport.spawn` for Node. */
@@ -15,7 +20,19 @@ export async function nodeSpawn(
   const pair = await socketPair(making);
   return pair === undefined
     ? await netSpawn(command, rest)
-    : await spawnOnPair(command, pair, (on) => netSpawnOn(on, rest));
+    : await spawnOnPair(command, pair, (command, fd) =>
+      netSpawnOn(command, fd, rest));
+}
+
+/** `Transport.spawnOn` for Node: its socket stays open, and is not looked at. */
+export async function nodeSpawnOn(
+  command: SocketCommand,
+  rest: Rest,
+): Promise<SocketProcess> {
+  const { socket } = command;
+  const program = await netSpawnOn(command, socket.fd, rest);
+  const reclaim = () => Promise.resolve(socket.resume?.());
+  return Object.assign(program, { reclaim });
 }
 
 /** The highest descriptor that is sealed: a program's list has no gaps. */

@@ -35,7 +35,7 @@ export async function socketPair(
     for (let inner; (inner = await listener.accept()) !== null;) {
       const known = timers.after(LIMIT, () => inner!.abort());
       const isOurs = await begins(inner, secret);
-      known.cancel();
+      known?.cancel();
       if (!isOurs) {
         inner.abort();
         continue;
@@ -51,7 +51,7 @@ export async function socketPair(
     outer?.abort();
     throw asShortage(error);
   } finally {
-    timer.cancel();
+    timer?.cancel();
     listener.close();
     place.remove();
   }

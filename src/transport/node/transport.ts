@@ -7,6 +7,11 @@ import { nodeConnect } from "./connect.ts";
 import { nodeListen } from "./listen.ts";
 import { NodeSeal, nodeSpawn } from "./process.ts";
 import { nodeOutput, nodeStdio } from "./stdio.ts";
+import type { Transport } from "../transport.ts";
+import { nodeConnect } from "./connect.ts";
+import { nodeListen } from "./listen.ts";
+import { NodeSeal, nodeSpawn, nodeSpawnOn } from "./process.ts";
+import { nodeStdio } from "./stdio.ts";
 
 export function nodeTransport(): Transport {
   const timers = new TimerList();
@@ -24,7 +29,7 @@ export function nodeTransport(): Transport {
     connect,
     spawn: (command) =>
       nodeSpawn(command, seal.rest, { listen, connect, timers }),
-    spawnOn: (command) => netSpawnOn(command, seal.rest),
+    spawnOn: (command) => nodeSpawnOn(command, seal.rest),
     sealInherited: () => seal.seal(),
     stdio: nodeStdio,
     output: nodeOutput,
