@@ -18,8 +18,10 @@ import {
   writePattern,
 } from "./support/bytes.ts";
 import { pairOf, V4 } from "./support/ends.ts";
+import { needsRoot } from "./support/needs.ts";
 import { NotedPump } from "./support/pumps.ts";
 import { rejectsWith } from "./support/rejects.ts";
+import { mustRun, scriptWords } from "./support/run.ts";
 import { descriptors, descriptorsBackTo, until } from "./support/wait.ts";
 
 const transport = await pickTransport();
@@ -31,6 +33,26 @@ if (transport.name === "deno") {
 } else {
   programsContract(`${transport.name}, by streams alone`, netSpawn);
 }
+
+describe(`${transport.name}, a process group that is gone`, () => {
+  test(
+    "is not signalled when its number is somebody else's",
+    needsRoot(),
+    async () => {
+      const { stdout } = await mustRun([
+        ...["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"],
+        // The first process of a namespace waits for those that lost theirs.
+        ...["sh", "-c", `"$@"; exit $?`, "sh"],
+        ...scriptWords("tests/support/reused_pid.ts"),
+      ]);
+      assertEquals(
+        String(stdout),
+        "ended alone: reached nobody\n" +
+          "ended before others: reached nobody\n",
+      );
+    },
+  );
+});
 
 function programsContract(
   title: string,

@@ -1,5 +1,7 @@
 /** What all runtimes need for starting a program. */
 import { readdirSync, readFileSync } from "node:fs";
+import { setTimeout } from "node:timers";
+import { fromSystem } from "./errno.ts";
 import { permitted } from "./permission.ts";
 
 /**
@@ -43,5 +45,61 @@ function isInheritable(fd: number): boolean {
     return (parseInt(flags, 8) & O_CLOEXEC) === 0;
   } catch {
     return false; // the descriptor by which the list was read, closed since
+  }
+}
+
+/**
+ * Milliseconds between two looks at a group that has outlived its leader; each
+ * pause is twice as long as the last, within these bounds.
+ */
+const LOOK_AGAIN = { least: 100, most: 10_000 };
+
+/**
+ * The process group of a program that was started as its leader. The system
+ * gives its number to another process once nobody is in the group any more, but
+ * not before. So the group is looked at when its leader has ended, and again as
+ * long as others are in it, and once it was empty it is never signalled again.
+ */
+export class ProcessGroup {
+  readonly #number: number;
+  #hasLeader = true;
+  #isGone = false;
+
+  /** @param exited resolves when the leader has ended and was waited for */
+  constructor(pid: number, exited: Promise<unknown>) {
+    this.#number = pid;
+    exited.then(() => {
+      this.#hasLeader = false;
+      this.#look(LOOK_AGAIN.least);
+    });
+  }
+
+  #look(pause: number): void {
+    if (!this.signal(0)) return;
+    const next = Math.min(2 * pause, LOOK_AGAIN.most);
+    setTimeout(() => this.#look(next), pause).unref();
+  }
+
+  /** For `Process.signalGroup`. */
+  signal(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
+    if (this.#isGone) return false;
+    // Without the leader, whoever has its number now is a stranger.
+    const isOurs = this.#hasLeader || !reaches(this.#number, 0);
+    if (isOurs && reaches(-this.#number, signal)) return true;
+    this.#isGone = !this.#hasLeader;
+    return false;
+  }
+}
+
+/** @returns whether there is such a process, or with a negative number, group */
+function reaches(number: number, signal: "SIGTERM" | "SIGKILL" | 0): boolean {
+  try {
+    process.kill(number, signal);
+    return true;
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === "ESRCH") return false;
+    if (code === "EPERM" && signal === 0) return true;
+    throw fromSystem(error, `cannot signal process ${number}`);
   }
 }

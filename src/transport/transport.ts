@@ -250,7 +250,8 @@ export interface Process {
   closeStderr(): void;
   readonly exited: Promise<Exit>;
   /**
-   * Signals its whole process group; 0 sends nothing and only checks.
+   * Signals its whole process group; 0 sends nothing and only checks. A group
+   * that was empty once is never signalled again: its number may be another's.
    *
    * @returns whether the group has any process
    */

@@ -49,13 +49,18 @@ export async function mustRun(
   throw new Error(`${command.join(" ")}: exit ${ran.code}: ${said}`);
 }
 
+/** The words that run one of our scripts on this very runtime. */
+export function scriptWords(script: string): string[] {
+  const runtime = "Deno" in globalThis
+    ? [process.execPath, "run", "-A", "--no-lock", "--no-check"]
+    : [process.execPath];
+  return [...runtime, join(ROOT, script)];
+}
+
 /** The words that are a connection to a service, for others to start. */
 export function connectCommand(port: number, service: string): string[] {
-  const script = join(ROOT, "tests/support/mux_connect.mjs");
-  const runtime = "Deno" in globalThis
-    ? [process.execPath, "run", "-A", "--no-lock", "--no-config"]
-    : [process.execPath];
-  return [...runtime, script, String(port), service];
+  const script = scriptWords("tests/support/mux_connect.mjs");
+  return [...script, String(port), service];
 }
 
 /** The same as the file of a program, for who takes no arguments. */

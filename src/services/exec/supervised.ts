@@ -113,8 +113,7 @@ export class SupervisedProcess {
 
 /**
  * Ends all processes of a group: by SIGTERM, and by SIGKILL those that are left
- * after the grace time. The group is checked often, because the system may give
- * its number to another one once it is empty.
+ * after the grace time.
  *
  * @param grace milliseconds
  * @throws {TcpmuxError} where the group cannot be ended

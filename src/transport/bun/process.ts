@@ -2,7 +2,7 @@
 import type { TimerList } from "../../timers.ts";
 import { fromSystem } from "../errno.ts";
 import { duplicate, type Libc } from "../net/libc.ts";
-import { netSpawn, signalGroup } from "../net/process.ts";
+import { netSpawn } from "../net/process.ts";
 import { spawnOnPair } from "../net/process_socket.ts";
 import type {
   Command,
@@ -12,7 +12,7 @@ import type {
   SocketCommand,
   SocketProcess,
 } from "../transport.ts";
-import { withUmask } from "../spawning.ts";
+import { ProcessGroup, withUmask } from "../spawning.ts";
 import { bunConnOf, bunPair } from "./libc.ts";
 
 /** The members of Bun that starting a program needs, and no more. */
@@ -115,11 +115,13 @@ async function startOn(
 class BunProcess implements Process {
   readonly pid: number;
   readonly exited: Promise<Exit>;
+  readonly #group: ProcessGroup;
   #stderr: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
   constructor(child: BunChild, exited: Promise<Exit>) {
     this.pid = child.pid;
     this.exited = exited;
+    this.#group = new ProcessGroup(child.pid, exited);
     if (child.stderr instanceof ReadableStream) {
       this.#stderr = child.stderr.getReader();
     }
@@ -134,6 +136,6 @@ class BunProcess implements Process {
   }
 
   signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
-    return signalGroup(this.pid, signal);
+    return this.#group.signal(signal);
   }
 }

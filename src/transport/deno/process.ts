@@ -1,12 +1,11 @@
 /** Programs on Deno: https://docs.deno.com/api/deno/~/Deno.Command */
 import { type Endpoint, UNNAMED } from "../../endpoint.ts";
-import { TcpmuxError } from "../../errors.ts";
 import type { TimerList } from "../../timers.ts";
 import { closedHere, fromSystem } from "../errno.ts";
 import type { Libc } from "../net/libc.ts";
 import { netSpawnOn } from "../net/process.ts";
 import { spawnOnPair } from "../net/process_socket.ts";
-import { inheritable, withUmask } from "../spawning.ts";
+import { inheritable, ProcessGroup, withUmask } from "../spawning.ts";
 import { PulledConn } from "../pulled_conn.ts";
 import type {
   Command,
@@ -30,7 +29,6 @@ declare const Deno: {
     stdout: "piped";
     stderr: "piped" | "null";
   }) => { spawn(): DenoChild };
-  kill(pid: number, signal: "SIGTERM" | "SIGKILL" | 0): void;
 };
 interface DenoChild {
   readonly pid: number;
@@ -79,6 +77,7 @@ class DenoProcess implements PipedProcess {
   readonly pid: number;
   readonly stdio: DenoPipes;
   readonly exited: Promise<Exit>;
+  readonly #group: ProcessGroup;
   readonly #stderr: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
   constructor(child: DenoChild, withStderr: boolean) {
@@ -88,6 +87,7 @@ class DenoProcess implements PipedProcess {
     this.exited = child.status.then(({ code, signal }) =>
       signal === null ? { code, signal } : { code: null, signal }
     );
+    this.#group = new ProcessGroup(this.pid, this.exited);
   }
 
   async readStderr(): Promise<Uint8Array | null> {
@@ -99,18 +99,7 @@ class DenoProcess implements PipedProcess {
   }
 
   signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
-    try {
-      Deno.kill(-this.pid, signal);
-      return true;
-    } catch (error) {
-      const failure = fromSystem(
-        error,
-        `cannot signal process group ${this.pid}`,
-      );
-      const { code, errno } = failure as TcpmuxError;
-      if (code === "not_found" || errno === "ESRCH") return false;
-      throw failure;
-    }
+    return this.#group.signal(signal);
   }
 }
 

@@ -13,7 +13,7 @@ import type {
   ProcessConn,
   SocketCommand,
 } from "../transport.ts";
-import { withUmask } from "../spawning.ts";
+import { ProcessGroup, withUmask } from "../spawning.ts";
 import { NodeStreamsConn } from "./node_streams_conn.ts";
 
 /** The descriptors of a program from 3 on. */
@@ -90,6 +90,7 @@ class NetProcess implements Process {
   readonly pid: number;
   readonly exited: Promise<Exit>;
   readonly #stderr: NodeStreamsConn | undefined;
+  readonly #group: ProcessGroup;
 
   constructor(child: ChildProcess) {
     this.pid = child.pid!;
@@ -97,6 +98,7 @@ class NetProcess implements Process {
     this.exited = new Promise((resolve) => {
       child.once("exit", (code, signal) => resolve({ code, signal }));
     });
+    this.#group = new ProcessGroup(this.pid, this.exited);
   }
 
   readStderr(): Promise<Uint8Array | null> {
@@ -108,19 +110,6 @@ class NetProcess implements Process {
   }
 
   signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
-    return signalGroup(this.pid, signal);
-  }
-}
-
-export function signalGroup(
-  pid: number,
-  signal: "SIGTERM" | "SIGKILL" | 0,
-): boolean {
-  try {
-    process.kill(-pid, signal);
-    return true;
-  } catch (error) {
-    if ((error as { code?: string }).code === "ESRCH") return false;
-    throw fromSystem(error, `cannot signal process group ${pid}`);
+    return this.#group.signal(signal);
   }
 }
