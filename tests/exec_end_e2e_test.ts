@@ -119,6 +119,57 @@ describe("how a program ends", () => {
     assert(!isAlive(pid));
   });
 
+  test("one that ignores the end of its input is ended, if the table says so", () => {
+    const deaf = "sleep 1000 & echo $!; wait";
+    return withServer(
+      shell("deaf", deaf, `on_client_end = "terminate"`) +
+        shell("eof", deaf) +
+        shell("busy", "cat; echo bye", `on_client_end = "terminate"`),
+      async (server) => {
+        const [ended, kept] = [
+          await ask(server.port, "deaf"),
+          await ask(server.port, "eof"),
+        ];
+        const pid = pidOf(`${await ended.read()}`);
+        const other = pidOf(`${await kept.read()}`);
+        for (const { conn } of [ended, kept]) await conn.closeWrite();
+        const { outcome, reason } = await server.record("deaf");
+        assertEquals(
+          [outcome, reason],
+          ["served", "the program ended by SIGTERM"],
+        );
+        await until("it is gone", () => !isAlive(pid));
+        assert(isAlive(other));
+        for (const { conn } of [ended, kept]) conn.abort();
+        // One that heeds the end has its time.
+        assertEquals(await exchange(server.port, "busy\r\nx"), "+Go\r\nxbye\n");
+        assertEquals((await server.record("busy")).reason, undefined);
+      },
+    );
+  });
+
+  test("one that ignores the end of its input dies with the server", () => {
+    const deaf = "echo $$; exec sleep 1000";
+    const terminate = `on_client_end = "terminate"`;
+    const isRoot = process.getuid?.() === 0;
+    const services = ["deaf", ...(isRoot ? ["nobody"] : [])];
+    return withServer(
+      shell("deaf", deaf, terminate) +
+        (isRoot ? shell("nobody", deaf, `${terminate}\nuser = "nobody"`) : ""),
+      async (server) => {
+        const asked = await Promise.all(
+          services.map((name) => ask(server.port, name)),
+        );
+        const pids = await Promise.all(
+          asked.map(async (one) => pidOf(`${await one.read()}`)),
+        );
+        server.signal("SIGKILL");
+        await until("they are gone", () => !pids.some(isAlive));
+        for (const { conn } of asked) conn.abort();
+      },
+    );
+  });
+
   test("who was left behind in its group is ended after kill_grace", () =>
     withServer(
       shell("left", "sleep 1000 & echo $!") +

@@ -201,6 +201,7 @@ describe("a table", () => {
       env: {},
       passenv: [],
       stderr: "log",
+      onClientEnd: "eof",
       killGrace: 5_000,
     };
     assertEquals<unknown>(service(`exec = ["/bin/date", "-u"]`), {
@@ -209,7 +210,7 @@ describe("a table", () => {
     });
     const set = `user = "u"\ngroup = "g"\ncwd = "/"\npassenv = ["X"]
       env = { A_1 = "=" }\nstderr = "client"\nreply = "service"
-      kill_grace = 0\nnice = -20\numask = "0027"
+      kill_grace = 0\non_client_end = "terminate"\nnice = -20\numask = "0027"
       [services.a.rlimits]\nfiles = 9\nprocesses = "unlimited"\ncpu = "2m"
       memory = "1GiB"\ndata = 0\nstack = "unlimited"\nfile_size = "3B"
       core = "2KiB"`;
@@ -229,6 +230,7 @@ describe("a table", () => {
       },
       passenv: ["X"],
       stderr: "client",
+      onClientEnd: "terminate",
       killGrace: 0,
     });
   });

@@ -149,10 +149,18 @@ export const execKeys = {
     "Where the standard error of the program goes: to the log, nowhere, or " +
       "to the client.",
   ),
+  on_client_end: preset(
+    choice(["eof", "terminate"]),
+    "eof",
+    "What happens when the client has ended its side. With `eof` the " +
+      "program reads the end of its input, and may go on. With `terminate`, " +
+      "for programs that ignore that, it is ended after `kill_grace` too, and " +
+      "when the server dies.",
+  ),
   kill_grace: preset(
     duration(),
     "5s",
     "The time between SIGTERM and SIGKILL for a program whose client is " +
-      "gone; `0` for SIGKILL at once.",
+      "gone, and before SIGTERM with `on_client_end`; `0` for SIGKILL at once.",
   ),
 };

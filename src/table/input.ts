@@ -543,8 +543,19 @@ export interface ExecInput extends CommonInput {
    */
   stderr?: "log" | "null" | "client";
   /**
-   * The time between SIGTERM and SIGKILL for a program whose client is gone;
-   * `0` for SIGKILL at once.
+   * What happens when the client has ended its side. With `eof` the program
+   * reads the end of its input, and may go on. With `terminate`, for programs
+   * that ignore that, it is ended after `kill_grace` too, and when the server
+   * dies.
+   *
+   * Value: `"eof"` or `"terminate"`.
+   *
+   * @default "eof"
+   */
+  on_client_end?: "eof" | "terminate";
+  /**
+   * The time between SIGTERM and SIGKILL for a program whose client is gone,
+   * and before SIGTERM with `on_client_end`; `0` for SIGKILL at once.
    *
    * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
    *

@@ -111,7 +111,7 @@ function buildService(
     );
     return;
   }
-  if (kind === "exec") checkSocketTimes(object, path, problems);
+  if (kind === "exec") checkSocketKeys(object, path, problems);
   checkPause(object, path, problems);
   const valid = validated(
     kindSchemas[kind],
@@ -126,15 +126,21 @@ function buildService(
 }
 
 /**
- * Adds problems for time limits that need the bytes of a connection: the server
- * does not see them where a program has the socket itself.
+ * Adds problems for what needs the bytes of a connection: the server does not
+ * see them where a program has the socket itself.
  */
-function checkSocketTimes(
+function checkSocketKeys(
   object: Record<string, unknown>,
   path: KeyPath,
   problems: Problems,
 ): void {
   if (object["stdio"] !== "socket") return;
+  const add = (key: string) =>
+    problems.add(
+      [...path, key],
+      'does not go with stdio = "socket": the server sees no byte then',
+    );
+  if (object["on_client_end"] === "terminate") add("on_client_end");
   for (
     const key of [
       "idle_timeout",
@@ -144,11 +150,7 @@ function checkSocketTimes(
   ) {
     const schema = commonSchema.shape[key];
     const limit = schema.safeParse(object[key]).data ?? 0;
-    if (limit === 0) continue;
-    problems.add(
-      [...path, key],
-      'does not go with stdio = "socket": the server sees no byte then',
-    );
+    if (limit !== 0) add(key);
   }
 }
 

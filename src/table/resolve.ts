@@ -100,6 +100,7 @@ export function resolveService(
         env: exec.env,
         passenv: exec.passenv,
         stderr: exec.stderr,
+        onClientEnd: exec.on_client_end,
         killGrace: exec.kill_grace,
       };
     }

@@ -102,6 +102,8 @@ export interface ExecService extends ServiceBase {
   readonly env: Readonly<Record<string, string>>;
   readonly passenv: readonly string[];
   readonly stderr: "log" | "null" | "client";
+  /** Whether it is ended when its client has ended its side. */
+  readonly onClientEnd: "eof" | "terminate";
   /** Milliseconds between SIGTERM and SIGKILL. */
   readonly killGrace: number;
 }

@@ -276,6 +276,8 @@ export interface PipedProcess extends Process {
 
 /** A program's pipes, of which others may still hold the far ends. */
 export interface ProcessConn extends Conn {
+  /** Called when our side ends: the program has been sent all of its input. */
+  inputEnded?: (() => void) | undefined;
   /**
    * Treats the output as ended, though others may hold its far end.
    *

@@ -1,4 +1,4 @@
-import { messageOf, TcpmuxError } from "../../errors.ts";
+import { codeOf, messageOf, TcpmuxError } from "../../errors.ts";
 import { Problems } from "../../table/problem.ts";
 import type { ExecService } from "../../table/service.ts";
 import type { Table } from "../../table/table.ts";
@@ -37,10 +37,14 @@ export async function identitiesOf(
   const identities = new Map<ExecService, Identity>();
   const problems = new Problems(file, table.located);
   const limits = new LimitTools(transport, problems);
+  const isNeeded = table.services.some((service) =>
+    service.kind === "exec" && service.onClientEnd === "terminate"
+  );
+  const dying = isNeeded ? await deathSignal(transport) : [];
   for (const service of table.services) {
     if (service.kind !== "exec" || !service.enabled) continue;
     try {
-      const identity = await identityOf(service, transport);
+      const identity = await identityOf(service, transport, dying);
       const tools = await limits.toolsFor(service, identity);
       identities.set(service, { ...identity, tools });
     } catch (error) {
@@ -52,11 +56,36 @@ export async function identitiesOf(
   return identities;
 }
 
+/**
+ * The option by which setpriv(1) has a program get SIGTERM when the server
+ * dies; none where it does not know it.
+ */
+async function deathSignal(transport: Transport): Promise<string[]> {
+  if (!transport.abilities.programs) return [];
+  const option = "--pdeathsig=TERM";
+  try {
+    const run = await runTool(["setpriv", option, "--", "true"], transport);
+    return run.exit.code === 0 ? [option] : [];
+  } catch (error) {
+    if (codeOf(error) === "not_found") return [];
+    throw error;
+  }
+}
+
+/** @param dying the option for the server's death, for who asks for it */
 async function identityOf(
-  { user, group }: ExecService,
+  { user, group, onClientEnd }: ExecService,
   transport: Transport,
+  dying: readonly string[],
 ): Promise<Identity> {
-  if (user === "" && group === "") return own(transport);
+  const options = onClientEnd === "terminate" ? dying : [];
+  const toolsFor = (options: readonly string[]) =>
+    options.length === 0
+      ? []
+      : [findProgram("setpriv", DEFAULT_PATH), ...options, "--"];
+  if (user === "" && group === "") {
+    return { ...await own(transport), tools: toolsFor(options) };
+  }
   const passwd = user === ""
     ? undefined
     : await entry("passwd", user, transport);
@@ -67,7 +96,7 @@ async function identityOf(
     (passwd === undefined || passwd[2] === String(process.getuid?.())) &&
     gid === String(process.getgid?.());
   const identity = passwd === undefined ? await own(transport) : userOf(passwd);
-  if (isOwn) return { ...identity, tools: [] };
+  if (isOwn) return { ...identity, tools: toolsFor(options) };
   if (process.getuid?.() !== 0) {
     throw new TcpmuxError(
       "permission_denied",
@@ -75,16 +104,14 @@ async function identityOf(
         "started as root can (start it as root, or take the key out)",
     );
   }
-  const setpriv = findProgram("setpriv", DEFAULT_PATH);
   return {
     ...identity,
-    tools: [
-      setpriv,
+    tools: toolsFor([
       ...(passwd === undefined ? [] : [`--reuid=${passwd[2]}`]),
       `--regid=${gid}`,
       passwd === undefined ? "--clear-groups" : "--init-groups",
-      "--",
-    ],
+      ...options,
+    ]),
   };
 }
 

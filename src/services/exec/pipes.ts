@@ -70,6 +70,9 @@ class RunningOnPipes implements RunningService {
       ? new MergedConn(program.stdio, () => supervised.readStderr())
       : program.stdio;
     if (service.stderr === "log") supervised.logStderr();
+    if (service.onClientEnd === "terminate") {
+      program.stdio.inputEnded = () => supervised.endLater();
+    }
     this.inputOver = program.exited.then(() => {});
     this.#supervised = supervised;
     const { killGrace } = service;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf, TcpmuxError } from "../../errors.ts";
 import type { LogFields, LogLevel } from "../../log.ts";
 import type { ExecService } from "../../table/service.ts";
-import type { TimerList } from "../../timers.ts";
+import type { Timer, TimerList } from "../../timers.ts";
 import type { Exit, Process } from "../../transport/transport.ts";
 import type { SessionContext } from "../service.ts";
 import { logLines } from "./stderr.ts";
@@ -23,6 +23,7 @@ export class SupervisedProcess {
   #stopWaiting = () => {};
   /** Resolves when its standard error has been logged. */
   #logged: Promise<void> = Promise.resolve();
+  #ending: Timer | undefined;
   #ended: Promise<void> | undefined;
 
   constructor(
@@ -81,8 +82,15 @@ export class SupervisedProcess {
     this.end();
   }
 
+  /** Ends its group after the grace time, if it has not ended by then. */
+  endLater(): void {
+    const { killGrace } = this.#service;
+    this.#ending ??= this.#timers.after(killGrace, () => this.end());
+  }
+
   /** Ends its group, and closes our end of its pipes. Never rejects. */
   end(): Promise<void> {
+    this.#ending?.cancel();
     return this.#ended ??= this.#end();
   }
 

@@ -116,6 +116,7 @@ const PIPE_SIZE = 64 * 1024;
 class DenoPipes extends PulledConn implements ProcessConn {
   readonly local: Endpoint = UNNAMED;
   readonly remote: Endpoint = UNNAMED;
+  inputEnded: (() => void) | undefined = undefined;
   readonly #output: ReadableStreamBYOBReader;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   readonly #failing = new Set<(error: Error) => void>();
@@ -200,6 +201,7 @@ class DenoPipes extends PulledConn implements ProcessConn {
 
   async closeWrite(): Promise<void> {
     this.#hasEnded = true;
+    this.inputEnded?.();
     // Where the program has closed it already, the end is the same.
     await this.#unlessAborted(this.#input.close()).catch(() => {});
   }

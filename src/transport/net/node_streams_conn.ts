@@ -8,6 +8,7 @@ import type { ProcessConn } from "../transport.ts";
 export class NodeStreamsConn extends PushedConn implements ProcessConn {
   readonly #input: Readable;
   readonly #output: Writable | undefined;
+  inputEnded: (() => void) | undefined = undefined;
   readonly #failing = new Set<(error: Error) => void>();
 
   /** @param output undefined where there is nothing to write to */
@@ -52,6 +53,7 @@ export class NodeStreamsConn extends PushedConn implements ProcessConn {
   }
 
   closeWrite(): Promise<void> {
+    this.inputEnded?.();
     const output = this.#output;
     if (output === undefined || output.destroyed) return Promise.resolve();
     return new Promise((resolve) => {

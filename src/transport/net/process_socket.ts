@@ -59,6 +59,7 @@ export async function spawnOnPair(
 class ProcessSocket implements ProcessConn, Outlet {
   readonly local: Endpoint = UNNAMED;
   readonly remote: Endpoint = UNNAMED;
+  inputEnded: (() => void) | undefined = undefined;
   readonly #conn: OurEnd;
 
   constructor(conn: OurEnd) {
@@ -108,6 +109,7 @@ class ProcessSocket implements ProcessConn, Outlet {
   }
 
   closeWrite(): Promise<void> {
+    this.inputEnded?.();
     return this.#conn.closeWrite();
   }
 
