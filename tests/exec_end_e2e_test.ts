@@ -140,6 +140,7 @@ describe("how a program ends", () => {
         );
         await until("it is gone", () => !isAlive(pid));
         assert(isAlive(other));
+        process.kill(other, "SIGTERM"); // so that the server can stop
         for (const { conn } of [ended, kept]) conn.abort();
         // One that heeds the end has its time.
         assertEquals(await exchange(server.port, "busy\r\nx"), "+Go\r\nxbye\n");

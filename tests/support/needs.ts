@@ -4,10 +4,15 @@ import process from "node:process";
 /** Debian keeps daemons where a user's own PATH does not look. */
 const PATH = `${process.env.PATH}:/usr/local/sbin:/usr/sbin:/sbin`;
 
-/** The file of a program of this machine, if it is installed. */
+/**
+ * The file of a program of this machine, if it is installed.
+ *
+ * @param name the program's name, or its whole path
+ */
 export function findProgram(name: string): string | undefined {
-  for (const folder of PATH.split(":")) {
-    const file = `${folder}/${name}`;
+  const folders = name.startsWith("/") ? [""] : PATH.split(":");
+  for (const folder of folders) {
+    const file = folder === "" ? name : `${folder}/${name}`;
     try {
       accessSync(file, constants.X_OK);
       return file;

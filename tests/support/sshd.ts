@@ -13,25 +13,33 @@ export interface Sshd {
   client(proxyCommand: string): string[];
 }
 
-/** Runs `use` with an sshd of its own keys and configuration. */
-export function withSshd(use: (sshd: Sshd) => Promise<void>): Promise<void> {
-  return withFolder(async (folder) => {
-    const port = await freePort();
-    const file = (name: string) => join(folder, name);
-    for (const name of ["host", "user"]) {
-      await mustRun(
-        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file(name)],
-      );
-    }
-    const key = readFileSync(file("user.pub"), "utf8");
-    writeFileSync(file("authorized"), key, { mode: 0o600 });
-    const host = readFileSync(file("host.pub"), "utf8");
-    writeFileSync(file("known"), `tcpmux.test ${host}`);
-    writeFileSync(
-      file("config"),
-      `ListenAddress 127.0.0.1
-Port ${port}
-HostKey ${file("host")}
+/** What an sshd of its own keys and configuration has, and its clients. */
+export interface SshdFiles extends Omit<Sshd, "port"> {
+  readonly config: string;
+}
+
+/**
+ * Writes keys and a configuration that lets this user in.
+ *
+ * @param more further lines of the configuration
+ */
+export async function sshdFiles(
+  folder: string,
+  more = "",
+): Promise<SshdFiles> {
+  const file = (name: string) => join(folder, name);
+  for (const name of ["host", "user"]) {
+    await mustRun(
+      ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file(name)],
+    );
+  }
+  const key = readFileSync(file("user.pub"), "utf8");
+  writeFileSync(file("authorized"), key, { mode: 0o600 });
+  const host = readFileSync(file("host.pub"), "utf8");
+  writeFileSync(file("known"), `tcpmux.test ${host}`);
+  writeFileSync(
+    file("config"),
+    `${more}HostKey ${file("host")}
 AuthorizedKeysFile ${file("authorized")}
 PidFile none
 StrictModes no
@@ -41,24 +49,45 @@ PasswordAuthentication no
 KbdInteractiveAuthentication no
 Subsystem sftp internal-sftp
 `,
+  );
+  // Where sshd, as root, locks its helper in.
+  if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true });
+  const user = String((await mustRun(["id", "-un"])).stdout).trim();
+  const options = (proxyCommand: string) =>
+    sshOptions(folder, user, proxyCommand);
+  const client = (proxyCommand: string) => [
+    ...["ssh", ...options(proxyCommand), "tcpmux.test"],
+  ];
+  return { config: file("config"), options, client };
+}
+
+/** What ssh and scp need with the keys that {@linkcode sshdFiles} has made. */
+export function sshOptions(
+  folder: string,
+  user: string,
+  proxyCommand: string,
+): string[] {
+  return [
+    ...["-F", "none", "-i", join(folder, "user"), "-o", `User=${user}`],
+    ...["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"],
+    ...["-o", `UserKnownHostsFile=${join(folder, "known")}`],
+    ...["-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR"],
+    ...["-o", `ProxyCommand=${proxyCommand}`],
+  ];
+}
+
+/** Runs `use` with an sshd of its own keys and configuration. */
+export function withSshd(use: (sshd: Sshd) => Promise<void>): Promise<void> {
+  return withFolder(async (folder) => {
+    const port = await freePort();
+    const { config, options, client } = await sshdFiles(
+      folder,
+      `ListenAddress 127.0.0.1\nPort ${port}\n`,
     );
-    // Where sshd, as root, locks its helper in.
-    if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true });
-    const user = String((await mustRun(["id", "-un"])).stdout).trim();
-    const options = (proxyCommand: string) => [
-      ...["-F", "none", "-i", file("user"), "-o", `User=${user}`],
-      ...["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"],
-      ...["-o", `UserKnownHostsFile=${file("known")}`],
-      ...["-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR"],
-      ...["-o", `ProxyCommand=${proxyCommand}`],
-    ];
-    const client = (proxyCommand: string) => [
-      ...["ssh", ...options(proxyCommand), "tcpmux.test"],
-    ];
     // It starts itself again for each connection, so by its whole path.
     const sshd = findProgram("sshd")!;
     await withDaemon(
-      [sshd, "-D", "-e", "-f", file("config")],
+      [sshd, "-D", "-e", "-f", config],
       port,
       () => use({ port, options, client }),
     );
