@@ -130,7 +130,8 @@ export const execKeys = {
   cwd: optional(
     name("a folder"),
     SERVERS,
-    "The working directory of the program.",
+    "The working directory of the program, where its own path begins if it " +
+      "is relative.",
   ),
   env: preset(
     environment,

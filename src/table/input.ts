@@ -510,7 +510,8 @@ export interface ExecInput extends CommonInput {
   /** What the program may use of the machine. */
   rlimits?: RlimitsInput;
   /**
-   * The working directory of the program.
+   * The working directory of the program, where its own path begins if it is
+   * relative.
    *
    * Value: a folder.
    *

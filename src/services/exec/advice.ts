@@ -1,8 +1,10 @@
+import { basename } from "node:path";
 import { messageOf } from "../../errors.ts";
 import { type Problem, Problems } from "../../table/problem.ts";
 import type { ExecService } from "../../table/service.ts";
 import type { Table } from "../../table/table.ts";
-import { checkFolder, DEFAULT_PATH, findProgram } from "./find_program.ts";
+import { getEnv, permitted } from "../../transport/permission.ts";
+import { checkFolder, programOf } from "./find_program.ts";
 
 /**
  * Warnings about what is legal in a table but will hardly work or is unwise:
@@ -10,29 +12,57 @@ import { checkFolder, DEFAULT_PATH, findProgram } from "./find_program.ts";
  */
 export function advise(table: Table, file: string): readonly Problem[] {
   const advice = new Problems(file, table.located);
-  for (const service of table.services) {
-    if (service.kind !== "exec" || !service.enabled) continue;
-    adviseExec(service, advice);
+  const programs = table.services.filter((service) =>
+    service.kind === "exec" && service.enabled
+  ) as ExecService[];
+  for (const service of programs) adviseExec(service, advice);
+  const [first] = programs;
+  if (first !== undefined && process.pid === 1) {
+    advice.add(
+      ["services", first.name, "exec"],
+      "the server is process 1, which must wait for what programs leave " +
+        "behind, and cannot: zombies pile up (start it below an init, as " +
+        "with docker run --init)",
+    );
   }
   return advice.all;
 }
 
 function adviseExec(service: ExecService, advice: Problems): void {
   const key = (name: string) => ["services", service.name, name];
-  const path = service.env["PATH"] ?? DEFAULT_PATH;
-  try {
-    findProgram(service.exec[0], path);
-  } catch (error) {
-    advice.add(key("exec"), `${messageOf(error)}; clients will be refused`);
-  }
-  if (service.cwd !== "") {
+  const checks: [string, () => void][] = [
+    ["cwd", () => checkFolder(service)],
+    ["exec", () => programOf(service, getEnv)],
+  ];
+  for (const [name, check] of checks) {
     try {
-      checkFolder(service.cwd);
+      check();
     } catch (error) {
-      advice.add(key("cwd"), `${messageOf(error)}; clients will be refused`);
+      advice.add(key(name), `${messageOf(error)}; clients will be refused`);
     }
+  }
+  // Only Deno has such a permission, and gives programs pipes without it.
+  if (!permitted("ffi") && becomesDaemon(service.exec)) {
+    advice.add(
+      key("exec"),
+      "becomes a daemon of its own, for all the network, where it is given no " +
+        "socket, as on Deno without --allow-ffi (permit it, or see " +
+        "docs/programs.md)",
+    );
   }
   if (service.user === "" && process.getuid?.() === 0) {
     advice.add(key("exec"), "runs as root; set user to run it as another");
+  }
+}
+
+/** Programs that look whether a socket is their input to know what to do. */
+function becomesDaemon([name, ...args]: readonly string[]): boolean {
+  switch (basename(name!)) {
+    case "rsync":
+      return args.includes("--daemon") && !args.includes("--server");
+    case "distccd":
+      return !args.includes("--inetd");
+    default:
+      return false;
   }
 }

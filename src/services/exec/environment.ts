@@ -1,7 +1,7 @@
 import type { ExecService } from "../../table/service.ts";
 import type { Peer } from "../../endpoint.ts";
 import type { SessionContext } from "../service.ts";
-import { DEFAULT_PATH } from "./find_program.ts";
+import { pathOf } from "./find_program.ts";
 import type { Identity } from "./identity.ts";
 
 /**
@@ -15,9 +15,10 @@ export function execEnv(
   identity: Identity,
   context: SessionContext,
 ): Record<string, string> {
-  const env: Record<string, string> = { PATH: DEFAULT_PATH };
+  const { getEnv } = context.server;
+  const env: Record<string, string> = {};
   for (const name of ["TZ", "LANG", ...service.passenv]) {
-    const value = context.server.getEnv(name);
+    const value = getEnv(name);
     if (value !== undefined) env[name] = value;
   }
   if (identity.name !== "") {
@@ -33,6 +34,7 @@ export function execEnv(
     TCPMUX_SESSION_ID: String(context.id),
     TCPMUX_LISTENER: context.server.listener,
     ...service.env,
+    PATH: pathOf(service, getEnv),
   };
 }
 

@@ -1,24 +1,50 @@
 import { accessSync, constants, statSync } from "node:fs";
+import { resolve } from "node:path";
 import { TcpmuxError } from "../../errors.ts";
+import type { ExecService } from "../../table/service.ts";
 
 /** The PATH for programs whose name has no slash. */
 export const DEFAULT_PATH =
   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/** The PATH of a program, which is also where it is looked for. */
+export function pathOf(
+  { env, passenv }: ExecService,
+  getEnv: (name: string) => string | undefined,
+): string {
+  const passed = passenv.includes("PATH") ? getEnv("PATH") : undefined;
+  return env["PATH"] ?? passed ?? DEFAULT_PATH;
+}
+
 /**
- * The file of a program, found before the client gets its `+`, so that a
- * missing one is refused. The look-up is synchronous: an asynchronous one costs
- * a thread for each call, which takes longer than the call itself.
+ * The file of a service's program, found before the client gets its `+`, so
+ * that a missing one is refused. A relative path is one in the folder where the
+ * program is started.
  *
  * @throws {TcpmuxError} `not_found` or `permission_denied`
  */
-export function findProgram(name: string, path: string): string {
+export function programOf(
+  service: ExecService,
+  getEnv: (name: string) => string | undefined,
+): string {
+  return findProgram(service.exec[0], pathOf(service, getEnv), service.cwd);
+}
+
+/**
+ * The file of a program. The look-up is synchronous: an asynchronous one costs
+ * a thread for each call, which takes longer than the call itself.
+ *
+ * @param cwd what relative paths are in; by default our own working directory
+ * @throws {TcpmuxError} `not_found` or `permission_denied`
+ */
+export function findProgram(name: string, path: string, cwd = ""): string {
   if (name.includes("/")) {
-    checkProgram(name);
-    return name;
+    const file = cwd === "" ? name : resolve(cwd, name);
+    checkProgram(file);
+    return file;
   }
   for (const folder of path.split(":")) {
-    const file = `${folder || "."}/${name}`;
+    const file = resolve(cwd, folder, name);
     try {
       checkProgram(file);
       return file;
@@ -58,15 +84,12 @@ function checkProgram(file: string): void {
   }
 }
 
-/** @throws {TcpmuxError} `not_found` where a working directory is missing */
-export function checkFolder(folder: string): void {
+/** @throws {TcpmuxError} `not_found` where a service's folder is missing */
+export function checkFolder({ cwd }: ExecService): void {
   try {
-    if (statSync(folder).isDirectory()) return;
+    if (cwd === "" || statSync(cwd).isDirectory()) return;
   } catch {
     // It is missing, or this process may not look at it.
   }
-  throw new TcpmuxError(
-    "not_found",
-    `cannot start in ${folder}: no such folder`,
-  );
+  throw new TcpmuxError("not_found", `cannot start in ${cwd}: no such folder`);
 }

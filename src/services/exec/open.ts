@@ -3,7 +3,12 @@ import { unavailable } from "../../policy/refusal.ts";
 import type { ExecService } from "../../table/service.ts";
 import type { Opening, SessionContext } from "../service.ts";
 import { execEnv, takeLoaderVariables } from "./environment.ts";
-import { checkFolder, DEFAULT_PATH, findProgram } from "./find_program.ts";
+import {
+  checkFolder,
+  DEFAULT_PATH,
+  findProgram,
+  programOf,
+} from "./find_program.ts";
 import type { Identity } from "./identity.ts";
 import { openOnPipes } from "./pipes.ts";
 import { OpenedOnSocket } from "./socket.ts";
@@ -36,11 +41,11 @@ function commandOf(
   identity: Identity,
 ): ExecCommand {
   const env = execEnv(service, identity, context);
-  const [name, ...args] = service.exec;
-  const file = findProgram(name, env["PATH"]!);
+  const [, ...args] = service.exec;
+  checkFolder(service);
+  const file = programOf(service, context.server.getEnv);
   const tools = takeTools(identity, env, file);
   const [program, ...words] = [...tools, file];
-  if (service.cwd !== "") checkFolder(service.cwd);
   return {
     program: program!,
     args: [...words, ...args],

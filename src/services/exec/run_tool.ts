@@ -1,3 +1,4 @@
+import { TcpmuxError } from "../../errors.ts";
 import type { Exit, Transport } from "../../transport/transport.ts";
 import { DEFAULT_PATH, findProgram } from "./find_program.ts";
 
@@ -9,14 +10,19 @@ export interface ToolRun {
   readonly exit: Exit;
 }
 
+/** Milliseconds for a tool, which may have to ask a server on the network. */
+const TOOL_TIME = 20_000;
+
 /**
  * Runs a tool of the system to its end.
  *
- * @throws {TcpmuxError} where it cannot be started
+ * @param time milliseconds after which it is killed
+ * @throws {TcpmuxError} where it cannot be started, or does not end
  */
 export async function runTool(
   [name, ...args]: readonly [string, ...string[]],
   transport: Transport,
+  time = TOOL_TIME,
 ): Promise<ToolRun> {
   const child = await transport.spawn({
     program: findProgram(name, DEFAULT_PATH),
@@ -24,13 +30,33 @@ export async function runTool(
     env: {},
     stderr: "pipe",
   });
-  const [output, errors, exit] = await Promise.all([
-    textOf(() => child.stdio.read()),
-    textOf(() => child.readStderr()),
-    child.exited,
-  ]);
-  child.stdio.close();
-  return { output, complaint: errors.split("\n")[0]!, exit };
+  let isLate = false;
+  const timer = transport.timers.after(time, () => {
+    isLate = true;
+    child.signalGroup("SIGKILL");
+    child.stdio.abort(); // others may hold its output
+    child.closeStderr();
+  });
+  try {
+    const [output, errors, exit] = await Promise.all([
+      textOf(() => child.stdio.read()),
+      textOf(() => child.readStderr()),
+      child.exited,
+    ]);
+    if (!isLate) return { output, complaint: errors.split("\n")[0]!, exit };
+  } catch (error) {
+    if (!isLate) throw error;
+  } finally {
+    timer.cancel();
+    child.stdio.close();
+  }
+  throw new TcpmuxError(
+    "timed_out",
+    `${[name, ...args].join(" ")} has not ended within ${
+      time / 1000
+    } seconds ` +
+      "(see why it hangs on this machine)",
+  );
 }
 
 async function textOf(

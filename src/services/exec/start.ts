@@ -11,8 +11,14 @@ export interface ExecCommand extends Command {
   readonly tools: readonly string[];
 }
 
-/** Milliseconds between two looks at the command line; a tool takes about 1. */
-const LOOK_AGAIN = 1;
+/**
+ * Milliseconds between two looks at the command line, which nothing tells of;
+ * each pause is twice as long as the last. A tool takes about 1.
+ */
+const LOOK_AGAIN = { least: 1, most: 64 };
+
+/** Milliseconds for all tools, which take a few. */
+const TOOLS_TIME = 20_000;
 
 /** The exit statuses of env, nice, prlimit and setpriv that failed. */
 const FAILURES = [1, 125, 126, 127];
@@ -25,11 +31,14 @@ const STDERR_WAIT = 200;
  * tool before it: each tool executes the next one, and the command line of the
  * process shows which one runs. So the client gets its `+` only then.
  *
- * @throws {TcpmuxError} where the program cannot be started or a tool failed
+ * @param time milliseconds within which the tools must have become the program
+ * @throws {TcpmuxError} where the program cannot be started, or a tool failed or
+ * hangs
  */
 export async function startProgram(
   command: ExecCommand,
   context: SessionContext,
+  time = TOOLS_TIME,
 ): Promise<PipedProcess> {
   const program = await context.server.transport.spawn(command);
   const { tools } = command;
@@ -40,14 +49,38 @@ export async function startProgram(
   const own = `${words.slice(tools.length).join("\0")}\0`;
   let exit: Exit | undefined;
   program.exited.then((how) => exit = how);
-  while (!context.isStopped) {
+  const end = performance.now() + time;
+  for (
+    let pause = LOOK_AGAIN.least;
+    !context.isStopped;
+    pause = Math.min(2 * pause, LOOK_AGAIN.most)
+  ) {
     const now = commandLine(program.pid);
     const isTool = now.length > own.length && all.endsWith(now);
     if (!isTool && now !== "") return program;
     if (exit !== undefined) return await endedEarly(tools, program, exit);
-    await sleep(LOOK_AGAIN);
+    if (performance.now() > end) throw await endStuck(program, now, time);
+    await sleep(pause);
   }
   return program;
+}
+
+/** Kills a program whose tools hang, and says which one does. */
+async function endStuck(
+  program: PipedProcess,
+  words: string,
+  time: number,
+): Promise<TcpmuxError> {
+  program.signalGroup("SIGKILL");
+  program.stdio.abort();
+  program.closeStderr();
+  await program.exited;
+  const [tool] = words.split("\0");
+  return new TcpmuxError(
+    "timed_out",
+    `cannot start a program: ${tool} has not started it within ` +
+      `${time / 1000} seconds`,
+  );
 }
 
 /** Empty once the process has ended, and while it executes another program. */
