@@ -187,7 +187,7 @@ describe("how a program ends", () => {
       },
     ));
 
-  test("who left its group stays, but holds nothing of the server", () =>
+  test("who left its group stays, which is said, but holds nothing of the server", () =>
     withServer(
       shell("away", "setsid sleep 1000 & echo $!") + shell("true", "true"),
       async (server) => {
@@ -200,6 +200,11 @@ describe("how a program ends", () => {
           assertEquals(await asked.readAll(), "");
           asked.conn.close();
           assertEquals((await server.record("away")).outcome, "served");
+          const said = await server.logged(
+            "the program has left a process behind that is not in its group: " +
+              "it runs on, with its standard error",
+          );
+          assertEquals([said.level, said.service], ["warn", "away"]);
           await descriptorsBackTo(before, server.pid);
           assert(isAlive(pid));
         } finally {

@@ -13,6 +13,9 @@ const STDERR_GRACE = 500;
 /** Milliseconds within which SIGKILL must have ended a program. */
 const KILL_TIME = 5_000;
 
+const LEFT_BEHIND = "the program has left a process behind that is not in " +
+  "its group: it runs on, with its standard error";
+
 /** A program of a session, from its start to the end of its process group. */
 export class SupervisedProcess {
   readonly #process: Process;
@@ -95,13 +98,15 @@ export class SupervisedProcess {
   }
 
   async #end(): Promise<void> {
+    let isGone = true;
     try {
       await endGroup(this.#process, this.#service.killGrace, this.#timers);
     } catch (error) {
+      isGone = false;
       this.#log("error", "cannot end a program", { text: messageOf(error) });
     }
-    // An orphan that left the group may keep standard error open.
-    await within(STDERR_GRACE, this.#logged, this.#timers);
+    const isRead = await within(STDERR_GRACE, this.#logged, this.#timers);
+    if (isGone && !isRead) this.#log("warn", LEFT_BEHIND);
     this.#process.closeStderr();
   }
 
@@ -109,7 +114,7 @@ export class SupervisedProcess {
     return this.#context.server.transport.timers;
   }
 
-  #log(level: LogLevel, message: string, fields: LogFields): void {
+  #log(level: LogLevel, message: string, fields: LogFields = {}): void {
     this.#context.server.log(level, message, {
       conn: this.#context.id,
       service: this.#service.name,
