@@ -171,6 +171,26 @@ describe("how a program ends", () => {
     );
   });
 
+  test("without a grace time all that ends at once", () =>
+    withServer(
+      `
+[services.deaf]
+exec = ["sleep", "1000"]
+on_client_end = "terminate"
+kill_grace = 0
+[services.left]
+exec = ["sh", "-c", "sleep 1000 & echo $!"]
+kill_grace = 0
+`,
+      async (server) => {
+        for (const service of ["deaf", "left"]) {
+          await exchange(server.port, `${service}\r\n`);
+          assertEquals((await server.record(service)).outcome, "served");
+        }
+        await allGone(server);
+      },
+    ));
+
   test("who was left behind in its group is ended after kill_grace", () =>
     withServer(
       shell("left", "sleep 1000 & echo $!") +

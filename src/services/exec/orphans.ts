@@ -39,7 +39,7 @@ export class OrphanWatch {
     program.exited.then(() => {
       if (this.#stopped) return;
       this.#ownOutput = context.bytesOut + MAX_OWN_OUTPUT;
-      this.#lookAfter(grace);
+      this.#lookAfter(Math.max(1, grace)); // 0 would set no limit
     });
   }
 

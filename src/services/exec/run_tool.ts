@@ -47,7 +47,7 @@ export async function runTool(
   } catch (error) {
     if (!isLate) throw error;
   } finally {
-    timer.cancel();
+    timer?.cancel();
     child.stdio.close();
   }
   throw new TcpmuxError(

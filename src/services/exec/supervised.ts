@@ -87,8 +87,8 @@ export class SupervisedProcess {
 
   /** Ends its group after the grace time, if it has not ended by then. */
   endLater(): void {
-    const { killGrace } = this.#service;
-    this.#ending ??= this.#timers.after(killGrace, () => this.end());
+    const grace = Math.max(1, this.#service.killGrace); // 0 would set no limit
+    this.#ending ??= this.#timers.after(grace, () => this.end());
   }
 
   /** Ends its group, and closes our end of its pipes. Never rejects. */
