@@ -224,7 +224,7 @@ export interface Command {
   readonly stderr?: "pipe" | "null";
 }
 
-/** A program to start on a socket in place of pipes. */
+/** A program to start on a socket that was a connection of ours. */
 export interface SocketCommand extends Omit<Command, "stderr"> {
   /**
    * Its standard input and output. The process that is started keeps it; where
@@ -268,13 +268,13 @@ export interface SocketProcess extends Process {
   reclaim(): Promise<Conn | undefined>;
 }
 
-/** A running program whose standard input and output are pipes to us. */
+/** A running program whose standard input and output lead to us. */
 export interface PipedProcess extends Process {
   /** Reads its standard output; writes its standard input. */
   readonly stdio: ProcessConn;
 }
 
-/** A program's pipes, of which others may still hold the far ends. */
+/** A program's standard input and output, which others may still hold. */
 export interface ProcessConn extends Conn {
   /** Called when our side ends: the program has been sent all of its input. */
   inputEnded?: (() => void) | undefined;
