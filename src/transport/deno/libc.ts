@@ -3,6 +3,7 @@ import type { TimerList } from "../../timers.ts";
 import { NetConn, QuietSocket } from "../net/conn.ts";
 import {
   descriptorPair,
+  drainAndClose,
   LIBC,
   Libc,
   LIBC_TYPES,
@@ -36,14 +37,19 @@ class DenoEnd extends NetConn {
   }
 }
 
-/** Undefined where there is no C library to call. */
+/**
+ * Undefined where there is no C library to call. Theirs is to be released when
+ * the program has ended: a stream of Deno's loses what it holds when a program
+ * that has not read all of its input closes the last descriptor.
+ */
 export function denoPair(
   { functions }: Libc,
   timers: TimerList,
 ): SocketPair | undefined {
   if (functions === undefined) return undefined;
-  const { inner, theirs } = descriptorPair(functions);
+  const { inner, theirs: { fd } } = descriptorPair(functions);
   const socket = new QuietSocket({ fd: inner, allowHalfOpen: true });
   const ours = new DenoEnd(socket, NO_ENDS, timers);
-  return { ours, theirs };
+  const release = () => drainAndClose(functions, fd);
+  return { ours, theirs: { fd, release } };
 }

@@ -45,10 +45,21 @@ export async function denoSpawn(
   timers: TimerList,
 ): Promise<PipedProcess> {
   const pair = denoPair(libc, timers);
-  return pair === undefined
-    ? await spawnOnPipes(command)
-    : await spawnOnPair(command, pair, (command, fd) =>
-      netSpawnOn(command, fd, []));
+  if (pair === undefined) return await spawnOnPipes(command);
+  const { ours, theirs } = pair;
+  const kept = { fd: theirs.fd, release() {} };
+  try {
+    const program = await spawnOnPair(
+      command,
+      { ours, theirs: kept },
+      (command, fd) => netSpawnOn(command, fd, []),
+    );
+    program.exited.then(() => theirs.release());
+    return program;
+  } catch (error) {
+    theirs.release();
+    throw error;
+  }
 }
 
 // deno-lint-ignore require-await -- Deno spawns at once; failing must reject

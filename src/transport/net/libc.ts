@@ -14,6 +14,8 @@ export interface LibcFunctions {
     descriptors: Uint8Array,
   ): number;
   close(fd: number): number;
+  recv(fd: number, into: Uint8Array, length: bigint, flags: number): number;
+  shutdown(fd: number, how: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   close_range(first: number, last: number, flags: number): number;
 }
@@ -22,6 +24,8 @@ export interface LibcFunctions {
 export const LIBC_TYPES: Record<keyof LibcFunctions, string[]> = {
   socketpair: ["i32", "i32", "i32", "buffer"],
   close: ["i32"],
+  recv: ["i32", "buffer", "u64", "i32"],
+  shutdown: ["i32", "i32"],
   fcntl: ["i32", "i32", "i32"],
   close_range: ["u32", "u32", "u32"],
 };
@@ -55,6 +59,17 @@ const F_DUPFD_CLOEXEC = 1030;
 export function duplicate(libc: LibcFunctions, fd: number): number | undefined {
   const copy = libc.fcntl(fd, F_DUPFD_CLOEXEC, 3);
   return copy < 0 ? undefined : copy;
+}
+
+const SHUT_RD = 0;
+const MSG_DONTWAIT = 0x40;
+
+/** Closes a descriptor, after what lies there unread, which would be an error. */
+export function drainAndClose(libc: LibcFunctions, fd: number): void {
+  const into = new Uint8Array(64 * 1024);
+  libc.shutdown(fd, SHUT_RD); // nothing comes after it
+  while (libc.recv(fd, into, BigInt(into.length), MSG_DONTWAIT) > 0);
+  libc.close(fd);
 }
 
 const AF_UNIX = 1;
