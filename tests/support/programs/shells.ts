@@ -85,14 +85,19 @@ const telnetd: ServedProgram = {
   async use({ port }) {
     const telnet = spawn("telnet", ["127.0.0.1", String(port)]);
     let said = "";
+    telnet.stdin.on("error", () => {}); // it may have left
     telnet.stdout.on("data", (bytes) => said += String(bytes));
     const exited = new Promise((resolve) => telnet.once("close", resolve));
     telnet.once("close", () => said += "CLOSED");
     try {
       await until("it asks", () => /say:|CLOSED/.test(said), 10_000);
       assertMatch(said, /say:/);
-      telnet.stdin.write("tcpmux\n");
-      await until("it answers", () => /said tcpmux/.test(said), 10_000);
+      // Setting up its terminal may flush what was typed until then.
+      let looks = 0;
+      await until("it answers", () => {
+        if (looks++ % 25 === 0) telnet.stdin.write("tcpmux\n");
+        return /said tcpmux/.test(said);
+      }, 10_000);
     } finally {
       telnet.stdin.end();
       await exited;
