@@ -1,5 +1,4 @@
 /** The C library on Bun: https://bun.com/docs/api/ffi */
-import process from "node:process";
 import type { TimerList } from "../../timers.ts";
 import {
   descriptorPair,

@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
 import { codeOf, isDisconnect, messageOf, TcpmuxError } from "../../errors.ts";
 import type { SocketPair } from "../net/process_socket.ts";
 import type { Conn, Transport } from "../transport.ts";

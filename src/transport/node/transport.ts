@@ -1,17 +1,11 @@
 import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
 import { HostNames } from "../net/host_names.ts";
-import { netSpawnOn } from "../net/process.ts";
-import type { Transport } from "../transport.ts";
-import { nodeConnect } from "./connect.ts";
-import { nodeListen } from "./listen.ts";
-import { NodeSeal, nodeSpawn } from "./process.ts";
-import { nodeOutput, nodeStdio } from "./stdio.ts";
 import type { Transport } from "../transport.ts";
 import { nodeConnect } from "./connect.ts";
 import { nodeListen } from "./listen.ts";
 import { NodeSeal, nodeSpawn, nodeSpawnOn } from "./process.ts";
-import { nodeStdio } from "./stdio.ts";
+import { nodeOutput, nodeStdio } from "./stdio.ts";
 
 export function nodeTransport(): Transport {
   const timers = new TimerList();
