@@ -11,6 +11,7 @@ import {
   withScripted,
 } from "./support/scripted.ts";
 import { withServer } from "./support/server.ts";
+import { withUpstream } from "./support/upstream.ts";
 
 const TABLE = `
 [services.echo]
@@ -59,6 +60,27 @@ describe("tcpmux probe", () => {
       assertEquals(parts(await probe("-w", "0", "-c", "0"))[0], 2);
       assertEquals(parts(await probe("-w", "0", "-c", "30", "-t0"))[0], 1);
     }));
+
+  test("a service that ends at once without a byte is a warning", () =>
+    withUpstream(() => Promise.resolve(), (upstream) =>
+      withServer(
+        `[services.none]\nconnect = "127.0.0.1:${upstream}"\n` +
+          '[services.one]\nbuiltin = "daytime"\n' +
+          '[services.idle]\nbuiltin = "discard"\n',
+        async ({ port }) => {
+          const probe = (...words: string[]) =>
+            tcpmux(["probe", `127.0.0.1:${port}`, ...words]);
+          const [code, text, times] = parts(await probe("none", "one", "idle"));
+          assertEquals(code, 1);
+          const why = "none: opened, but ended at once without a byte; ";
+          assert(text.startsWith(why), text);
+          assertMatch(times, /^'none'=\d\.\d{3}s;/);
+          const { code: judged, out } = await probe("none", "--json");
+          const [service] = JSON.parse(out).services;
+          assertEquals([judged, service.status], [1, "WARNING"]);
+          assertEquals((await probe("idle", "one")).code, 0);
+        },
+      )));
 
   test("of several the worst counts and is said first", () =>
     withServer(TABLE, async ({ port }) => {

@@ -22,6 +22,13 @@ import { endBy, printError, printOut } from "./system.ts";
 /** Milliseconds for one service: what monitoring usually allows a plugin. */
 const TIMEOUT = 10_000;
 
+/**
+ * Milliseconds in which a service that was opened must not end without a byte.
+ * A server that accepts and closes, such as the published port of a container
+ * that is not up, does so at once.
+ */
+const MOMENT = 200;
+
 /** Bytes of an answer that are searched at the most. */
 const MAX_ANSWER = 64 * 1024;
 
@@ -146,9 +153,9 @@ interface Heard {
 async function judge(probe: Probe, name: string): Promise<Verdict> {
   const begin = performance.now();
   const heard: Heard = { text: "" };
-  let message: string;
+  let answer: Answer;
   try {
-    message = await withDeadline(
+    answer = await withDeadline(
       probe.server,
       { timeout: probe.timeout },
       (signal) => ask(probe, name, heard, signal),
@@ -163,24 +170,34 @@ async function judge(probe: Probe, name: string): Promise<Verdict> {
       error: visible(messageOf(error) + said),
     };
   }
-  const time = performance.now() - begin;
+  const time = answer.at - begin;
   const over = (limit: number | undefined) =>
     limit !== undefined && time > limit;
   const status = over(probe.critical)
     ? "CRITICAL"
-    : over(probe.warning)
+    : over(probe.warning) || answer.hasEnded
     ? "WARNING"
     : "OK";
-  return { name, status, seconds: time / 1000, message, error: null };
+  const { message, hasEnded } = answer;
+  const error = hasEnded ? "opened, but ended at once without a byte" : null;
+  return { name, status, seconds: time / 1000, message, error };
 }
 
-/** The text behind the `+`, or how many names HELP gave. */
+interface Answer {
+  /** The text behind the `+`, or how many names HELP gave. */
+  readonly message: string;
+  /** When it came, by `performance.now()`. */
+  readonly at: number;
+  /** Whether the service has ended at once without a byte. */
+  readonly hasEnded: boolean;
+}
+
 async function ask(
   probe: Probe,
   name: string,
   heard: Heard,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Answer> {
   const { server, send, expect, family } = probe;
   // One deadline, which the caller keeps, is for all of this.
   const options: ConnectOptions = {
@@ -191,19 +208,39 @@ async function ask(
   };
   if (name.toUpperCase() === HELP) {
     const { length } = await list(server, options);
-    if (length > 0) return length === 1 ? "1 service" : `${length} services`;
-    throw new TcpmuxError("protocol", `${server} names no service`);
+    if (length === 0) {
+      throw new TcpmuxError("protocol", `${server} names no service`);
+    }
+    const message = length === 1 ? "1 service" : `${length} services`;
+    return { message, at: performance.now(), hasEnded: false };
   }
   const conn = await connect(server, name, options);
   signal.addEventListener("abort", () => conn.abort(), { once: true });
   try {
     if (send !== undefined) await conn.write(send);
     if (expect !== undefined) await hear(conn, characters(expect), heard);
-    return conn.message;
+    const at = performance.now();
+    const isIdle = send === undefined && expect === undefined;
+    const hasEnded = isIdle && await endsAtOnce(conn);
+    return { message: conn.message, at, hasEnded };
   } finally {
     conn.close();
   }
 }
+
+/** Whether the service ends, or breaks off, before it has said anything. */
+async function endsAtOnce(conn: Conn): Promise<boolean> {
+  const timer = setTimeout(() => conn.interrupt(WAITED), MOMENT);
+  try {
+    return await conn.read() === null;
+  } catch (error) {
+    return error !== WAITED;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const WAITED = new TcpmuxError("cancelled", "it goes on");
 
 /** Reads until the bytes so far hold the text. */
 async function hear(conn: Conn, wanted: string, heard: Heard): Promise<void> {
