@@ -13,6 +13,7 @@ import {
   Recorder,
 } from "./record.ts";
 import { identitiesOf, type Identity } from "./services/exec/identity.ts";
+import { LeaverWatch } from "./services/exec/orphans.ts";
 import { Session } from "./session.ts";
 import { checkLoops, checkRequirements, type Table } from "./table/table.ts";
 import type { ListenerSpec, Service } from "./table/service.ts";
@@ -56,6 +57,7 @@ export class MuxServer {
   readonly #recorder: Recorder;
   readonly #limits: Limits;
   readonly #fullness: FullnessLog;
+  readonly #leavers: LeaverWatch;
   readonly #sessions = new LinkedList<Session>();
   /** The number of the latest connection; the first has 1. */
   #lastId = 0;
@@ -69,6 +71,7 @@ export class MuxServer {
     this.#options = { ...options, log };
     this.#recorder = new Recorder(log, options.onRecord);
     this.#listeners = new Listeners(options.transport, log, this.#accept);
+    this.#leavers = new LeaverWatch(log, options.transport.timers);
     const shared = new SharedSourceLog(log);
     this.#limits = new Limits({ onSharedSource: (at) => shared.note(at) });
     this.#fullness = new FullnessLog(
@@ -153,7 +156,8 @@ export class MuxServer {
     const { table, identities, contexts } = this.#inForce;
     const { log, transport, getEnv } = this.#options;
     const ended = this.#ended;
-    const server = { log, transport, getEnv, ended };
+    const leavers = this.#leavers;
+    const server = { log, transport, getEnv, ended, leavers };
     const context = { ...server, table, identities, spec, listener };
     contexts.set(spec, context);
     return context;
@@ -182,6 +186,7 @@ export class MuxServer {
     if (limit === 0) this.#stopSessions();
     this.#closeIfEmpty();
     await this.closed;
+    this.#leavers.stop();
     timer?.cancel();
   }
 

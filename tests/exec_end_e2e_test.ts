@@ -207,31 +207,37 @@ kill_grace = 0
       },
     ));
 
-  test("who left its group stays, which is said, but holds nothing of the server", () =>
-    withServer(
-      shell("away", "setsid sleep 1000 & echo $!") + shell("true", "true"),
-      async (server) => {
-        await exchange(server.port, "true\r\n");
-        await server.record("true");
-        const before = descriptors(server.pid);
-        const asked = await ask(server.port, "away");
-        const pid = pidOf(`${await asked.read()}`);
-        try {
-          assertEquals(await asked.readAll(), "");
-          asked.conn.close();
-          assertEquals((await server.record("away")).outcome, "served");
-          const said = await server.logged(
-            "the program has left a process behind that is not in its group: " +
-              "it runs on, with its standard error",
-          );
-          assertEquals([said.level, said.service], ["warn", "away"]);
-          await descriptorsBackTo(before, server.pid);
-          assert(isAlive(pid));
-        } finally {
-          process.kill(pid, "SIGKILL");
-        }
-      },
-    ));
+  const away = {
+    "left its group": "setsid sleep 1000 & echo $!",
+    "became a daemon": "setsid sleep 1000 <&- >&- 2>&- & echo $!",
+  };
+  for (const [how, command] of Object.entries(away)) {
+    test(`who ${how} stays, which is said, but holds nothing of the server`, () =>
+      withServer(
+        shell("away", command) + shell("true", "true"),
+        async (server) => {
+          await exchange(server.port, "true\r\n");
+          await server.record("true");
+          const before = descriptors(server.pid);
+          const asked = await ask(server.port, "away");
+          const pid = pidOf(`${await asked.read()}`);
+          try {
+            assertEquals(await asked.readAll(), "");
+            asked.conn.close();
+            assertEquals((await server.record("away")).outcome, "served");
+            const { level, service, pid: left, name } = await server.logged(
+              "a program has left a process behind, which runs on",
+            );
+            assertEquals([level, service], ["warn", "away"]);
+            assertEquals([left, name], [pid, "sleep"]);
+            await descriptorsBackTo(before, server.pid);
+            assert(isAlive(pid));
+          } finally {
+            process.kill(pid, "SIGKILL");
+          }
+        },
+      ));
+  }
 
   test("the output of who was left behind still arrives within the grace", () =>
     withServer(

@@ -215,6 +215,7 @@ function program(endsBy: readonly string[] = ["SIGTERM"]) {
     id: 1,
     server: {
       transport: { timers },
+      leavers: { ended() {} },
       log: (_: string, message: string, fields?: LogFields) =>
         logged.push([message, fields]),
     },

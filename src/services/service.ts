@@ -11,6 +11,18 @@ export interface ServerContext {
   readonly listener: string;
   /** A variable of the server's own environment, where it may be read. */
   readonly getEnv: (name: string) => string | undefined;
+  /** Says what a program has left behind out of its process group. */
+  readonly leavers: { ended(program: EndedProgram): void };
+}
+
+/** A program whose process group is gone. */
+export interface EndedProgram {
+  /** The number of its connection. */
+  readonly conn: number;
+  readonly service: string;
+  readonly listener: string;
+  /** When it was started, in milliseconds since 1970. */
+  readonly began: number;
 }
 
 /** What a service may know of the session that it is opened for. */

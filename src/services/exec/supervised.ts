@@ -13,9 +13,6 @@ const STDERR_GRACE = 500;
 /** Milliseconds within which SIGKILL must have ended a program. */
 const KILL_TIME = 5_000;
 
-const LEFT_BEHIND = "the program has left a process behind that is not in " +
-  "its group: it runs on, with its standard error";
-
 /** A program of a session, from its start to the end of its process group. */
 export class SupervisedProcess {
   readonly #process: Process;
@@ -23,6 +20,7 @@ export class SupervisedProcess {
   readonly #context: SessionContext;
   /** How it ended by itself; undefined if `abort` came first. */
   readonly #exit: Promise<Exit | undefined>;
+  readonly #began = Date.now();
   #stopWaiting = () => {};
   /** Resolves when its standard error has been logged. */
   #logged: Promise<void> = Promise.resolve();
@@ -98,15 +96,16 @@ export class SupervisedProcess {
   }
 
   async #end(): Promise<void> {
-    let isGone = true;
     try {
       await endGroup(this.#process, this.#service.killGrace, this.#timers);
+      const { id: conn, server } = this.#context;
+      const { name: service } = this.#service;
+      const { listener } = server;
+      server.leavers.ended({ conn, service, listener, began: this.#began });
     } catch (error) {
-      isGone = false;
       this.#log("error", "cannot end a program", { text: messageOf(error) });
     }
-    const isRead = await within(STDERR_GRACE, this.#logged, this.#timers);
-    if (isGone && !isRead) this.#log("warn", LEFT_BEHIND);
+    await within(STDERR_GRACE, this.#logged, this.#timers);
     this.#process.closeStderr();
   }
 
