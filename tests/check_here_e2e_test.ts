@@ -77,8 +77,10 @@ text = "x"
         mkdirSync(secret, { mode: 0o700 });
         const program = join(secret, "program");
         writeFileSync(program, "#!/bin/sh\n", { mode: 0o755 });
+        const port = await freePort();
         const table = (user: string) =>
-          `[services.x]
+          `server.listen = "127.0.0.1:${port}"
+[services.x]
 exec = ["${program}"]
 cwd = "${secret}"
 user = "${user}"
@@ -91,13 +93,13 @@ user = "nobody"
         assertEquals(mine, []);
         assertEquals(await warnings(folder, table("nobody")), [
           {
-            line: 2,
+            line: 3,
             key: "services.x.exec",
             message: `${program} may not be executed by its user; clients ` +
               "will be refused",
           },
           {
-            line: 3,
+            line: 4,
             key: "services.x.cwd",
             message: `${secret} may not be entered by its user; clients will ` +
               "be refused",

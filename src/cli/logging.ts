@@ -6,7 +6,7 @@ import type { Output } from "../transport/transport.ts";
 import { PATIENCE, printError, settlesWithin } from "./system.ts";
 
 /** Characters of lines that may wait for the log's reader. */
-const MOST_WAITING = 1024 * 1024;
+const MOST_WAITING = 4 * 1024 * 1024;
 
 /** Characters of one write. */
 const MOST_WRITTEN = 64 * 1024;
