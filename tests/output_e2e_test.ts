@@ -15,7 +15,7 @@ text = ${JSON.stringify("all of this is to arrive\n".repeat(100))}
 `;
 
 /** A table of which more is to be said than a pipe holds. */
-const MANY = Array.from(
+const MANY = 'server.listen = "127.0.0.1:0"\n' + Array.from(
   { length: 200 },
   (_, index) =>
     `[services.${"a-long-name-".repeat(12)}${index}]\n` +

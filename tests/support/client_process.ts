@@ -1,4 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { constants } from "node:os";
 import process from "node:process";
 import { programUnderTest } from "./server.ts";
 import { until } from "./wait.ts";
@@ -53,6 +55,16 @@ export class ClientProcess {
       () => `${text} is said; so far ${this.err}`,
       () => text.test(this.err),
     );
+  }
+
+  /** Waits until it has a handler of its own for the signal. */
+  async heeds(name: NodeJS.Signals): Promise<void> {
+    const bit = 1n << BigInt(constants.signals[name] - 1);
+    await until(`it heeds ${name}`, () => {
+      const status = readFileSync(`/proc/${this.#child.pid}/status`, "utf8");
+      const [, caught] = /^SigCgt:\s*(\w+)$/m.exec(status) ?? [];
+      return (BigInt(`0x${caught ?? 0}`) & bit) !== 0n;
+    });
   }
 
   signal(name: NodeJS.Signals): void {

@@ -90,14 +90,14 @@ const telnetd: ServedProgram = {
     const exited = new Promise((resolve) => telnet.once("close", resolve));
     telnet.once("close", () => said += "CLOSED");
     try {
-      await until("it asks", () => /say:|CLOSED/.test(said), 10_000);
+      await until("it asks", () => /say:|CLOSED/.test(said));
       assertMatch(said, /say:/);
       // Setting up its terminal may flush what was typed until then.
       let looks = 0;
       await until("it answers", () => {
         if (looks++ % 25 === 0) telnet.stdin.write("tcpmux\n");
         return /said tcpmux/.test(said);
-      }, 10_000);
+      });
     } finally {
       telnet.stdin.end();
       await exited;

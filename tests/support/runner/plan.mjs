@@ -16,8 +16,11 @@ const BINARY = join(ROOT, "dist", "tcpmux");
 /** Milliseconds that one test may take, where the runner has such a limit. */
 const TEST_LIMIT = 300_000;
 
-/** These attack a server or wear it out, and take by far the most time. */
-const ATTACK = /\b(hostile|soak|guard|xinetd)_/;
+/**
+ * These attack a server, wear it out or start programs by the hundred, and take
+ * by far the most time.
+ */
+const ATTACK = /\b(hostile|soak|guard|xinetd|output|programs|log_reader)_/;
 
 /** Of the command line, where a runtime that cannot read a source shows. */
 const FROM_SOURCES = /\b(cli|builtin)_e2e_test\.ts$/;
@@ -27,7 +30,8 @@ const isBehaviour = (file) => isEndToEnd(file) && !ATTACK.test(file);
 export const isUnit = (file) => !isEndToEnd(file);
 
 /** Files that take tens of seconds begin first, or all would wait for them. */
-const SLOW = /\b(hostile|soak|guard|exec_limits|descriptors|transport|fuzz)_/;
+const SLOW =
+  /\b(hostile|soak|guard|output|programs|exec_limits|descriptors|transport|fuzz)_/;
 
 /** All test files, in the order in which they begin. */
 export function allFiles() {
