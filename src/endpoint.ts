@@ -114,17 +114,29 @@ export function formatEndpoint(endpoint: Endpoint): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
-/** The same address in the one form that RFC 5952 gives it; or the name. */
+/**
+ * The same address in the one form that RFC 5952 gives it, an IPv4 one as
+ * itself; or the name.
+ */
 export function canonicalHost(host: string): string {
   if (isIP(host) !== 6) return host.toLowerCase();
   const [address, scope] = host.split("%");
   const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
-  return scope === undefined ? canonical : `${canonical}%${scope}`;
+  return scope === undefined ? unmapped(canonical) : `${canonical}%${scope}`;
 }
 
 /** The IPv4 form of an address that a dual-stack socket shows as IPv6. */
 export function unmapped(address: string): string {
-  return /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address;
+  const [, rest] = /^::ffff:(.*)$/i.exec(address) ?? [];
+  if (rest === undefined) return address;
+  if (isIP(rest) === 4) return rest;
+  const groups = rest.split(":").map((group) => parseInt(group, 16));
+  return groups.length === 2 ? dotted(groups) : address; // ::ffff:7f00:1
+}
+
+/** Two of the numbers of an IPv6 address as an IPv4 address. */
+function dotted(groups: readonly number[]): string {
+  return groups.flatMap((group) => [group >> 8, group & 0xff]).join(".");
 }
 
 /** The members of a socket that name its ends, on Bun and on Node. */
@@ -211,11 +223,20 @@ export function withScopes({ local, remote }: Peer): Peer {
   return { local: scoped(local), remote: scoped(remote) };
 }
 
-/** The one interface of this machine that has the address. */
+/** The one interface of this machine that has the address, if it can be seen. */
 function interfaceOf(address: string): string | undefined {
-  const owners = Object.entries(networkInterfaces())
+  const owners = Object.entries(interfaces())
     .filter(([, ends]) => ends?.some((end) => end.address === address));
   return owners.length === 1 ? owners[0]![0] : undefined;
+}
+
+/** None where a sandbox denies AF_NETLINK, as `RestrictAddressFamilies=` does. */
+function interfaces(): ReturnType<typeof networkInterfaces> {
+  try {
+    return networkInterfaces();
+  } catch {
+    return {};
+  }
 }
 
 const GROUPS = 8;
@@ -240,9 +261,7 @@ export function sourceOf(remote: Endpoint, bits: number): string {
 function network(address: string, bits: number): string {
   const groups = groupsOf(address.replace(/%.*/, ""));
   if (NAT64.every((group, index) => group === groups[index])) {
-    return groups.slice(6).flatMap((group) => [group >> 8, group & 0xff]).join(
-      ".",
-    );
+    return dotted(groups.slice(6));
   }
   const kept = groups.map((group, index) => {
     const taken = Math.min(Math.max(bits - index * 16, 0), 16);

@@ -33,6 +33,10 @@ describe("prefixes", () => {
       prefixes("::ffff:10.0.0.0/104", "::ffff:192.0.2.1"),
       prefixes("10.0.0.0/8", "192.0.2.1"),
     );
+    assertEquals(
+      prefixes("::ffff:a00:0/104", "0:0:0:0:0:FFFF:192.0.2.1"),
+      prefixes("10.0.0.0/8", "192.0.2.1"),
+    );
   });
 
   for (
@@ -53,6 +57,26 @@ describe("prefixes", () => {
       assertEquals(typeof readPrefixes(text), "string");
     });
   }
+});
+
+describe("an IPv4 address behind NAT64", () => {
+  const behind = "64:ff9b::c000:221"; // 192.0.2.33
+
+  test("is denied and exempt as the address itself", () => {
+    const access = new Access([], prefixes("192.0.2.0/24"));
+    assertEquals(access.keepsOut(behind), "deny");
+    assertEquals(access.keepsOut("64:ff9b::c000:321"), undefined);
+    assert(new AddressSet(prefixes("192.0.2.33")).has(behind));
+  });
+
+  test("is not allowed as the address itself, but as what it is", () => {
+    const inside = prefixes("192.0.2.0/24");
+    assertEquals(new Access(inside, []).keepsOut(behind), "allow");
+    const translated = prefixes("64:ff9b::/96");
+    assertEquals(new Access(translated, []).keepsOut(behind), undefined);
+    const denied = prefixes("192.0.2.33");
+    assertEquals(new Access(translated, denied).keepsOut(behind), "deny");
+  });
 });
 
 describe("access", () => {

@@ -25,13 +25,47 @@ describe(
       const { out, err } = await runCommand([
         ...inSmallNetwork("40000 40015"),
         ...onThisRuntime("meet_itself.ts"),
-        "40004",
         "400",
+        "127.0.0.1:40004",
       ]);
       assertEquals(out.trim(), '{"connection_refused":400}', err);
     });
+
+    test("is the same however its address is written", async () => {
+      const addresses = [
+        "0.0.0.0:40004",
+        "[::]:40004",
+        "[0:0:0:0:0:0:0:1]:40004",
+        "[::ffff:127.0.0.1]:40004",
+        "[::ffff:7f00:1]:40004",
+        "[fe80::1%1]:40004",
+      ];
+      const addressed = "ip link set lo up && " +
+        'ip addr add fe80::1/64 dev lo nodad && exec "$@"';
+      const { out, err } = await runCommand([
+        ...inSmallNetwork("40000 40015"),
+        ...["sh", "-c", addressed, "sh"],
+        ...onThisRuntime("meet_itself.ts"),
+        "200",
+        ...addresses,
+      ]);
+      assertEquals(out.trim(), '{"connection_refused":1200}', err);
+    });
   },
 );
+
+describe("an address that a route leads nowhere", needsNamespace(), () => {
+  test("is no fault of ours", async () => {
+    const routed = "ip link set lo up && " +
+      'ip route add blackhole 198.51.100.0/24 && exec "$@"';
+    const { out, err } = await runCommand([
+      ...["unshare", "--net", "--", "sh", "-c", routed, "sh"],
+      ...onThisRuntime("meet_itself.ts"),
+      ...["1", "198.51.100.1:9"],
+    ]);
+    assertEquals(out.trim(), '{"address_not_available":1}', err);
+  });
+});
 
 describe("a link-local address", needsNamespace(), () => {
   test("keeps the interface that it belongs to", async () => {

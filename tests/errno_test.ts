@@ -36,6 +36,16 @@ describe("an error of the system", () => {
     assertEquals(failure.message, "cannot read: connect EWEIRD");
   });
 
+  test("is one too where Deno makes it a TypeError", () => {
+    const invalid = new TypeError("Invalid argument (os error 22)");
+    const failure = fromSystem(
+      Object.assign(invalid, { code: "EINVAL" }),
+      "cannot connect to a:1",
+    );
+    assert(failure instanceof TcpmuxError);
+    assertEquals(failure.code, "address_not_available");
+  });
+
   test("that is ours already stays as it is", () => {
     const error = new TcpmuxError("closed", "closed");
     assert(fromSystem(error, "cannot read") === error);

@@ -53,6 +53,25 @@ describe("an address to listen on", needsNamespace(), () => {
     assertEquals(out.trim(), '[["0.0.0.0:7"],["here"]]', err);
   });
 
+  for (
+    const [missing, family, addresses, expected] of [
+      ["IPv6 in the kernel", "10", ["", "127.0.0.1:1"], ["0.0.0.0:1"]],
+      ["a view of interfaces", "16", ["[::]:1", "[fe80::1%lo]:1"], ["[::]:1"]],
+    ] as const
+  ) {
+    test(`serves without ${missing}`, needs("perl"), async () => {
+      const sandbox = fileURLToPath(
+        new URL("support/without_families.pl", import.meta.url),
+      );
+      const { out, err } = await servedAfter(
+        `ip addr add fe80::1/64 dev lo nodad && set -- perl ${sandbox} ` +
+          `${family} "$@"`,
+        ...addresses,
+      );
+      assertEquals(out.trim(), JSON.stringify([expected, ["here"]]), err);
+    });
+  }
+
   test(
     "a host name is all of its addresses",
     needs("dnsmasq", "mount", "perl", "ss"),
@@ -108,7 +127,11 @@ async function reloading(
 }
 
 describe("a reload", () => {
-  const spellings = [["[::1]", "[0:0:0:0:0:0:0:1]"], ["[::]", "[0::0]"]];
+  const spellings = [
+    ["[::1]", "[0:0:0:0:0:0:0:1]"],
+    ["[::]", "[0::0]"],
+    ["127.0.0.1", "[::ffff:7f00:1]"],
+  ];
   for (const [one, other] of spellings) {
     test(`finds ${one} in ${other}, and keeps its listener`, () =>
       reloading(one!, async ({ reload, logged, server }) => {

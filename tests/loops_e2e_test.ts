@@ -34,6 +34,11 @@ describe("a table that leads back to itself", () => {
     ["by its address", "127.0.0.1:7", service("a", "127.0.0.1:7/a"), ["a"]],
     ["by any address", "[::]:7", service("a", "127.0.0.1:7/A"), ["a"]],
     ["by a name", "127.0.0.1:7", service("a", "localhost:7/a"), ["a"]],
+    ["by a mapped one", "127.0.0.1:7", service("a", "[::ffff:127.0.0.1]:7/a"), [
+      "a",
+    ]],
+    ["by a long one", "[::1]:7", service("a", "[0:0:0:0:0:0:0:1]:7/a"), ["a"]],
+    ["by the unspecified", "127.0.0.1:7", service("a", "0.0.0.0:7/a"), ["a"]],
     ["by a path", "unix:/run/m", service("a", "unix:/run/../run/m/a"), ["a"]],
     [
       "by another service",

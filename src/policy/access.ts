@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import { unmapped } from "../endpoint.ts";
+import { canonicalHost } from "../endpoint.ts";
 
 /** All addresses that begin with the same bits (CIDR, RFC 4632 and 4291). */
 export interface Prefix {
@@ -34,12 +34,24 @@ export function readPrefixes(text: string): readonly Prefix[] | string {
   const most = version === 4 ? 32 : 128;
   const length = bits === undefined ? most : Number(bits);
   if (length > most) return `the bits are from 0 to ${most}`;
-  const address = unmapped(written);
-  if (version === 4 || address === written) {
+  const address = canonicalHost(written);
+  if (isIP(address) === version) {
     return [{ address, family: version === 4 ? "ipv4" : "ipv6", length }];
   }
   if (length < 96) return "of an IPv4 address written so, 96 bits are fixed";
   return [{ address, family: "ipv4", length: length - 96 }];
+}
+
+/**
+ * The same clients behind NAT64 (RFC 6052). Only `deny` takes them along:
+ * `allow` trusts a network, which cannot vouch for what a translator passes on.
+ */
+function behindNat64({ address, length }: Prefix): Prefix {
+  return {
+    address: `64:ff9b::${address}`,
+    family: "ipv6",
+    length: 96 + length,
+  };
 }
 
 /** The prefixes of one length in both lists. */
@@ -64,7 +76,10 @@ export class Access {
     this.admitsAll = allow.length + deny.length === 0;
     this.#byDefault = allow.length > 0 ? "allow" : undefined;
     for (const prefix of allow) this.#add("allow", prefix);
-    for (const prefix of deny) this.#add("deny", prefix);
+    for (const prefix of deny) {
+      this.#add("deny", prefix);
+      if (prefix.family === "ipv4") this.#add("deny", behindNat64(prefix));
+    }
     for (const ranks of Object.values(this.#ranks)) {
       ranks.sort((a, b) => b.length - a.length);
     }

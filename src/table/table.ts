@@ -1,6 +1,6 @@
 /** A service table, and what is checked of it as a whole before it is served. */
 import { resolve } from "node:path";
-import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import { canonicalHost, type Endpoint } from "../endpoint.ts";
 import type { LogLevel } from "../log.ts";
 import type { Access } from "../policy/access.ts";
 import { Listing } from "../policy/decide.ts";
@@ -221,17 +221,16 @@ function behind(table: Table, service: Service): Service | undefined {
   if (listener?.protocol === "forward") return listener.service;
 }
 
-/** Whether a connection to `upstream` arrives at `listener`, as both are written. */
+/** Whether a connection to `upstream` arrives at `listener`. */
 function leadsTo(upstream: Endpoint, listener: Endpoint): boolean {
   if (upstream.transport === "unix" || listener.transport === "unix") {
     return upstream.transport === "unix" && listener.transport === "unix" &&
       pathOf(upstream.path) === pathOf(listener.path);
   }
   if (upstream.port !== listener.port) return false;
-  return formatEndpoint(upstream) === formatEndpoint(listener) ||
-    isAny(listener.host) &&
-      (isAny(upstream.host) || isLoopback(upstream.host)) ||
-    isLoopback(listener.host) && upstream.host === "localhost";
+  const [to, at] = [canonicalHost(upstream.host), canonicalHost(listener.host)];
+  return to === at || isAny(at) && (isAny(to) || isLoopback(to)) ||
+    isLoopback(at) && (isAny(to) || to === "localhost");
 }
 
 function pathOf(path: string): string {

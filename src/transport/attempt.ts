@@ -1,4 +1,4 @@
-import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import { canonicalHost, type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { type Timer, TimerList } from "../timers.ts";
 import { fromSystem } from "./errno.ts";
@@ -87,8 +87,8 @@ export abstract class ConnectAttempt implements Attempt {
     if (this.#settle === undefined) return conn.abort();
     const { local, remote } = conn;
     const hasMetItself = local.transport === "tcp" &&
-      remote.transport === "tcp" &&
-      local.port === remote.port && local.host === remote.host;
+      remote.transport === "tcp" && local.port === remote.port &&
+      leadsBack(local.host, remote.host);
     if (!hasMetItself) return this.#end(conn);
     conn.abort();
     if (++this.#meetings < MOST_MEETINGS) this.connect();
@@ -117,6 +117,20 @@ export abstract class ConnectAttempt implements Attempt {
     this.#settle?.(result);
     this.#settle = undefined;
   }
+}
+
+/**
+ * Whether the address that was connected to, as somebody has written it, is our
+ * own end's. An unspecified one (`0.0.0.0`, `::`) leads to this machine.
+ */
+function leadsBack(own: string, host: string): boolean {
+  const to = plainHost(host);
+  return to === "0.0.0.0" || to === "::" || to === plainHost(own);
+}
+
+/** One form for all ways to write an address, without its interface. */
+function plainHost(host: string): string {
+  return canonicalHost(host).replace(/%.*/, "");
 }
 
 function isEagain(error: unknown): boolean {

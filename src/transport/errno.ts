@@ -89,9 +89,12 @@ export function fromSystem(
   });
 }
 
+/** Deno makes a `TypeError` of the system's EINVAL, with that code. */
 function isMistake(error: unknown): error is Error {
-  return error instanceof TypeError || error instanceof RangeError ||
-    error instanceof ReferenceError || error instanceof SyntaxError;
+  const isOfLanguage = error instanceof TypeError ||
+    error instanceof RangeError || error instanceof ReferenceError ||
+    error instanceof SyntaxError;
+  return isOfLanguage && CODES[asErrorLike(error).code] === undefined;
 }
 
 function asErrorLike(error: unknown) {

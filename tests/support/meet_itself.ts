@@ -1,17 +1,23 @@
 /**
- * Connects to a port that nobody listens on and that the system may choose for
- * clients; prints what has come of it. A program, for a network of its own.
+ * Connects to addresses whose port nobody listens on and the system may choose
+ * for clients; prints what has come of it. A program, for a network of its own.
  */
 import process from "node:process";
 import { dial } from "../../src/dial.ts";
+import { type Endpoint, parseEndpoint } from "../../src/endpoint.ts";
 import { codeOf } from "../../src/errors.ts";
 import { pickTransport } from "../../src/transport/pick.ts";
 
-const [port, times] = process.argv.slice(2).map(Number);
+const [times, ...addresses] = process.argv.slice(2);
 const transport = await pickTransport();
 const counts: Record<string, number> = {};
-for (let i = 0; i < times!; i++) {
-  const to = { transport: "tcp", host: "127.0.0.1", port: port! } as const;
+for (const to of addresses.map((text) => parseEndpoint(text))) {
+  for (let i = 0; i < Number(times); i++) await note(to);
+}
+console.log(JSON.stringify(counts));
+process.exit();
+
+async function note(to: Endpoint): Promise<void> {
   let result = "connected";
   try {
     (await dial(transport, to, { timeout: 5000 }).conn).abort();
@@ -20,4 +26,3 @@ for (let i = 0; i < times!; i++) {
   }
   counts[result] = (counts[result] ?? 0) + 1;
 }
-console.log(JSON.stringify(counts));

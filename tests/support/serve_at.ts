@@ -7,7 +7,10 @@ import { formatEndpoint, list, serve } from "../../mod.ts";
 
 const [listen, ...asked] = process.argv.slice(2);
 const server = await serve(
-  { server: { listen: listen! }, services: { here: { text: "x" } } },
+  {
+    server: listen === "" ? {} : { listen: listen! },
+    services: { here: { text: "x" } },
+  },
   { log() {} },
 );
 const answers = await Promise.all(asked.map(async (address) => {

@@ -1,4 +1,5 @@
 /** Listening on Bun: https://bun.com/docs/api/tcp */
+import { isIP } from "node:net";
 import { acceptedEnds, type Endpoint, formatEndpoint } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
 import { fromSystem } from "../errno.ts";
@@ -27,9 +28,19 @@ export function bunListen(timers: TimerList): Transport["listen"] {
       return new BunListener(endpoint, timers);
     } catch (error) {
       const address = formatEndpoint(endpoint);
-      throw fromSystem(error, `cannot listen on ${address}`, { address });
+      const cause = lacksFamily(error, endpoint) ? NO_FAMILY : error;
+      throw fromSystem(cause, `cannot listen on ${address}`, { address });
     }
   };
+}
+
+/** The system's answer, of which Bun says only that it failed. */
+const NO_FAMILY = { code: "EAFNOSUPPORT" };
+
+/** Whether the machine has no IPv6: all other failures have a code. */
+function lacksFamily(error: unknown, to: Endpoint): boolean {
+  return to.transport === "tcp" && isIP(to.host) === 6 &&
+    (error as { code?: unknown }).code === undefined;
 }
 
 class BunListener extends PushedListener {
