@@ -31,6 +31,9 @@ import { joined } from "./wire.ts";
 
 const NOTHING = new Uint8Array(0);
 
+/** Bytes that a new connection has room for, however small its buffers are. */
+const ROOM = 1024;
+
 /** Bytes of a service's first output that are written at a time. */
 const PIECE = 16 * 1024;
 
@@ -156,8 +159,8 @@ export class Session extends ListNode implements SessionContext, Recorded {
       if (message !== undefined) {
         const line = handshake.acceptance(message);
         const reply = first === undefined ? line : joined(line, first);
-        if (reply.length > PIECE) await this.#writeMuch(reply);
-        else await this.#client.write(reply); // a new connection has room
+        if (reply.length > ROOM) await this.#writeMuch(reply);
+        else await this.#client.write(reply);
         this.bytesOut = first?.length ?? 0;
       }
     } catch (error) {

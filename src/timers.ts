@@ -14,6 +14,14 @@ export type Expiring = { expired(): void } | (() => void);
 const LONGEST = 2 ** 31 - 1;
 
 /**
+ * Milliseconds by which a timer must be late to show that the process has stood
+ * still (stopped by a signal, on a machine that was paused), and the milliseconds
+ * that it then has to read what came in time.
+ */
+const STANDSTILL = 1_000;
+const CATCH_UP = 100;
+
+/**
  * Thousands of waits, most of which are cancelled. All waits of one length end
  * in the order in which they began, so one timer of the runtime, for the first
  * of them, is enough for all.
@@ -66,6 +74,8 @@ class EqualWaits {
   /** In the order of their ends. */
   readonly list = new LinkedList<Wait>();
   timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  #due = 0;
+  #isCatchingUp = false;
 
   constructor(length: number, forget: () => void) {
     this.#length = length;
@@ -83,12 +93,15 @@ class EqualWaits {
 
   #arm(milliseconds: number): void {
     const wait = Math.min(Math.ceil(milliseconds), LONGEST);
+    this.#due = performance.now() + wait;
     this.timer = setTimeout(() => this.#expire(), wait);
   }
 
   #expire(): void {
     this.timer = undefined;
     const now = performance.now();
+    this.#isCatchingUp = !this.#isCatchingUp && now - this.#due > STANDSTILL;
+    if (this.#isCatchingUp) return this.#arm(CATCH_UP);
     try {
       for (let wait; (wait = this.list.first) !== undefined;) {
         if (wait.due > now) break;

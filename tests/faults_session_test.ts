@@ -20,6 +20,8 @@ import { pickTransport } from "../src/transport/pick.ts";
 import { blackhole } from "./support/blackhole.ts";
 import { bytes, readAll, readLine, readSome } from "./support/bytes.ts";
 import { ask, connectTo, exchange } from "./support/client.ts";
+import { runCommand } from "./support/command.ts";
+import { needsNamespace } from "./support/namespace.ts";
 import { needs } from "./support/needs.ts";
 import {
   needsTwoMachines,
@@ -27,6 +29,7 @@ import {
   twoMachines,
 } from "./support/network.ts";
 import { rudeClient } from "./support/rude.ts";
+import { onThisRuntime } from "./support/runtime.ts";
 import { portOf, withCommand } from "./support/running.ts";
 import { programUnderTest, withServer } from "./support/server.ts";
 import { sleep, until } from "./support/wait.ts";
@@ -139,6 +142,22 @@ async function held(port: number, request: string): Promise<Conn> {
   await client.write(bytes(request));
   return client; // runtimes that read ahead do so for some 64 KiB only
 }
+
+describe("a text that is not read", {
+  ...needs("perl"),
+  ...needsNamespace(),
+}, () => {
+  test("has its record within idle_timeout, however small buffers are", async () => {
+    const small = "ip link set lo up && cd /proc/sys/net/ipv4 && " +
+      "for file in tcp_wmem tcp_rmem; do echo 4096 4096 4096 > $file; done" +
+      ` && cd / && exec "$@"`;
+    const { out, err } = await runCommand([
+      ...["unshare", "--net", "--", "sh", "-c", small, "sh"],
+      ...onThisRuntime("unread_text.ts"),
+    ]);
+    assertEquals(out.trim(), "timeout: idle_timeout is over", err);
+  });
+});
 
 describe("a handler that never settles", () => {
   test("does not hold up close(), and has one record", () =>
