@@ -79,7 +79,7 @@ export class Listeners {
     );
     commit();
     for (const [key, { listener, address }] of old) {
-      if (next.has(key)) continue;
+      if (next.get(key)?.listener === listener) continue;
       listener.close();
       this.#log("info", "no longer listening", { address });
     }

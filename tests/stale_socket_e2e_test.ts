@@ -1,6 +1,12 @@
 /** The file of a Unix socket: left behind by the dead, kept by the living. */
 import { spawn } from "node:child_process";
-import { existsSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -123,6 +129,44 @@ describe("the socket file", () => {
         }
       }),
   );
+
+  test("of a successor stays when the server stops", () =>
+    withFolder(async (folder) => {
+      const first = start(folder);
+      await first.serving();
+      rmSync(join(folder, "mux"));
+      const successor = start(folder);
+      try {
+        await successor.serving();
+        assertEquals(await first.stop(), 0);
+        assertEquals(await about(folder), "+Go\r\nabout");
+        assertEquals(readdirSync(folder).toSorted(), ["mux", "services.toml"]);
+      } finally {
+        await first.stop();
+        await successor.stop();
+      }
+      assertEquals(readdirSync(folder), ["services.toml"]);
+    }));
+
+  test("is made anew by a reload when somebody has removed it", () =>
+    withFolder(async (folder) => {
+      const server = start(folder);
+      try {
+        await server.serving();
+        rmSync(join(folder, "mux"));
+        server.signal("SIGHUP");
+        await server.logged("reloaded");
+        assertEquals(await about(folder), "+Go\r\nabout");
+        server.log.length = 0;
+        server.signal("SIGHUP");
+        await server.logged("reloaded");
+        const messages = server.log.map(({ message }) => message);
+        assert(!messages.includes("listening")); // the one of before
+      } finally {
+        await server.stop();
+      }
+      assertEquals(readdirSync(folder), ["services.toml"]);
+    }));
 
   test("is not any other file, nor a link", () =>
     withFolder(async (folder) => {

@@ -7,10 +7,11 @@ import {
   formatEndpoint,
   type TcpEndpoint,
   TCPMUX_PORT,
+  type UnixEndpoint,
 } from "../endpoint.ts";
 import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { removeStale } from "./stale_socket.ts";
+import { FileListener, removeStale } from "./stale_socket.ts";
 import type { ListenerSpec } from "../table/service.ts";
 import { fromSystem } from "../transport/errno.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
@@ -112,7 +113,7 @@ export class Binder {
     for (const wanted of await this.#addressesOf(endpoint)) {
       const key = keyOf(wanted, spec);
       const known = open.get(key);
-      if (known !== undefined) {
+      if (known !== undefined && isReachable(known.listener)) {
         bound.push({ key, listener: known.listener, isNew: false });
         continue;
       }
@@ -155,13 +156,25 @@ export class Binder {
     open: OpenListeners,
   ): Promise<Listener> {
     try {
-      return await this.#transport.listen(endpoint);
+      return await this.#open(endpoint);
     } catch (error) {
       if (codeOf(error) === "address_in_use" && await this.#free(endpoint)) {
-        return await this.#transport.listen(endpoint);
+        return await this.#open(endpoint);
       }
       throw withCure(error, await this.#cureFor(error, endpoint, open));
     }
+  }
+
+  async #open(endpoint: Endpoint): Promise<Listener> {
+    const listener = await this.#transport.listen(endpoint);
+    return this.#hasFile(endpoint)
+      ? new FileListener(listener, endpoint)
+      : listener;
+  }
+
+  #hasFile(endpoint: Endpoint): endpoint is UnixEndpoint {
+    return endpoint.transport === "unix" && !endpoint.path.startsWith("\0") &&
+      this.#transport.name !== "memory";
   }
 
   async #cureFor(
@@ -194,14 +207,18 @@ export class Binder {
 
   /** @returns whether the address may be free now */
   async #free(endpoint: Endpoint): Promise<boolean> {
-    if (endpoint.transport !== "unix") return false;
-    if (this.#transport.name === "memory") return false; // it has no files
+    if (!this.#hasFile(endpoint)) return false;
     if (!await removeStale(this.#transport, endpoint.path)) return false;
     this.#log("info", "removed a socket that nobody listened on any more", {
       address: formatEndpoint(endpoint),
     });
     return true;
   }
+}
+
+/** A socket whose file somebody has removed must be bound anew. */
+function isReachable(listener: Listener): boolean {
+  return !(listener instanceof FileListener) || listener.hasFile;
 }
 
 /**

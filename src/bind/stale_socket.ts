@@ -1,7 +1,10 @@
+/** The file of a Unix socket: freed of the dead, and left to whoever has it. */
+import { linkSync, lstatSync, unlinkSync } from "node:fs";
 import { link, lstat, mkdir, rename, rmdir, unlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { UnixEndpoint } from "../endpoint.ts";
 import { codeOf } from "../errors.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Conn, Listener, Transport } from "../transport/transport.ts";
 import { isListenedOn } from "../transport/net/unix_listeners.ts";
 
 /** Milliseconds that a server has between binding the file and listening. */
@@ -88,5 +91,70 @@ async function isAlive(
   } catch (error) {
     // Bun reports other failures as a refusal too: the kernel's list decides.
     return codeOf(error) !== "connection_refused" || await isListenedOn(bound);
+  }
+}
+
+/**
+ * A listener whose socket has a file. Runtimes remove what stands at its path
+ * when it is closed, and that may be another server's by then: somebody has
+ * removed our file, and a successor has made its own.
+ */
+export class FileListener implements Listener {
+  readonly endpoint: UnixEndpoint;
+  readonly #listener: Listener;
+  /** Which file is ours; no other can be it while we listen. */
+  readonly #file: string | undefined;
+  /** Another name of a successor's file, while ours is being closed. */
+  #aside: string | undefined;
+
+  constructor(listener: Listener, endpoint: UnixEndpoint) {
+    this.#listener = listener;
+    this.endpoint = endpoint;
+    this.#file = fileAt(endpoint.path);
+  }
+
+  /** Whether clients can still reach it by its path. */
+  get hasFile(): boolean {
+    return fileAt(this.endpoint.path) === this.#file;
+  }
+
+  async accept(): Promise<Conn | null> {
+    const conn = await this.#listener.accept();
+    if (conn === null) this.#putBack(); // Deno removes the file only now
+    return conn;
+  }
+
+  close(): void {
+    const { path } = this.endpoint;
+    if (!this.hasFile) {
+      const aside = `${path}.${process.pid}`;
+      if (isLinked(path, aside)) this.#aside = aside;
+    }
+    this.#listener.close();
+    if (this.#aside === undefined) return;
+    isLinked(this.#aside, path);
+    process.once("exit", () => this.#putBack()); // which may come first
+  }
+
+  #putBack(): void {
+    if (this.#aside === undefined) return;
+    isLinked(this.#aside, this.endpoint.path);
+    unlinkSync(this.#aside);
+    this.#aside = undefined;
+  }
+}
+
+function fileAt(path: string): string | undefined {
+  const found = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return found && `${found.dev}:${found.ino}`;
+}
+
+/** @returns whether the file has got that name too; not where there is one */
+function isLinked(path: string, name: string): boolean {
+  try {
+    linkSync(path, name);
+    return true;
+  } catch {
+    return false;
   }
 }
