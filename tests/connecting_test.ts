@@ -6,7 +6,10 @@ import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals } from "@std/assert";
 import { dial } from "../src/dial.ts";
+import type { Endpoint } from "../src/endpoint.ts";
 import { pickTransport } from "../src/transport/pick.ts";
+import { answersAtOnce } from "./support/answers_at_once.ts";
+import { readAll } from "./support/bytes.ts";
 import { runCommand } from "./support/command.ts";
 import { fullQueue } from "./support/full_queue.ts";
 import { inSmallNetwork, needsNamespace } from "./support/namespace.ts";
@@ -98,16 +101,43 @@ describe("a name that no name server answers for", {
   });
 });
 
-describe("a Unix socket whose queue is full", needs("perl"), () => {
-  const inFolder = async (use: (path: string) => Promise<void>) => {
-    const folder = mkdtempSync(join(tmpdir(), "tcpmux-test-"));
-    try {
-      await use(join(folder, "socket"));
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  };
+/** Runs `use` with the path of a socket, in a folder of its own. */
+async function inFolder(use: (path: string) => Promise<void>): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "tcpmux-test-"));
+  try {
+    await use(join(folder, "socket"));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
 
+describe("a server that answers and closes at once", needs("perl"), () => {
+  for (const kind of ["tcp", "unix"] as const) {
+    test(`is heard by ${kind}, however late we look`, () =>
+      inFolder(async (path) => {
+        const server = await answersAtOnce(path);
+        const to = kind === "tcp"
+          ? { transport: kind, host: "127.0.0.1", port: server.port }
+          : { transport: kind, path };
+        try {
+          for (let i = 0; i < 20; i++) {
+            const attempt = dial(transport, to as Endpoint, {
+              timeout: 30_000,
+            });
+            const end = performance.now() + 10;
+            while (performance.now() < end);
+            const conn = await attempt.conn;
+            assertEquals(await readAll(conn), "hello");
+            conn.close();
+          }
+        } finally {
+          server.close();
+        }
+      }));
+  }
+});
+
+describe("a Unix socket whose queue is full", needs("perl"), () => {
   test("is asked again until it has room", () =>
     inFolder(async (path) => {
       const full = await fullQueue(path);

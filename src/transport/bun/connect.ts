@@ -9,6 +9,7 @@ import type { TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import { NetAttempt } from "../net/connect.ts";
 import type { Attempt, AttemptOptions, Transport } from "../transport.ts";
+import { connectedTo, type Libc } from "../net/libc.ts";
 import { isListenedOn } from "../net/unix_listeners.ts";
 import { BunConn } from "./conn.ts";
 import { adopt } from "./internals.ts";
@@ -18,7 +19,7 @@ import { type BunHandlers, type BunSocket, HANDLERS } from "./socket.ts";
 declare const Bun: {
   connect(
     options:
-      & ({ hostname: string; port: number } | { unix: string })
+      & ({ hostname: string; port: number } | { fd: number })
       & { allowHalfOpen: boolean; data: BunAttempt; socket: ConnectHandlers },
   ): unknown;
 };
@@ -32,8 +33,11 @@ const MAX_PENDING = 64;
 /** The most addresses that are remembered as answering. */
 const MAX_ANSWERING = 1024;
 
-export function bunConnect(timers: TimerList): Transport["connect"] {
-  const connector = new BunConnector(timers);
+export function bunConnect(
+  timers: TimerList,
+  libc: Libc,
+): Transport["connect"] {
+  const connector = new BunConnector(timers, libc);
   return (endpoint, options = {}) =>
     new BunAttempt(connector, endpoint, options).start(timers);
 }
@@ -45,12 +49,14 @@ export function bunConnect(timers: TimerList): Transport["connect"] {
  * number at a time. All others are connected to by `node:net`.
  */
 class BunConnector {
+  readonly libc: Libc;
   readonly #timers: TimerList;
   readonly #answering = new Set<string>();
   #pending = 0;
 
-  constructor(timers: TimerList) {
+  constructor(timers: TimerList, libc: Libc) {
     this.#timers = timers;
+    this.libc = libc;
   }
 
   /** @returns whether an attempt of Bun's own may begin, and counts it */
@@ -105,25 +111,48 @@ class BunAttempt extends ConnectAttempt {
 
   /** Bun's promise is not used: it calls one of its handlers in any case. */
   protected override connect(): void {
+    const { endpoint } = this;
+    if (endpoint.transport === "unix") {
+      return this.#connectToPath(endpoint.path);
+    }
     if (!this.#connector.begin(this.#address)) {
       this.#connectByNode();
       return;
     }
-    const { endpoint } = this;
-    const options = { allowHalfOpen: true, data: this, socket: CONNECTING };
+    const { host: hostname, port } = endpoint;
     try {
-      Bun.connect(
-        endpoint.transport === "unix"
-          ? { unix: endpoint.path, ...options }
-          : { hostname: endpoint.host, port: endpoint.port, ...options },
-      );
+      Bun.connect({ hostname, port, ...this.#options });
     } catch {
       this.failed();
     }
   }
 
+  /**
+   * Bun says of a Unix socket whose server has answered and closed at once that
+   * connecting has failed, and drops the answer. A descriptor that is connected
+   * already it takes as it is.
+   */
+  #connectToPath(path: string): void {
+    const { functions } = this.#connector.libc;
+    const fd = functions && connectedTo(functions, path);
+    if (fd === undefined) {
+      this.#connectByNode();
+      return;
+    }
+    try {
+      Bun.connect({ fd, ...this.#options });
+    } catch (error) {
+      functions!.close(fd);
+      this.fail(error);
+    }
+  }
+
+  get #options() {
+    return { allowHalfOpen: true, data: this, socket: CONNECTING };
+  }
+
   connected(socket: BunSocket): void {
-    this.#connector.ended();
+    if (this.endpoint.transport === "tcp") this.#connector.ended();
     socket.data = undefined;
     if (this.isOver) return socket.terminate();
     const conn = this.#connector.connOf(socket, this.endpoint);
@@ -133,7 +162,7 @@ class BunAttempt extends ConnectAttempt {
 
   /** Bun reports most failures as refusals: `node:net` finds the reason. */
   failed(): void {
-    this.#connector.ended();
+    if (this.endpoint.transport === "tcp") this.#connector.ended();
     this.#connector.silent(this.#address);
     if (!this.isOver) this.#connectByNode();
   }

@@ -20,7 +20,7 @@ export function bunTransport(): Transport {
     timers,
     lookup: (host) => names.lookup(host),
     listen: bunListen(timers),
-    connect: bunConnect(timers),
+    connect: bunConnect(timers, libc),
     spawn: (command) => bunSpawn(command, libc, timers),
     spawnOn: (command) => bunSpawnOn(command, libc, timers),
     stdio: bunStdio,

@@ -13,6 +13,8 @@ export interface LibcFunctions {
     protocol: number,
     descriptors: Uint8Array,
   ): number;
+  socket(domain: number, type: number, protocol: number): number;
+  connect(fd: number, address: Uint8Array, length: number): number;
   close(fd: number): number;
   recv(fd: number, into: Uint8Array, length: bigint, flags: number): number;
   shutdown(fd: number, how: number): number;
@@ -23,6 +25,8 @@ export interface LibcFunctions {
 /** The types of what those functions take; each of them returns an `i32`. */
 export const LIBC_TYPES: Record<keyof LibcFunctions, string[]> = {
   socketpair: ["i32", "i32", "i32", "buffer"],
+  socket: ["i32", "i32", "i32"],
+  connect: ["i32", "buffer", "u32"],
   close: ["i32"],
   recv: ["i32", "buffer", "u64", "i32"],
   shutdown: ["i32", "i32"],
@@ -75,6 +79,7 @@ export function drainAndClose(libc: LibcFunctions, fd: number): void {
 const AF_UNIX = 1;
 const SOCK_STREAM = 1;
 const SOCK_CLOEXEC = 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
 
 /**
  * The ends of a new pair of sockets, by socketpair(2).
@@ -95,4 +100,30 @@ export function descriptorPair(
   const [inner, outer] = pair as unknown as [number, number];
   const release = () => void libc.close(outer);
   return { inner, theirs: { fd: outer, release } };
+}
+
+/**
+ * A descriptor that is connected to a Unix socket, which takes no time: a
+ * server is there, or it is not.
+ *
+ * @returns undefined where it failed, for whatever reason
+ */
+export function connectedTo(
+  libc: LibcFunctions,
+  path: string,
+): number | undefined {
+  const type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+  const fd = libc.socket(AF_UNIX, type, 0);
+  if (fd < 0) return undefined;
+  const address = unixAddress(path);
+  if (libc.connect(fd, address, address.length) === 0) return fd;
+  libc.close(fd);
+}
+
+/** A `sockaddr_un`: unix(7). An abstract name has no NUL byte at its end. */
+function unixAddress(path: string): Uint8Array {
+  const name = path.startsWith("\0") ? path : `${path}\0`;
+  const family = new Uint16Array([AF_UNIX]); // in the machine's byte order
+  const bytes = new TextEncoder().encode(name);
+  return Uint8Array.of(...new Uint8Array(family.buffer), ...bytes);
 }
