@@ -5,6 +5,7 @@ import type { ListenerContext } from "./listener_context.ts";
 import { Listeners, type OpenListener } from "./listeners.ts";
 import type { Log } from "./log.ts";
 import { Limits, type ServerLimits } from "./policy/limits.ts";
+import { warnOfZone } from "./policy/hours.ts";
 import { SharedSourceLog } from "./policy/penalties.ts";
 import {
   type ConnectionRecord,
@@ -130,10 +131,11 @@ export class MuxServer {
   }
 
   async #prepare(table: Table, file?: string): Promise<TableInForce> {
-    const { transport, log } = this.#options;
+    const { transport, log, getEnv } = this.#options;
     checkRequirements(table, transport, file);
     checkLoops(table, file);
     const identities = await identitiesOf(table, transport, file);
+    warnOfZone(table.services.map(({ hours }) => hours), getEnv("TZ"), log);
     const files = await fileLimit();
     const limits = files === undefined
       ? table.server.limits

@@ -1,6 +1,11 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { Hours, isTimeZone, readHours } from "../src/policy/hours.ts";
+import {
+  Hours,
+  isTimeZone,
+  readHours,
+  warnOfZone,
+} from "../src/policy/hours.ts";
 
 function hours(zone: string, ...texts: string[]): Hours {
   return new Hours(
@@ -78,6 +83,28 @@ describe("hours", () => {
   ) {
     test(`are not ${JSON.stringify(text)}`, () => {
       assertEquals(typeof readHours(text), "string");
+    });
+  }
+});
+
+describe("a TZ that is no name of a zone", () => {
+  const own = hours("UTC", "08:00-18:00");
+  const ofSystem = new Hours([]);
+  const cases: [string, Hours | undefined, number][] = [
+    ["CET-1CEST,M3.5.0,M10.5.0/3", ofSystem, 1],
+    ["JST-9", ofSystem, 1],
+    ["Europe/Berlin", ofSystem, 0],
+    [":Europe/Berlin", ofSystem, 0],
+    ["", ofSystem, 0],
+    ["JST-9", own, 0],
+    ["JST-9", undefined, 0],
+  ];
+  for (const [tz, some, warnings] of cases) {
+    const which = some === ofSystem ? "hours without" : "no hours, or with";
+    test(`${tz || "none"}, ${which} a zone: ${warnings} warnings`, () => {
+      const said: unknown[] = [];
+      warnOfZone([undefined, some], tz, (level) => said.push(level));
+      assertEquals(said, Array(warnings).fill("warn"));
     });
   }
 });

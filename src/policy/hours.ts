@@ -1,3 +1,5 @@
+import type { Log } from "../log.ts";
+
 /** The form of a range of hours, for messages. */
 export const HOURS_FORM =
   'hours such as "08:00-18:00", "22:00-06:00" or "mon-fri 08:00-18:00"';
@@ -68,11 +70,14 @@ export function isTimeZone(name: string): boolean {
 
 /** When a service is open, by the local time of a time zone. */
 export class Hours {
+  /** Whether they go by the time zone of the system. */
+  readonly areOfSystem: boolean;
   #ranges: readonly HourRange[];
   #clock: Intl.DateTimeFormat;
 
   /** @param timeZone the system's own if it is undefined */
   constructor(ranges: readonly HourRange[], timeZone?: string) {
+    this.areOfSystem = timeZone === undefined;
     this.#ranges = ranges;
     this.#clock = new Intl.DateTimeFormat("en-US", {
       weekday: "short",
@@ -97,4 +102,27 @@ export class Hours {
         : days[today] && time >= from || days[yesterday] && time < to
     );
   }
+}
+
+/**
+ * Warns where hours go by a time zone that the runtime does not know: `TZ` may
+ * hold rules, as `CET-1CEST,M3.5.0,M10.5.0/3` (tzset(3)), and runtimes know the
+ * names of zones, and take most others for UTC.
+ *
+ * @param tz the variable `TZ`
+ */
+export function warnOfZone(
+  hours: readonly (Hours | undefined)[],
+  tz: string | undefined,
+  log: Log,
+): void {
+  const name = tz?.replace(/^:/, "") ?? "";
+  if (name === "" || isTimeZone(name)) return;
+  if (!hours.some((some) => some?.areOfSystem)) return;
+  log("warn", "TZ is no name of a time zone", {
+    tz: name,
+    zone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
+    reason: "hours without time_zone may be wrong: name it in " +
+      'server.time_zone, such as "Europe/Berlin"',
+  });
 }
