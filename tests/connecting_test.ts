@@ -101,11 +101,11 @@ describe("a name that no name server answers for", {
   });
 });
 
-/** Runs `use` with the path of a socket, in a folder of its own. */
+/** Runs `use` with the path of a socket, in a folder of its own; an odd one. */
 async function inFolder(use: (path: string) => Promise<void>): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "tcpmux-test-"));
   try {
-    await use(join(folder, "socket"));
+    await use(join(folder, "zwei  Wörter"));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -11,11 +11,11 @@ import { basename } from "node:path";
 export async function isListenedOn(path: string): Promise<boolean> {
   const shown = path.replace(/^\0/, "@");
   const name = basename(shown);
-  const lines = await readFile("/proc/net/unix", "latin1").catch(() => "");
+  const lines = await readFile("/proc/net/unix", "utf8").catch(() => "");
   // Num RefCount Protocol Flags Type St Inode Path; 00010000 is a listener.
   return lines.split("\n").some((line) => {
-    const [, , , flags, , , , ...words] = line.split(" ").filter(Boolean);
-    const listed = words.join(" ");
+    const [, flags, listed = ""] = /^(?:\S+ ){3}(\S+)(?: +\S+){3} (.*)$/
+      .exec(line) ?? [];
     const isIt = listed === shown ||
       !listed.startsWith("/") && basename(listed) === name;
     return flags === "00010000" && isIt;
