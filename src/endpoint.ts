@@ -120,8 +120,11 @@ export function formatEndpoint(endpoint: Endpoint): string {
  */
 export function canonicalHost(host: string): string {
   if (isIP(host) !== 6) return host.toLowerCase();
-  const [address, scope] = host.split("%");
-  const canonical = new URL(`http://[${address}]`).hostname.slice(1, -1);
+  const [address = "", scope] = host.split("%");
+  // At length: Bun's URL does not take every short form.
+  const groups = groupsOf(address).map((group) => group.toString(16));
+  const { hostname } = new URL(`http://[${groups.join(":")}]`);
+  const canonical = hostname.slice(1, -1);
   return scope === undefined ? unmapped(canonical) : `${canonical}%${scope}`;
 }
 

@@ -2,6 +2,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import {
+  canonicalHost,
   type Endpoint,
   formatEndpoint,
   parseEndpoint,
@@ -107,7 +108,23 @@ describe("parseEndpoint", () => {
 test("unmapped gives IPv4 its own form back and leaves all else alone", () => {
   assertEquals(unmapped("::ffff:10.1.2.3"), "10.1.2.3");
   assertEquals(unmapped("::FFFF:10.1.2.3"), "10.1.2.3");
-  for (const other of ["10.1.2.3", "::1", "fe80::1", "::ffff:a01:203", ""]) {
+  assertEquals(unmapped("::ffff:a01:203"), "10.1.2.3");
+  for (const other of ["10.1.2.3", "::1", "fe80::1", "::ffff:0:a01:203", ""]) {
     assertEquals(unmapped(other), other);
+  }
+});
+
+test("canonicalHost gives each address one form", () => {
+  const forms: [string, string][] = [
+    ["0:0:0:0:0:0:0:1", "::1"],
+    ["2001:DB8::0:1", "2001:db8::1"],
+    ["a:a:0::a:0.0.0.0", "a:a::a:0:0"],
+    ["::ffff:127.0.0.1", "127.0.0.1"],
+    ["0::ffff:7f00:1", "127.0.0.1"],
+    ["FE80::1%eth0", "fe80::1%eth0"],
+    ["Example.ORG", "example.org"],
+  ];
+  for (const [written, form] of forms) {
+    assertEquals(canonicalHost(written), form);
   }
 });
