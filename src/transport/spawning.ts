@@ -103,3 +103,12 @@ function reaches(number: number, signal: "SIGTERM" | "SIGKILL" | 0): boolean {
     throw fromSystem(error, `cannot signal process ${number}`);
   }
 }
+
+/**
+ * Where whoever started this process has SIGCHLD ignored, the system forgets how
+ * programs have ended, which breaks Bun and Deno. A handler undoes that.
+ */
+export function heedChildren(): void {
+  if (process.platform === "win32") return; // which has no such signal
+  if (process.listenerCount("SIGCHLD") === 0) process.on("SIGCHLD", () => {});
+}

@@ -1,6 +1,7 @@
 import { TimerList } from "../../timers.ts";
 import { HostNames } from "../net/host_names.ts";
 import { descriptorOutput } from "../stdio_conn.ts";
+import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
 import { bunConnect } from "./connect.ts";
 import { bunLibc } from "./libc.ts";
@@ -11,6 +12,7 @@ import { bunStdio } from "./stdio.ts";
 declare const Bun: { gc(wait: boolean): void };
 
 export function bunTransport(): Transport {
+  heedChildren();
   const timers = new TimerList();
   const names = new HostNames({ threads: 2, hostsFile: "/etc/hosts" });
   const libc = bunLibc();

@@ -2,6 +2,7 @@ import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
 import { HostNames } from "../net/host_names.ts";
 import { permitted } from "../permission.ts";
+import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
 import { denoConnect } from "./connect.ts";
 import { denoLibc } from "./libc.ts";
@@ -10,6 +11,7 @@ import { denoSeal, denoSpawn } from "./process.ts";
 import { denoOutput, denoStdio } from "./stdio.ts";
 
 export function denoTransport(): Transport {
+  heedChildren();
   const timers = new TimerList();
   const names = new HostNames();
   const buffers = new Buffers();
