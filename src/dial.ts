@@ -163,6 +163,11 @@ export async function reach(
 export interface ReplyDeadline {
   /** Milliseconds; 0 for no limit. */
   readonly timeout: number;
+  /**
+   * When they began, by `performance.now()`.
+   * @default now
+   */
+  readonly begin?: number;
   readonly timers: TimerList;
   readonly signal?: AbortSignal | undefined;
 }
@@ -175,7 +180,7 @@ export interface ReplyDeadline {
  */
 export async function readReply(
   conn: Conn,
-  { timeout, timers, signal }: ReplyDeadline,
+  { timeout, begin, timers, signal }: ReplyDeadline,
 ): Promise<Reply> {
   const from = formatEndpoint(conn.remote);
   const what = `no reply of ${from}`;
@@ -183,7 +188,9 @@ export async function readReply(
   const cancel = () => conn.interrupt(cancelled(what, signal?.reason));
   const expire = () => conn.interrupt(timedOut(what, timeout));
   signal?.addEventListener("abort", cancel, { once: true });
-  const timer = timers.after(timeout, expire);
+  const spent = begin === undefined ? 0 : performance.now() - begin;
+  const left = timeout === 0 ? 0 : Math.max(1, Math.ceil(timeout - spent));
+  const timer = timers.after(left, expire);
   try {
     const reader = new ReplyReader();
     for (;;) {

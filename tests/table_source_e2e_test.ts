@@ -125,6 +125,25 @@ describe("standard input as the table", () => {
   });
 });
 
+test("a table in another encoding than UTF-8 is refused, and says so", () =>
+  withFolder(async (folder) => {
+    const file = join(folder, "services.toml");
+    for (const encoding of ["latin1", "utf16le"] as const) {
+      const text = '[services.about]\ntext = "gr\u00fc\u00df"\n';
+      writeFileSync(
+        file,
+        `\ufeff${text}`.slice(encoding === "latin1" ? 1 : 0),
+        {
+          encoding,
+          mode: 0o644,
+        },
+      );
+      const { code, err } = await tcpmux(["check", file]);
+      assertEquals(code, 78);
+      assertMatch(err, /services\.toml: cannot be read: it is not UTF-8 text/);
+    }
+  }));
+
 describe("what is no file", needs("mkfifo"), () => {
   test("is an error, and holds up neither check nor a reload", () =>
     withServer(TABLE, async (server, folder) => {

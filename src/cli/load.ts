@@ -133,7 +133,7 @@ export class TableSource {
       }
       if (found.isFile()) await this.#checkHands(file, found);
       else this.#isUsedUp = !found.isDirectory();
-      return await opened.readFile("utf8");
+      return decoded([await opened.readFile()]);
     } finally {
       await opened.close();
     }
@@ -151,15 +151,23 @@ export class TableSource {
 /** All of standard input. */
 async function readInput(): Promise<string> {
   const stdio = (await pickTransport()).stdio();
-  const decoder = new TextDecoder();
-  let text = "";
+  const pieces: Uint8Array[] = [];
   try {
-    for (let bytes; (bytes = await stdio.read()) !== null;) {
-      text += decoder.decode(bytes, { stream: true });
-    }
-    return text + decoder.decode();
+    for (let bytes; (bytes = await stdio.read()) !== null;) pieces.push(bytes);
   } finally {
     stdio.close();
+  }
+  return decoded(pieces);
+}
+
+/** TOML is UTF-8; any other encoding would only show as odd characters. */
+function decoded(pieces: readonly Uint8Array[]): string {
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  try {
+    return pieces.map((bytes) => decoder.decode(bytes, { stream: true }))
+      .join("") + decoder.decode();
+  } catch {
+    throw new Error("it is not UTF-8 text, as TOML must be");
   }
 }
 

@@ -14,6 +14,7 @@ export async function openTcpmux(
 ): Opening {
   const { upstream: endpoint, remoteName, connectTimeout: timeout } = service;
   const { transport } = context.server;
+  const begin = performance.now();
   const attempt = dial(transport, endpoint, { timeout });
   context.hold(attempt);
   let conn: Conn | undefined;
@@ -22,7 +23,8 @@ export async function openTcpmux(
     context.hold(conn);
     await conn.write(requestLine(remoteName));
     const { timers } = transport;
-    const reply = await readReply(conn, { timeout, timers });
+    // The time is for the connection and the reply together.
+    const reply = await readReply(conn, { timeout, begin, timers });
     if (reply.positive) return new Upstream(reply.message, conn, reply.rest);
     conn.close();
     const reason = `the other server refused: ${reply.message}`;
