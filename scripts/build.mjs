@@ -17,7 +17,7 @@ const BUNDLE = join(ROOT, "dist", "tcpmux.mjs");
 
 const BUILDS = {
   bundle() {
-    must(bun, ["build", "--target=node", "mod.ts", "--outfile", BUNDLE]);
+    must(bun, ["build", "--target=node", "cli.ts", "--outfile", BUNDLE]);
     const code = readFileSync(BUNDLE, "utf8");
     if (!code.startsWith("#!")) {
       writeFileSync(BUNDLE, `#!/usr/bin/env node\n${code}`);
@@ -33,7 +33,7 @@ const BUILDS = {
       // A .env or bunfig.toml where it is started is none of its business.
       "--no-compile-autoload-dotenv",
       "--no-compile-autoload-bunfig",
-      "mod.ts",
+      "cli.ts",
       "--outfile",
       binary,
     ]);

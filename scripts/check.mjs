@@ -4,7 +4,13 @@ import { join } from "node:path";
 import { deno, install, ROOT, run } from "./runtimes.mjs";
 
 install();
-const sources = ["mod.ts", "server.ts", "fuzz/main.ts", "soak/main.ts"];
+const sources = [
+  "mod.ts",
+  "cli.ts",
+  "server.ts",
+  "fuzz/main.ts",
+  "soak/main.ts",
+];
 const tests = readdirSync(join(ROOT, "tests"))
   .filter((name) => name.endsWith("_test.ts"))
   .map((name) => `tests/${name}`);

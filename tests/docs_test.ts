@@ -1,4 +1,4 @@
-/** Every example in README.md and in the documentation of mod.ts runs. */
+/** Every example in README.md and in the documentation of the library runs. */
 import { execFile } from "node:child_process";
 import {
   existsSync,
@@ -33,16 +33,17 @@ test("examples are found", () => {
 });
 
 function examples(): Example[] {
-  return ["README.md", "mod.ts", ...documented()].flatMap((file) => {
+  return ["README.md", "src/lib.ts", ...documented()].flatMap((file) => {
     const path = join(ROOT, file);
     return existsSync(path) ? extract(file, readFileSync(path, "utf8")) : [];
   });
 }
 
-/** The files that mod.ts exports from. */
+/** The files that the library exports from. */
 function documented(): string[] {
-  const source = readFileSync(join(ROOT, "mod.ts"), "utf8");
-  return [...source.matchAll(/ from "\.\/(.+?)"/g)].map(([, file]) => file!);
+  const source = readFileSync(join(ROOT, "src/lib.ts"), "utf8");
+  return [...source.matchAll(/ from "\.\/(.+?)"/g)]
+    .map(([, file]) => join("src", file!));
 }
 
 /** The blocks marked `ts`, in Markdown or in a JSDoc comment. */

@@ -74,7 +74,7 @@ describe("deno", () => {
     const bundle = join(folder, "tcpmux.mjs");
     const bun = join(ROOT, "node_modules", ".bin", "bun");
     const built = await runCommand(
-      [bun, "build", "--target=node", "mod.ts", "--outfile", bundle],
+      [bun, "build", "--target=node", "cli.ts", "--outfile", bundle],
       { cwd: ROOT },
     );
     assertEquals(built.code, 0, built.err);

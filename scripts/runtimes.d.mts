@@ -1,0 +1,5 @@
+export declare const ROOT: string;
+export declare const deno: string;
+export declare const bun: string;
+export declare function node(major: number): string | undefined;
+export declare function systemNode(): string;

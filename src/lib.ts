@@ -1,0 +1,52 @@
+/**
+ * TCPMUX (RFC 1078) for Deno, Bun and Node: a server, and a client. Importing
+ * it does nothing else.
+ *
+ * @module
+ */
+export {
+  connect,
+  type ConnectOptions,
+  list,
+  RefusedError,
+  type ServiceConn,
+} from "./connect.ts";
+export { serve, type ServeOptions, type Server } from "./serve.ts";
+export type {
+  BuiltinInput,
+  CommonInput,
+  ConnectInput,
+  ExecInput,
+  HandlerInput,
+  LogInput,
+  PenaltiesInput,
+  RlimitsInput,
+  ServerInput,
+  ServiceInput,
+  TableInput,
+  TcpmuxInput,
+  TextInput,
+} from "./table/input.ts";
+export type { Handler, HandlerSession } from "./table/service.ts";
+export { type Problem, TableError } from "./table/problem.ts";
+export {
+  type Endpoint,
+  formatEndpoint,
+  parseEndpoint,
+  type TcpEndpoint,
+  TCPMUX_PORT,
+  type UnixEndpoint,
+} from "./endpoint.ts";
+export { type ErrorCode, TcpmuxError } from "./errors.ts";
+export type { ConnectionRecord } from "./record.ts";
+export type { Outcome } from "./policy/refusal.ts";
+export type { Log, LogFields } from "./log.ts";
+export type { StreamConn } from "./transport/stream_conn.ts";
+export type {
+  Attempt,
+  Conn,
+  Listener,
+  Transport,
+} from "./transport/transport.ts";
+export { memoryTransport } from "./transport/memory.ts";
+export { pickTransport } from "./transport/pick.ts";
