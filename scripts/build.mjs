@@ -1,8 +1,9 @@
-// Builds what can be dropped on a server: npm run build [bundle] [bun] [deno]
+// Builds what is installed: npm run build [bundle] [bun] [deno] [npm]
 //
 // bundle  dist/tcpmux.mjs    one file for Node from 20 on, Bun and Deno
 // bun     dist/tcpmux        a binary that needs nothing else
 // deno    dist/tcpmux-deno   the same, with Deno inside
+// npm     dist/lib.js, dist/types, and the bundle: what npm pack takes
 import {
   chmodSync,
   mkdirSync,
@@ -11,7 +12,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { bun, deno, install, ROOT, run } from "./runtimes.mjs";
+import { writeDeclarations } from "./declarations.mjs";
+import { bun, deno, install, must, ROOT } from "./runtimes.mjs";
 
 const BUNDLE = join(ROOT, "dist", "tcpmux.mjs");
 
@@ -55,13 +57,23 @@ const BUILDS = {
     ]);
     report(binary);
   },
+  npm() {
+    this.bundle();
+    const library = join(ROOT, "dist", "lib.js");
+    // What is not in its own dependencies is in the file.
+    must(bun, [
+      "build",
+      "--target=node",
+      "--external=zod",
+      "--external=@logtape/logtape",
+      "src/lib.ts",
+      "--outfile",
+      library,
+    ]);
+    report(library);
+    writeDeclarations(join(ROOT, "dist", "types"));
+  },
 };
-
-function must(command, args) {
-  if (run(command, args) !== 0) {
-    throw new Error(`failed: ${command} ${args.join(" ")}`);
-  }
-}
 
 function report(file) {
   const size = (statSync(file).size / 1e6).toFixed(1);

@@ -48,3 +48,10 @@ export function run(command, args, options = {}) {
   if (result.error) throw result.error;
   return result.status ?? 1;
 }
+
+/** Runs a command that has to succeed. */
+export function must(command, args) {
+  if (run(command, args) !== 0) {
+    throw new Error(`failed: ${command} ${args.join(" ")}`);
+  }
+}
