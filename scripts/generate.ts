@@ -7,6 +7,7 @@ import { inputTypes } from "./generate/input_types.ts";
 import { jsonSchema } from "./generate/json_schema.ts";
 import { tableManual } from "./generate/table_manual.ts";
 import { tableReadme } from "./generate/table_readme.ts";
+import { thirdParty } from "./generate/third_party.ts";
 
 /** Each gives the whole text of its files, and writes nothing. */
 export const GENERATORS: readonly (() => Generated[])[] = [
@@ -16,6 +17,7 @@ export const GENERATORS: readonly (() => Generated[])[] = [
   tableManual,
   commandReadme,
   commandManual,
+  thirdParty,
 ];
 
 if (import.meta.main) {

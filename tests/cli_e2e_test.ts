@@ -26,6 +26,15 @@ describe("the command line", () => {
     assertEquals([code, out], [0, `tcpmux ${version}\n`]);
   });
 
+  test("--licenses has the terms of all that is in the program", async () => {
+    const { code, out } = await tcpmux(["--licenses"]);
+    const text = readFileSync(join(ROOT, "THIRD_PARTY.md"), "utf8");
+    assertEquals([code, out], [0, text]);
+    for (const holder of [/McDonnell/, /Minhee/, /the Deno authors/]) {
+      assertMatch(out, holder);
+    }
+  });
+
   test("--help goes to standard output, for each command", async () => {
     const each = COMMANDS.map(({ name }) => [name, "--help"]);
     for (const words of [["--help"], ["-h"], ["check", "-h"], ...each]) {

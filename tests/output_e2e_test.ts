@@ -25,6 +25,7 @@ const MANY = 'server.listen = "127.0.0.1:0"\n' + Array.from(
 /** Words of every command that prints and ends. */
 const COMMANDS: Record<string, (server: string, table: string) => string[]> = {
   "--version": () => ["--version"],
+  "--licenses": () => ["--licenses"],
   "serve --help": () => ["serve", "--help"],
   "completions": () => ["completions", "bash"],
   "check --json": (_, table) => ["check", table, "--json"],

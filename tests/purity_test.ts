@@ -301,7 +301,7 @@ describe("the sources", () => {
       importsOf(file)
         .map(({ specifier }) => specifier)
         .filter((name) => name.startsWith("."))
-        .filter((name) => !/\.(ts|json|toml)$/.test(name))
+        .filter((name) => !/\.(ts|json|toml|md)$/.test(name))
         .map((name) => `${file}: ${name}`)
     );
     assertEquals(wrong, []);

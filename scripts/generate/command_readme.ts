@@ -42,7 +42,7 @@ function usageBlock(): string {
   );
   return `\`\`\`\n${
     lines.join("")
-  }tcpmux [COMMAND] --help | --version\n\`\`\`\n`;
+  }tcpmux [COMMAND] --help | --version | --licenses\n\`\`\`\n`;
 }
 
 /** A row for each flag, and another where it means something else. */

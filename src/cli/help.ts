@@ -22,7 +22,8 @@ export function helpOfAll(offered: readonly string[]): string {
     ),
     paragraph(
       "`tcpmux COMMAND --help` shows what a command takes, and " +
-        "`tcpmux --version` the version.",
+        "`tcpmux --version` the version, and `tcpmux --licenses` whose work is " +
+        "in it.",
     ),
   ].join("\n");
 }

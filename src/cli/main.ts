@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import manifest from "../../package.json" with { type: "json" };
 import { nearest } from "../units.ts";
 import { EXIT, exitCodeOf, explain } from "./exit.ts";
@@ -48,6 +49,10 @@ async function run(
       printOut(`tcpmux ${manifest.version}\n`);
       return EXIT.done;
     }
+    if (first === "--licenses") {
+      printOut(await licenses());
+      return EXIT.done;
+    }
     const named = first !== "" && !first.startsWith("-");
     if (!named && !offered.includes("serve")) {
       throw usage(`a command is needed: ${offered.join(", ")}`);
@@ -63,6 +68,20 @@ async function run(
     restoreSignals();
     printError(explain(error));
     return exitCodeOf(error);
+  }
+}
+
+/** Part of the program, or read from beside it, as the built-in table is. */
+async function licenses(): Promise<string> {
+  try {
+    const text = await import("../../THIRD_PARTY.md", {
+      with: { type: "text" },
+    });
+    return text.default;
+  } catch {
+    return await readFile(new URL("../../THIRD_PARTY.md", import.meta.url), {
+      encoding: "utf8",
+    });
   }
 }
 
