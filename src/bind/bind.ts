@@ -12,12 +12,15 @@ import {
 import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { FileListener, removeStale } from "./stale_socket.ts";
-import type { ListenerSpec } from "../table/service.ts";
+import type { ListenerSpec, TcpmuxListener } from "../table/service.ts";
 import { fromSystem } from "../transport/errno.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 
 /** The port where the table names no address and port 1 is not permitted. */
 export const FALLBACK_PORT = 1078;
+
+/** The addresses of this machine that no other reaches. */
+const LOOPBACK = ["127.0.0.1", "::1"];
 
 /** A socket that listens for a listener of the table. */
 export interface BoundListener {
@@ -53,8 +56,12 @@ export class Binder {
   ): Promise<BoundListener[]> {
     const bound: BoundListener[] = [];
     try {
-      if (spec.endpoint === undefined) await this.#bindDefault(open, bound);
-      else await this.#bindTo(spec, spec.endpoint, open, bound);
+      const { endpoint } = spec;
+      if (endpoint !== undefined) {
+        await this.#bindTo(spec, endpoint, open, bound);
+      } else if (spec.protocol === "tcpmux") {
+        await this.#bindDefault(spec, open, bound);
+      }
       return bound;
     } catch (error) {
       for (const { listener, isNew } of bound) if (isNew) listener.close();
@@ -63,17 +70,15 @@ export class Binder {
   }
 
   async #bindDefault(
+    spec: TcpmuxListener,
     open: OpenListeners,
     bound: BoundListener[],
   ): Promise<void> {
-    const at = (port: number) =>
-      ({ transport: "tcp", host: "::", port }) as const;
-    const spec = { protocol: "tcpmux", endpoint: undefined } as const;
-    const isFallback = open.has(keyOf(at(FALLBACK_PORT), spec)) &&
-      !open.has(keyOf(at(TCPMUX_PORT), spec));
-    if (!isFallback) {
+    const isOpen = (port: number) =>
+      hostsOf(spec).some((host) => open.has(keyOf(tcp(host, port), spec)));
+    if (!isOpen(FALLBACK_PORT) || isOpen(TCPMUX_PORT)) {
       try {
-        return await this.#bindToAny(spec, TCPMUX_PORT, open, bound);
+        return await this.#bindToHosts(spec, TCPMUX_PORT, open, bound);
       } catch (error) {
         if (codeOf(error) !== "permission_denied") throw error;
         const { cause } = error as TcpmuxError; // the error without a cure
@@ -83,23 +88,28 @@ export class Binder {
         });
       }
     }
-    await this.#bindToAny(spec, FALLBACK_PORT, open, bound);
+    await this.#bindToHosts(spec, FALLBACK_PORT, open, bound);
   }
 
   /** IPv6 and IPv4, or IPv4 alone where the machine has no IPv6. */
-  async #bindToAny(
-    spec: ListenerSpec,
+  async #bindToHosts(
+    spec: TcpmuxListener,
     port: number,
     open: OpenListeners,
     bound: BoundListener[],
   ): Promise<void> {
-    const at = (host: string) => ({ transport: "tcp", host, port }) as const;
-    try {
-      await this.#bindTo(spec, at("::"), open, bound);
-    } catch (error) {
-      if (codeOf(error) !== "address_not_available") throw error;
-      await this.#bindTo(spec, at("0.0.0.0"), open, bound);
+    let missing: unknown;
+    for (const host of hostsOf(spec)) {
+      // IPv4 stands behind what takes both families.
+      if (!spec.isLocal && bound.length > 0) return;
+      try {
+        await this.#bindTo(spec, tcp(host, port), open, bound);
+      } catch (error) {
+        if (codeOf(error) !== "address_not_available") throw error;
+        missing ??= error;
+      }
     }
+    if (bound.length === 0) throw missing;
   }
 
   /** Binds to all that an endpoint stands for. */
@@ -219,6 +229,15 @@ export class Binder {
 /** A socket whose file somebody has removed must be bound anew. */
 function isReachable(listener: Listener): boolean {
   return !(listener instanceof FileListener) || listener.hasFile;
+}
+
+/** The hosts of a listener for which the table names no address. */
+function hostsOf({ isLocal }: TcpmuxListener): readonly string[] {
+  return isLocal ? LOOPBACK : ["::", "0.0.0.0"];
+}
+
+function tcp(host: string, port: number): TcpEndpoint {
+  return { transport: "tcp", host, port };
 }
 
 /**

@@ -9,6 +9,11 @@ import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
 import { Signals } from "./system.ts";
 
+/** What the built-in table listens on: whoever serves it may be trying it out. */
+const LOCAL = [
+  { protocol: "tcpmux", endpoint: undefined, isLocal: true },
+] as const;
+
 /** `tcpmux serve`: serves a table until a signal stops it. */
 export async function serveCommand(args: readonly string[]): Promise<number> {
   const signals = new Signals(); // first, so that no signal is lost meanwhile
@@ -19,7 +24,12 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
   return await runDaemon({
     signals,
     load: async () => withFlags(await loadTable(source), flags),
-    inForce: () => undefined,
+    inForce: ({ table }, _, log) => {
+      if (table.listeners !== LOCAL) return;
+      log("info", "only this machine can connect", {
+        to_open: "--listen '[::]:1', or a table of your own: --config FILE",
+      });
+    },
   });
 }
 
@@ -36,6 +46,7 @@ function withFlags(
     }
   });
   const { server, services } = table;
+  const isLocal = flags.config === undefined && listen.length === 0;
   return {
     file,
     // Asked for once it is known that this runtime can serve the table.
@@ -47,7 +58,7 @@ function withFlags(
         log: { ...server.log, ...logOf(flags) },
       },
       services,
-      undefined,
+      isLocal ? LOCAL : undefined,
       table.located,
     ),
   };

@@ -165,6 +165,8 @@ export interface TcpmuxListener {
   readonly protocol: "tcpmux";
   /** Undefined for port 1, or 1078 where port 1 is not permitted. */
   readonly endpoint: Endpoint | undefined;
+  /** Whether that port is one of this machine alone. */
+  readonly isLocal?: boolean;
 }
 
 /** Every client gets the same service, without a service line or a reply. */

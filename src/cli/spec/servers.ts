@@ -19,8 +19,8 @@ export const SERVE = {
   about: "serve the services of a table",
   description: [
     "Serves the services of a table until a signal stops it. Without a table " +
-    "it serves one that is built in, whose services `HELP` lists. Flags go " +
-    "before what the table says.",
+    "it serves one that is built in, whose services `HELP` lists, to this " +
+    "machine only. Flags go before what the table says.",
   ],
   positionals: [],
   flags: {
@@ -35,7 +35,9 @@ export const SERVE = {
       short: "l",
       value: { name: "ADDRESS", kind: "text", forms: ENDPOINT_FORMS },
       repeated: true,
-      default: "`[::]:1`, or `[::]:1078` where port 1 is not permitted",
+      default:
+        "`[::]:1`, with the built-in table `127.0.0.1:1` and `[::1]:1`, " +
+        "and port 1078 where port 1 is not permitted",
       about: "where to listen, in place of what the table says",
     },
     ...LOG_FLAGS,
