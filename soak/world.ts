@@ -1,5 +1,5 @@
 import type { Random } from "../tests/support/random.ts";
-import { ask, ServiceLink } from "./link.ts";
+import { ask, type ServiceLink } from "./link.ts";
 import type { Generation } from "./table.ts";
 import type { Watch } from "./watch.ts";
 

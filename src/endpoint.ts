@@ -10,14 +10,19 @@ export type Endpoint = TcpEndpoint | UnixEndpoint;
  * from 0 to 65535, and 0 asks for any free port to listen on.
  */
 export interface TcpEndpoint {
+  /** What tells it from a Unix socket. */
   readonly transport: "tcp";
+  /** A name or an address, an IPv6 address without brackets. */
   readonly host: string;
+  /** From 0 to 65535. */
   readonly port: number;
 }
 
 /** A Unix socket. A path that begins with a NUL byte is an abstract name. */
 export interface UnixEndpoint {
+  /** What tells it from a TCP address. */
   readonly transport: "unix";
+  /** Of its file, or NUL and an abstract name. */
   readonly path: string;
 }
 

@@ -61,12 +61,18 @@ export interface ErrorFacts {
  * exception: it throws a `TypeError` or `RangeError`.
  */
 export class TcpmuxError extends Error {
+  /** What stands before the message where the error is printed. */
   override readonly name: string = "TcpmuxError";
+  /** By which programs tell errors apart: messages may change. */
   readonly code: ErrorCode;
+  /** The address that was listened on or connected to, as text. */
   readonly address: string | undefined;
+  /** The program that was to be started. */
   readonly program: string | undefined;
+  /** The system's name of the error, such as `ECONNREFUSED`. */
   readonly errno: string | undefined;
 
+  /** With what is known of the error beyond its message. */
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
     super(message, facts.cause === undefined ? {} : { cause: facts.cause });
     this.code = code;

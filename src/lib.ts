@@ -40,7 +40,7 @@ export {
 export { type ErrorCode, TcpmuxError } from "./errors.ts";
 export type { ConnectionRecord } from "./record.ts";
 export type { Outcome } from "./policy/refusal.ts";
-export type { Log, LogFields } from "./log.ts";
+export type { Log, LogFields, LogLevel } from "./log.ts";
 export type { StreamConn } from "./transport/stream_conn.ts";
 export type {
   Attempt,

@@ -2,6 +2,7 @@
 import { setTimeout } from "node:timers";
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
+/** How much a line of the log matters, least first: the table's `log.level`. */
 export type LogLevel = typeof LOG_LEVELS[number];
 
 /** The fields of a log line; those that are undefined are left out. */

@@ -19,6 +19,7 @@ export interface ConnectionRecord {
   readonly requested?: string;
   /** The service's kind; empty where none was reached. */
   readonly kind: Service["kind"] | "";
+  /** How it ended. */
   readonly outcome: Outcome;
   /**
    * Bytes from the client to the service, without the request line. Stays 0 for

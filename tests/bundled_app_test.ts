@@ -6,6 +6,7 @@ import { after, describe, test } from "node:test";
 import { assertEquals } from "@std/assert";
 import { systemNode } from "../scripts/runtimes.mjs";
 import { runCommand } from "./support/command.ts";
+import { needs } from "./support/needs.ts";
 import { ROOT } from "./support/server.ts";
 
 /** What a bundler leaves to the runtime. */
@@ -58,7 +59,7 @@ const HERE = "Deno" in globalThis
   ? [process.execPath, "run", "-A", "--no-lock", "--no-config"]
   : [process.execPath];
 
-describe("an app made one file by", () => {
+describe("an app made one file by", needs(bin("esbuild")), () => {
   for (const [name, words] of Object.entries(BUNDLERS)) {
     test(name, async () => {
       const file = join(folder, `${name.replace(" ", "_")}.mjs`);

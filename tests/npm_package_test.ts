@@ -1,6 +1,5 @@
 /** What `npm pack` makes, installed in an empty project as a user would. */
 import {
-  cpSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -11,15 +10,14 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bun, deno, node, systemNode } from "../scripts/runtimes.mjs";
+import { cloneTo } from "./support/clone.ts";
 import { runCommand } from "./support/command.ts";
 import { ROOT } from "./support/server.ts";
 
-/** What a clone of the repository does not have. */
-const NOT_CLONED = ["node_modules", "dist", ".git"];
 const MODULES = join(ROOT, "node_modules");
 const { version } = JSON.parse(
   readFileSync(join(ROOT, "package.json"), "utf8"),
@@ -64,10 +62,7 @@ describe("the npm package", once, () => {
   before(async () => {
     if (once.skip !== false) return;
     const clone = join(folder, "clone");
-    cpSync(ROOT, clone, {
-      recursive: true,
-      filter: (file) => !NOT_CLONED.includes(basename(file)),
-    });
+    cloneTo(clone);
     symlinkSync(MODULES, join(clone, "node_modules"));
     mkdirSync(app);
     writeFileSync(join(app, "package.json"), '{ "type": "module" }');

@@ -12,13 +12,14 @@ import { after, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { exchange } from "./support/client.ts";
 import { runCommand } from "./support/command.ts";
+import { needs } from "./support/needs.ts";
 import { ROOT } from "./support/server.ts";
 
 const DENO = join(ROOT, "node_modules", ".bin", "deno");
 const folder = mkdtempSync(join(tmpdir(), "tcpmux-standalone-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-describe("deno", () => {
+describe("deno", needs(DENO), () => {
   test("run --allow-net serves the embedded table, and asks for nothing", async () => {
     const child = spawn(DENO, [
       "run",

@@ -7,6 +7,7 @@ import type { TimerList } from "../timers.ts";
  * failure of the system is a `TcpmuxError` with the same code on each.
  */
 export interface Transport {
+  /** The runtime whose sockets and processes it uses. */
   readonly name: "deno" | "bun" | "node" | "memory";
   /** What differs between transports; see the README's table of runtimes. */
   readonly abilities: Abilities;
