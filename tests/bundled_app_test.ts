@@ -9,9 +9,6 @@ import { runCommand } from "./support/command.ts";
 import { needs } from "./support/needs.ts";
 import { ROOT } from "./support/server.ts";
 
-/** What a bundler leaves to the runtime. */
-const EXTERNAL = ["bun:ffi", "node:ffi"].map((name) => `--external:${name}`);
-
 const bin = (name: string) => join(ROOT, "node_modules", ".bin", name);
 const folder = mkdtempSync(join(tmpdir(), "tcpmux-bundled-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -34,7 +31,6 @@ const BUNDLERS: Record<string, (to: string) => string[]> = {
     "--format=esm",
     "--platform=node",
     "--target=node20",
-    ...EXTERNAL,
     `--outfile=${to}`,
   ],
   "bun build": (to) => [
@@ -49,7 +45,6 @@ const BUNDLERS: Record<string, (to: string) => string[]> = {
     "--quiet",
     "--no-lock",
     `--config=${join(ROOT, "deno.json")}`,
-    ...EXTERNAL.map((flag) => flag.replace(":", "=")),
     `--output=${to}`,
   ],
 };
