@@ -1,9 +1,16 @@
 /** What the server logs: levels, fields, and how a line is written. */
 import { setTimeout } from "node:timers";
 
-export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
-/** How much a line of the log matters, least first: the table's `log.level`. */
-export type LogLevel = typeof LOG_LEVELS[number];
+/** How much a line of the log matters. */
+export type LogLevel = "debug" | "info" | "warn" | "error";
+
+/** All levels, least first. */
+export const LOG_LEVELS = [
+  "debug",
+  "info",
+  "warn",
+  "error",
+] as const satisfies readonly LogLevel[];
 
 /** The fields of a log line; those that are undefined are left out. */
 export type LogFields = Readonly<
