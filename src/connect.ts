@@ -1,28 +1,41 @@
 /** The client's side of RFC 1078: a service, and the names of services. */
 import { reach, readReply } from "./dial.ts";
-import { formatEndpoint, parseServer } from "./endpoint.ts";
-import { TcpmuxError } from "./errors.ts";
+import {
+  type Endpoint,
+  ENDPOINT_FORMS,
+  endpointText,
+  formatEndpoint,
+  parseEndpoint,
+  parseServer,
+} from "./endpoint.ts";
+import { RefusedError, TcpmuxError } from "./errors.ts";
 import { withDeadline } from "./transport/attempt.ts";
 import { pickTransport } from "./transport/pick.ts";
 import { StreamConn } from "./transport/stream_conn.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
-import { HELP, type Reply, requestLine } from "./wire.ts";
+import { type Duration, millisecondsOf } from "./units.ts";
+import { HELP, namesIn, type Reply, requestLine } from "./wire.ts";
 
 /** How a client connects. */
 export interface ConnectOptions {
-  /** Gives up when aborted: code `cancelled`. By default there is none. */
+  /**
+   * Gives up when aborted: code `timed_out` for a signal of
+   * `AbortSignal.timeout`, and `cancelled` for any other.
+   * @default none
+   */
   signal?: AbortSignal;
   /**
-   * Milliseconds to reach the server, its name looked up and all its
-   * addresses tried; 0 for no limit.
-   * @default 10000
+   * The time to reach the server, its name looked up and all its addresses
+   * tried: milliseconds, or text such as `"10s"`; 0 for no limit.
+   * @default "10s"
    */
-  connectTimeout?: number;
+  connectTimeout?: Duration;
   /**
-   * Milliseconds from there to the end of the reply; 0 for no limit.
-   * @default 30000
+   * The time from there to the end of the reply: milliseconds, or text such as
+   * `"30s"`; 0 for no limit.
+   * @default "30s"
    */
-  replyTimeout?: number;
+  replyTimeout?: Duration;
   /**
    * Only IPv4 or only IPv6.
    * @default both, tried side by side (RFC 8305)
@@ -48,62 +61,41 @@ export interface ConnectOptions {
 }
 
 /**
- * The server has answered `-`. Its code is `busy` where the reply's words say
- * that another attempt may succeed, and `refused` otherwise.
- */
-export class RefusedError extends TcpmuxError {
-  override readonly name = "RefusedError";
-  /** The text behind the `-`, with nothing that is not printable ASCII. */
-  readonly reply: string;
-
-  constructor(service: string, server: string, reply: string) {
-    // RFC 1078 has no code for busy: only the words of the reply show it.
-    const busy = /\b(busy|try again|too many|temporar|shutting down)/i.test(
-      reply,
-    );
-    super(
-      busy ? "busy" : "refused",
-      `${server} refuses ${JSON.stringify(service)}: ${reply || "(no reason)"}`,
-      { address: server },
-    );
-    this.reply = reply;
-  }
-}
-
-/**
  * Connects to a service of a TCPMUX server (RFC 1078).
  *
  * @param server `HOST`, `HOST:PORT`, `[V6]:PORT`, `unix:/path` or
- * `unix:@name`; the port is 1 where none is given
+ * `unix:@name`, whose port is 1 where none is given; or an
+ * {@linkcode Endpoint}, as a server's `addresses` are
  * @param service 1 to 255 printable ASCII characters without spaces; servers
  * ignore its case
  * @returns the connection, whose first byte is the service's; it is the
- * caller's to close
+ * caller's to close, which `await using` does
  * @throws {RefusedError} when the server answers `-`: code `refused`, or
  * `busy` where its words say so
  * @throws {TcpmuxError} `timed_out`, `cancelled`, `host_not_found`,
  * `connection_refused` and the like; `protocol` where no TCPMUX server answers;
  * `usage` where `server` is no address
- * @throws {TypeError} where `service` cannot be a name
+ * @throws {TypeError} where `service` cannot be a name, or an option is no
+ * duration
  *
  * @example
  * ```ts
- * import { connect, formatEndpoint, serve } from "./mod.ts";
+ * import { connect, serve } from "./mod.ts";
  *
  * const server = await serve({
  *   server: { listen: "127.0.0.1:0" },
  *   services: { echo: { builtin: "echo" } },
  * });
- * const conn = await connect(formatEndpoint(server.addresses[0]!), "echo");
+ * const conn = await connect(server.addresses[0]!, "echo");
  * await conn.write(new TextEncoder().encode("hello"));
  * await conn.closeWrite();
- * console.log(await new Response(conn.readable).text()); // hello
+ * for await (const bytes of conn) console.log(bytes.length); // 5
  * conn.close();
  * await server.close();
  * ```
  */
 export async function connect(
-  server: string,
+  server: string | Endpoint,
   service: string,
   options: ConnectOptions = {},
 ): Promise<ServiceConn> {
@@ -117,20 +109,22 @@ export async function connect(
  * more meanwhile. Reading waits for the reply; a refusal aborts the connection.
  */
 export async function request(
-  server: string,
+  server: string | Endpoint,
   service: string,
   options: ConnectOptions = {},
 ): Promise<ServiceConn> {
+  const endpoint = serverEndpoint(server);
   checkName(service);
+  const timeout = replyTimeoutOf(options);
   const transport = options.transport ?? await pickTransport();
-  const conn = await reach(transport, parseServer(server), options);
+  const conn = await reach(transport, endpoint, options);
   // Not awaited: the reply may come first, and its deadline is for both.
   conn.write(requestLine(service, options.early)).catch(() => {});
-  const { signal, replyTimeout: timeout = 30_000 } = options;
+  const { signal } = options;
   const { timers } = transport;
   const reply = readReply(conn, { timeout, timers, signal }).then((reply) => {
     if (reply.positive) return reply;
-    throw new RefusedError(service, server, reply.message);
+    throw new RefusedError(service, nameOf(server), reply.message);
   });
   return new ServiceConn(conn, reply, options.dropNul === true);
 }
@@ -178,8 +172,40 @@ export class ServiceConn extends StreamConn {
   }
 }
 
+/**
+ * The address of a TCPMUX server, as text or as an object.
+ *
+ * @throws {TcpmuxError} code `usage`, saying what is wrong with it
+ */
+function serverEndpoint(server: string | Endpoint): Endpoint {
+  if (typeof server === "string") return parseServer(server);
+  const text = endpointText(server);
+  if (text !== undefined) return parseEndpoint(text);
+  throw new TcpmuxError(
+    "usage",
+    `${
+      JSON.stringify(server)
+    } is no address (${ENDPOINT_FORMS}, or an Endpoint)`,
+  );
+}
+
+/** A server's address as the caller wrote it. */
+function nameOf(server: string | Endpoint): string {
+  return typeof server === "string" ? server : formatEndpoint(server);
+}
+
+function replyTimeoutOf({ replyTimeout = 30_000 }: ConnectOptions): number {
+  return millisecondsOf("replyTimeout", replyTimeout);
+}
+
 /** @throws {TypeError} where the text cannot be the name of a service */
 function checkName(service: string): void {
+  if (typeof service !== "string") {
+    throw new TypeError(
+      'connect takes a server and the name of a service, as connect("HOST", ' +
+        '"NAME"); list("HOST") gives the names',
+    );
+  }
   if (service.toUpperCase() === HELP) {
     throw new TypeError(
       "HELP is no service: ask for the list of names instead",
@@ -210,23 +236,25 @@ const MAX_LIST = 1024 * 1024;
  *
  * @example
  * ```ts
- * import { formatEndpoint, list, serve } from "./mod.ts";
+ * import { list, serve } from "./mod.ts";
  *
  * const server = await serve({
  *   server: { listen: "127.0.0.1:0" },
  *   services: { echo: { builtin: "echo" }, about: { text: "tcpmux" } },
  * });
- * console.log(await list(formatEndpoint(server.addresses[0]!)));
+ * console.log(await list(server.addresses[0]!)); // [ "echo", "about" ]
  * await server.close();
  * ```
  */
 export async function list(
-  server: string,
+  server: string | Endpoint,
   options: Omit<ConnectOptions, "early" | "dropNul"> = {},
 ): Promise<string[]> {
+  const endpoint = serverEndpoint(server);
+  const timeout = replyTimeoutOf(options);
   const transport = options.transport ?? await pickTransport();
-  const conn = await reach(transport, parseServer(server), options);
-  const { signal, replyTimeout: timeout = 30_000 } = options;
+  const conn = await reach(transport, endpoint, options);
+  const { signal } = options;
   const what = `no list of ${formatEndpoint(conn.remote)}`;
   try {
     const text = await withDeadline(what, { timeout, signal }, async (own) => {
@@ -234,7 +262,7 @@ export async function list(
       await conn.write(requestLine(HELP));
       return await readAll(conn, what);
     });
-    return namesIn(text, server);
+    return namesIn(text, nameOf(server));
   } finally {
     conn.close();
   }
@@ -253,28 +281,4 @@ async function readAll(conn: Conn, what: string): Promise<string> {
     }
   }
   return text;
-}
-
-/** The names in any server's answer. */
-function namesIn(text: string, server: string): string[] {
-  const lines = text.replaceAll("\0", "").split(/\r\n|\n|\r/)
-    .map((line) => line.trim());
-  if (lines[0]?.startsWith("-")) {
-    throw new RefusedError(HELP, server, printable(lines[0].slice(1)));
-  }
-  if (lines[0]?.startsWith("+")) lines.shift();
-  const names = lines.filter((line) =>
-    /^[\x21-\x7e]{1,255}$/.test(line) && line.toUpperCase() !== HELP
-  );
-  if (names.length === 0 && lines.some((line) => line !== "")) {
-    throw new TcpmuxError(
-      "protocol",
-      `${server} is no TCPMUX server: its answer holds no name`,
-    );
-  }
-  return names;
-}
-
-function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, "?");
 }

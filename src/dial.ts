@@ -3,6 +3,7 @@ import { isIP } from "node:net";
 import { type Endpoint, formatEndpoint, type TcpEndpoint } from "./endpoint.ts";
 import { messageOf, TcpmuxError } from "./errors.ts";
 import type { TimerList } from "./timers.ts";
+import { type Duration, millisecondsOf } from "./units.ts";
 import { cancelled, ConnectAttempt, timedOut } from "./transport/attempt.ts";
 import { fromSystem } from "./transport/errno.ts";
 import type {
@@ -134,7 +135,7 @@ function inTurn(hosts: readonly string[]): string[] {
 /** How {@linkcode reach} connects, as the `ConnectOptions` of a client say. */
 export interface ReachOptions {
   readonly signal?: AbortSignal;
-  readonly connectTimeout?: number;
+  readonly connectTimeout?: Duration;
   readonly family?: 4 | 6;
 }
 
@@ -144,7 +145,8 @@ export async function reach(
   endpoint: Endpoint,
   options: ReachOptions,
 ): Promise<Conn> {
-  const { signal, connectTimeout: timeout = 10_000, family } = options;
+  const { signal, connectTimeout = 10_000, family } = options;
+  const timeout = millisecondsOf("connectTimeout", connectTimeout);
   const what = `cannot connect to ${formatEndpoint(endpoint)}`;
   if (signal?.aborted) throw cancelled(what, signal.reason);
   const attempt = dial(transport, endpoint, { timeout, family });

@@ -53,6 +53,20 @@ export function parseServer(text: string): Endpoint {
   return endpointOf(text, readServer(text));
 }
 
+/** The text of an address that a program has given; undefined if it is none. */
+export function endpointText(given: unknown): string | undefined {
+  const { transport, host, port, path } = (given ?? {}) as Partial<
+    Record<"transport" | "host" | "port" | "path", unknown>
+  >;
+  if (transport === "unix" && typeof path === "string") {
+    return formatEndpoint({ transport, path });
+  }
+  return transport === "tcp" && typeof host === "string" &&
+      typeof port === "number"
+    ? formatEndpoint({ transport, host, port })
+    : undefined;
+}
+
 /** The address of a TCPMUX server, or what is wrong with the text. */
 export function readServer(text: string): Endpoint | string {
   const written = isIP(text) === 6 ? `[${text}]` : text;
@@ -72,6 +86,9 @@ export function readEndpoint(
 ): Endpoint | string {
   // No host is called unix: with a port, it would look like a path.
   if (/^unix(:|$)/.test(text)) return unixEndpoint(text);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    return "it is a URL: an address has neither a scheme nor a path";
+  }
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(text);
   if (match === null) {
     return "an IPv6 address stands in brackets, as [::1]:1";

@@ -82,6 +82,29 @@ export class TcpmuxError extends Error {
   }
 }
 
+/**
+ * The server has answered `-`. Its code is `busy` where the reply's words say
+ * that another attempt may succeed, and `refused` otherwise.
+ */
+export class RefusedError extends TcpmuxError {
+  override readonly name = "RefusedError";
+  /** The text behind the `-`, with nothing that is not printable ASCII. */
+  readonly reply: string;
+
+  constructor(service: string, server: string, reply: string) {
+    // RFC 1078 has no code for busy: only the words of the reply show it.
+    const busy = /\b(busy|try again|too many|temporar|shutting down)/i.test(
+      reply,
+    );
+    super(
+      busy ? "busy" : "refused",
+      `${server} refuses ${JSON.stringify(service)}: ${reply || "(no reason)"}`,
+      { address: server },
+    );
+    this.reply = reply;
+  }
+}
+
 /** The sentence of any thrown value, without a stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

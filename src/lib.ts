@@ -8,7 +8,6 @@ export {
   connect,
   type ConnectOptions,
   list,
-  RefusedError,
   type ServiceConn,
 } from "./connect.ts";
 export { serve, type ServeOptions, type Server } from "./serve.ts";
@@ -37,8 +36,10 @@ export {
   TCPMUX_PORT,
   type UnixEndpoint,
 } from "./endpoint.ts";
-export { type ErrorCode, TcpmuxError } from "./errors.ts";
+export { type ErrorCode, RefusedError, TcpmuxError } from "./errors.ts";
 export type { ConnectionRecord } from "./record.ts";
+export type { RemoteService } from "./table/written.ts";
+export type { Duration } from "./units.ts";
 export type { Outcome } from "./policy/refusal.ts";
 export type { Log, LogFields, LogLevel } from "./log.ts";
 export type { StreamConn } from "./transport/stream_conn.ts";

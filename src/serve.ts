@@ -8,6 +8,7 @@ import { buildTable, parseTable } from "./table/parse.ts";
 import { getEnv } from "./transport/permission.ts";
 import { pickTransport } from "./transport/pick.ts";
 import type { Transport } from "./transport/transport.ts";
+import { type Duration, millisecondsOf } from "./units.ts";
 
 /** How a program serves, besides what its table says. */
 export interface ServeOptions {
@@ -34,7 +35,9 @@ export interface ServeOptions {
   transport?: Transport;
 }
 
-/** A server that `serve` has started. */
+/**
+ * A server that `serve` has started. `await using` closes it as `close()` does.
+ */
 export interface Server extends AsyncDisposable {
   /** Where it listens, with the real ports. */
   readonly addresses: readonly Endpoint[];
@@ -54,10 +57,11 @@ export interface Server extends AsyncDisposable {
    * Stops accepting, and gives live sessions time to end. Resolves when the
    * last session has ended.
    *
-   * @param drainTimeout milliseconds, 0 for at once; by default the table's
-   * `drain_timeout`
+   * @param drainTimeout milliseconds, or text such as `"5s"`; 0 for at once; by
+   * default the table's `drain_timeout`
+   * @throws {TypeError} where that is no duration; nothing is stopped then
    */
-  close(drainTimeout?: number): Promise<void>;
+  close(drainTimeout?: Duration): Promise<void>;
 }
 
 /**
@@ -108,7 +112,12 @@ export async function serve(
     },
     closed: server.closed,
     reload: async (next) => await server.reload(toTable(next)),
-    close: (drainTimeout) => server.close(drainTimeout),
+    close: async (drainTimeout) =>
+      await server.close(
+        drainTimeout === undefined
+          ? undefined
+          : millisecondsOf("drainTimeout", drainTimeout),
+      ),
     [Symbol.asyncDispose]: () => server.close(),
   };
 }

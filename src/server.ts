@@ -159,7 +159,8 @@ export class MuxServer {
     const { log, transport, getEnv } = this.#options;
     const ended = this.#ended;
     const leavers = this.#leavers;
-    const server = { log, transport, getEnv, ended, leavers };
+    const isStopping = () => this.#isDraining;
+    const server = { log, transport, getEnv, ended, leavers, isStopping };
     const context = { ...server, table, identities, spec, listener };
     contexts.set(spec, context);
     return context;
@@ -182,7 +183,7 @@ export class MuxServer {
     this.#listeners.close();
     this.#fullness.stop();
     this.#isDraining = true;
-    for (const session of this.#sessions.all()) session.refuseHandshake();
+    for (const session of this.#sessions.all()) session.endSoon();
     const { timers } = this.#options.transport;
     const timer = timers.after(limit, () => this.#stopSessions());
     if (limit === 0) this.#stopSessions();

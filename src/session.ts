@@ -19,6 +19,7 @@ import { Relay } from "./relay.ts";
 import { sooner } from "./relay_options.ts";
 import { openService } from "./services/open.ts";
 import type {
+  Held,
   OpenedService,
   RunningService,
   SessionContext,
@@ -57,7 +58,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   readonly #slot: Slot;
   /** What the client wants, until it is relayed. */
   #request: RequestReading | undefined = undefined;
-  #held: { abort(): void } | undefined = undefined;
+  #held: Held | undefined = undefined;
   #maxDuration: Timer | undefined = undefined;
   #stopped: Ended | undefined = undefined;
 
@@ -280,7 +281,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     return this.#stopped !== undefined;
   }
 
-  hold(held: { abort(): void }): void {
+  hold(held: Held): void {
     this.#held = held;
     if (this.#stopped !== undefined) held.abort();
   }
@@ -292,8 +293,9 @@ export class Session extends ListNode implements SessionContext, Recorded {
     this.#held?.abort();
   }
 
-  /** The server stops: a client that has not named a service is refused. */
-  refuseHandshake(): void {
+  /** The server begins to stop: a client without a service is refused. */
+  endSoon(): void {
     this.#request?.refuse(REFUSALS.draining);
+    this.#held?.stopping?.();
   }
 }

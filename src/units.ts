@@ -3,6 +3,18 @@ import { closestString, levenshteinDistance } from "@std/text";
 
 const DURATION_UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
+/**
+ * A time as people write it, such as `"500ms"`, `"10s"`, `"5m"` or `"1h"`, or a
+ * whole number of milliseconds; 0 is for none.
+ */
+export type Duration =
+  | number
+  | "0"
+  | `${number}ms`
+  | `${number}s`
+  | `${number}m`
+  | `${number}h`;
+
 /** The form of a duration, for messages. */
 export const DURATION_FORM =
   'a duration such as "500ms", "10s", "5m" or "1h", or 0 for none';
@@ -15,6 +27,31 @@ export function readDuration(text: string): number | undefined {
   const [, count, unit] = DURATION.exec(text) ?? [];
   if (count === undefined) return undefined;
   return Number(count) * DURATION_UNITS[unit as keyof typeof DURATION_UNITS];
+}
+
+/**
+ * The milliseconds of a duration that a program has given.
+ *
+ * @param option its name, for the message
+ * @throws {TypeError} for what is no duration
+ */
+export function millisecondsOf(option: string, value: Duration): number {
+  const given: unknown = value; // the caller's types may not have been checked
+  const read = typeof given === "string" ? readDuration(given) : given;
+  if (Number.isSafeInteger(read) && read as number >= 0) return read as number;
+  throw new TypeError(
+    `${option} is ${JSON.stringify(given) ?? String(given)}, but takes ` +
+      'a duration such as "500ms", "10s", "5m" or "1h", whole milliseconds, ' +
+      "or 0 for none",
+  );
+}
+
+/** The text of so many milliseconds, which {@linkcode readDuration} reads. */
+export function durationText(milliseconds: number): string {
+  // A duration has nine digits at the most.
+  return milliseconds < 1e9
+    ? `${milliseconds}ms`
+    : `${Math.ceil(milliseconds / 1000)}s`;
 }
 
 const SIZE_UNITS = {

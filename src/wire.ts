@@ -1,4 +1,5 @@
 /** The bytes of RFC 1078, from both sides. Nothing here reads or writes. */
+import { RefusedError, TcpmuxError } from "./errors.ts";
 
 const CR = 0x0d;
 const LF = 0x0a;
@@ -167,4 +168,28 @@ function printable(bytes: Uint8Array): string {
     text += byte >= 0x20 && byte <= 0x7e ? String.fromCharCode(byte) : "?";
   }
   return text;
+}
+
+/** The names in any server's answer. */
+export function namesIn(text: string, server: string): string[] {
+  const lines = text.replaceAll("\0", "").split(/\r\n|\n|\r/)
+    .map((line) => line.trim());
+  if (lines[0]?.startsWith("-")) {
+    throw new RefusedError(HELP, server, visibleText(lines[0].slice(1)));
+  }
+  if (lines[0]?.startsWith("+")) lines.shift();
+  const names = lines.filter((line) =>
+    /^[\x21-\x7e]{1,255}$/.test(line) && line.toUpperCase() !== HELP
+  );
+  if (names.length === 0 && lines.some((line) => line !== "")) {
+    throw new TcpmuxError(
+      "protocol",
+      `${server} is no TCPMUX server: its answer holds no name`,
+    );
+  }
+  return names;
+}
+
+function visibleText(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, "?");
 }

@@ -4,13 +4,8 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import {
-  connect,
-  type ConnectOptions,
-  list,
-  RefusedError,
-} from "../src/connect.ts";
-import { type ErrorCode, TcpmuxError } from "../src/errors.ts";
+import { connect, type ConnectOptions, list } from "../src/connect.ts";
+import { type ErrorCode, RefusedError, TcpmuxError } from "../src/errors.ts";
 import { memoryTransport } from "../src/transport/memory.ts";
 import type { Conn, Transport } from "../src/transport/transport.ts";
 import { blackhole } from "./support/blackhole.ts";
@@ -409,10 +404,17 @@ describe("on sockets", () => {
           to(endpoint.port, { connectTimeout: 100 }),
         );
         assertEquals(error.code, "timed_out");
-        const cancelled = await failure(
+        const late = await failure(
           to(endpoint.port, { signal: AbortSignal.timeout(100) }),
         );
-        assertEquals(cancelled.code, "cancelled");
+        assertEquals(late.code, "timed_out");
+        const controller = new AbortController();
+        setTimeout(() => controller.abort(), 100);
+        const { signal } = controller;
+        for (const when of ["while it waits", "before"]) {
+          const cancelled = await failure(to(endpoint.port, { signal }));
+          assertEquals(cancelled.code, "cancelled", when);
+        }
       } finally {
         close();
       }

@@ -17,6 +17,8 @@ import type {
   handlerSchema,
   kindSchemas,
 } from "../src/table/schema.ts";
+import type { RemoteService } from "../src/table/written.ts";
+import type { Endpoint } from "../src/endpoint.ts";
 import type { serverSchema } from "../src/table/server_schema.ts";
 
 /** One of them reads what npm has installed. */
@@ -70,19 +72,30 @@ type Flat<T> = T extends (...args: never[]) => unknown ? T
   : T extends object ? { [K in keyof T]: Flat<T[K]> }
   : T;
 
+/** What a file may hold of what a program may write: src/table/written.ts. */
+type Written<T> = T extends (...args: never[]) => unknown ? T
+  : T extends object ? { [K in keyof T]: Value<T[K]> }
+  : T;
+/** Milliseconds and objects for addresses are a program's alone. */
+type Value<T> = [Extract<T, `${number}ms`>] extends [never]
+  ? T extends Endpoint | RemoteService ? never
+  : T extends (string | Endpoint)[] ? (string)[]
+  : Written<T>
+  : 0 | string | Extract<T, undefined>;
+
 /** The types of the library's input are those of the schemas, both ways. */
 type Kind<K extends keyof typeof kindSchemas> = z.input<typeof kindSchemas[K]>;
 type File = z.input<typeof fileSchema>;
 const same: [
-  Same<input.ServerInput, z.input<typeof serverSchema>>,
-  Same<input.ServerInput, NonNullable<File["server"]>>,
-  Same<input.BuiltinInput, Kind<"builtin">>,
-  Same<input.ExecInput, Kind<"exec">>,
-  Same<input.ConnectInput, Kind<"connect">>,
-  Same<input.TcpmuxInput, Kind<"tcpmux">>,
-  Same<input.TextInput, Kind<"text">>,
-  Same<input.ServiceInput, Kind<keyof typeof kindSchemas>>,
-  Same<input.HandlerInput, z.input<typeof handlerSchema>>,
+  Same<Written<input.ServerInput>, z.input<typeof serverSchema>>,
+  Same<Written<input.ServerInput>, NonNullable<File["server"]>>,
+  Same<Written<input.BuiltinInput>, Kind<"builtin">>,
+  Same<Written<input.ExecInput>, Kind<"exec">>,
+  Same<Written<input.ConnectInput>, Kind<"connect">>,
+  Same<Written<input.TcpmuxInput>, Kind<"tcpmux">>,
+  Same<Written<input.TextInput>, Kind<"text">>,
+  Same<Written<input.ServiceInput>, Kind<keyof typeof kindSchemas>>,
+  Same<Written<input.HandlerInput>, z.input<typeof handlerSchema>>,
 ] = [true, true, true, true, true, true, true, true, true];
 
 /** The comparison itself: it sees a key too few, and another type. */

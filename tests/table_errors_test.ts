@@ -48,7 +48,7 @@ describe("a table of objects that is wrong", () => {
     }, "services.a.exec: "],
     ["a handler that is none", {
       services: { a: { handler: 1 } },
-    }, "services.a: needs exactly one of"],
+    }, "services.a.handler: is 1; allowed: a function"],
     ["a function for a value", {
       services: { a: { text: () => "" } },
     }, "services.a.text: is a function; allowed: text in quotes"],

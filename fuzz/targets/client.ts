@@ -1,5 +1,6 @@
 /** `connect()` and `list()` against a server that says anything. */
-import { connect, list, RefusedError } from "../../src/connect.ts";
+import { connect, list } from "../../src/connect.ts";
+import { RefusedError } from "../../src/errors.ts";
 import { TcpmuxError } from "../../src/errors.ts";
 import { helpText } from "../../src/wire.ts";
 import { bytesOf, cuts, textOf } from "../cut.ts";

@@ -22,7 +22,10 @@ export function inputTypes(): Generated[] {
   );
   const text = [
     "/** The input of the library. Made by npm run generate. */",
-    'import type { Handler } from "./service.ts";\n',
+    'import type { Endpoint } from "../endpoint.ts";',
+    'import type { Duration } from "../units.ts";',
+    'import type { Handler } from "./service.ts";',
+    'import type { RemoteService } from "./written.ts";\n',
     "/** A service table as objects: what a file would hold. */",
     "export interface TableInput {",
     "  /** The settings of the server itself. */",
@@ -46,6 +49,13 @@ export function inputTypes(): Generated[] {
   ].join("\n");
   return [["src/table/input.ts", text]];
 }
+
+/** What a program may write besides what a file may hold. */
+const BESIDES: Readonly<Record<string, string>> = {
+  duration: ", or a number of milliseconds",
+  address: ", or an `Endpoint`",
+  "address, or list of addresses": ", each as text or as an `Endpoint`",
+};
 
 function typeName(key: string): string {
   return `${key[0]!.toUpperCase()}${key.slice(1)}Input`;
@@ -72,6 +82,10 @@ function declaration(
 }
 
 function typeOf(node: Node, key: string): string {
+  // What a program may write besides: src/table/written.ts.
+  if (node.value === "duration") return "Duration";
+  if (node.value === "address") return "string | Endpoint";
+  if (key === "tcpmux") return "string | RemoteService";
   if (node.properties !== undefined) return typeName(key);
   if (node.const !== undefined) return literal(node.const);
   if (node.enum !== undefined) return node.enum.map(literal).join(" | ");
@@ -108,7 +122,8 @@ function documentation({ node }: Key): string[] {
   const { description, form, value, otherwise } = node;
   const paragraphs = [description!];
   if (value !== "function" && value !== "table") {
-    paragraphs.push(`Value: ${form ?? value}.`);
+    const besides = BESIDES[value ?? ""] ?? "";
+    paragraphs.push(`Value: ${form ?? value}${besides}.`);
   }
   if (otherwise !== undefined) paragraphs.push(`Default: ${otherwise}.`);
   else if (node.default !== undefined && node.properties === undefined) {

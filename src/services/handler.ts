@@ -40,6 +40,7 @@ export class Handling implements PreparedService, RunningService {
   readonly #context: SessionContext;
   readonly #conn: StreamConn;
   readonly #controller = new AbortController();
+  readonly #stopping = new AbortController();
   #serving: Promise<void> | undefined;
 
   constructor(
@@ -59,6 +60,9 @@ export class Handling implements PreparedService, RunningService {
   }
 
   begin(): RunningService {
+    // Before the function runs, which may stop the server itself.
+    this.#context.hold(this);
+    if (this.#context.server.isStopping()) this.stopping();
     this.#serving = this.#serve();
     this.#serving.catch(() => {}); // finish() reports it, perhaps much later
     return this;
@@ -69,7 +73,9 @@ export class Handling implements PreparedService, RunningService {
     const conn = this.#conn;
     try {
       const { id } = this.#context;
-      await this.#handler(conn, { id, service: this.#name, signal });
+      const { signal: stopping } = this.#stopping;
+      const service = this.#name;
+      await this.#handler(conn, { id, service, signal, stopping });
       conn.close();
     } catch (error) {
       conn.abort();
@@ -97,6 +103,10 @@ export class Handling implements PreparedService, RunningService {
     });
     await Promise.race([this.#serving, aborted]);
     return "";
+  }
+
+  stopping(): void {
+    this.#stopping.abort();
   }
 
   abort(): void {

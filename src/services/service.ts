@@ -11,6 +11,8 @@ export interface ServerContext {
   readonly listener: string;
   /** A variable of the server's own environment, where it may be read. */
   readonly getEnv: (name: string) => string | undefined;
+  /** Whether the server has begun to stop. */
+  readonly isStopping: () => boolean;
   /** Says what a program has left behind out of its process group. */
   readonly leavers: { ended(program: EndedProgram): void };
 }
@@ -23,6 +25,14 @@ export interface EndedProgram {
   readonly listener: string;
   /** When it was started, in milliseconds since 1970. */
   readonly began: number;
+}
+
+/** What a session is waiting for. */
+export interface Held {
+  /** Ends it at once. */
+  abort(): void;
+  /** The server begins to stop; also called where it has begun already. */
+  stopping?(): void;
 }
 
 /** What a service may know of the session that it is opened for. */
@@ -44,7 +54,7 @@ export interface SessionContext {
    * Remembers what to abort when the session must end at once, in place of what
    * was held before; aborts it right away if that is so already.
    */
-  hold(held: { abort(): void }): void;
+  hold(held: Held): void;
 }
 
 /**
@@ -75,7 +85,7 @@ export interface PreparedService extends Opened {
 }
 
 /** A service that is being served. */
-export interface RunningService {
+export interface RunningService extends Held {
   /** The other side of the relay; undefined where there is nothing to relay. */
   readonly peer: Conn | undefined;
   /** Resolves when the peer takes no input any more: its program has exited. */
@@ -89,6 +99,4 @@ export interface RunningService {
   finish?(): Promise<string>;
   /** Whether the service goes on until the client leaves: no failure then. */
   readonly endsWithClient?: boolean;
-  /** Ends it at once. */
-  abort(): void;
 }

@@ -151,15 +151,20 @@ function allowed(issue: z.core.$ZodIssue): string {
   return longest.join(", or ");
 }
 
-/** Adds problems for unknown keys of a file; `$schema` is for editors. */
+/**
+ * Adds problems for unknown keys of a file; `$schema` is for editors.
+ *
+ * @param elsewhere what to say of an unknown key that belongs elsewhere
+ */
 export function onlyKeys(
   root: object,
   known: readonly string[],
   problems: Problems,
+  elsewhere: (key: string) => string | undefined = () => undefined,
 ): void {
   for (const key of Object.keys(root)) {
     if (key === "$schema" || known.includes(key)) continue;
-    problems.add([key], unknownKey(key, known));
+    problems.add([key], elsewhere(key) ?? unknownKey(key, known));
   }
 }
 
@@ -201,16 +206,21 @@ function describe(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-/** The value, if it is a table; if not, an empty table, and a problem. */
+/**
+ * The value, if it is a table; if not, an empty table, and a problem.
+ *
+ * @param form what is allowed
+ */
 export function asObject(
   value: unknown,
   path: KeyPath,
   problems: Problems,
+  form = "a table",
 ): Record<string, unknown> {
   if (
     typeof value === "object" && value !== null && !Array.isArray(value) &&
     !(value instanceof Date)
   ) return value as Record<string, unknown>;
-  problems.add(path, `is ${describe(value)}; allowed: a table`);
+  problems.add(path, `is ${describe(value)}; allowed: ${form}`);
   return {};
 }

@@ -1,5 +1,8 @@
 /** The input of the library. Made by npm run generate. */
+import type { Endpoint } from "../endpoint.ts";
+import type { Duration } from "../units.ts";
 import type { Handler } from "./service.ts";
+import type { RemoteService } from "./written.ts";
 
 /** A service table as objects: what a file would hold. */
 export interface TableInput {
@@ -15,11 +18,11 @@ export interface ServerInput {
    * The addresses to listen on. A host name stands for all of its addresses;
    * `[::]` takes IPv4 connections as well.
    *
-   * Value: address, or list of addresses.
+   * Value: address, or list of addresses, each as text or as an `Endpoint`.
    *
    * Default: `"[::]:1"`, or port 1078 where port 1 is not permitted.
    */
-  listen?: string | string[];
+  listen?: string | Endpoint | (string | Endpoint)[];
   /**
    * Whether `HELP` is answered with the names of the services.
    *
@@ -32,65 +35,72 @@ export interface ServerInput {
    * The time within which a client must have sent its whole service line, from
    * accept on; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default "10s"
    */
-  handshake_timeout?: 0 | string;
+  handshake_timeout?: Duration;
   /**
    * The time within which an upstream must answer; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default "5s"
    */
-  connect_timeout?: 0 | string;
+  connect_timeout?: Duration;
   /**
    * The time without a byte in either direction after which a session is ended;
    * `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default 0
    */
-  idle_timeout?: 0 | string;
+  idle_timeout?: Duration;
   /**
    * The time without a byte after which a session is ended if one of its sides
    * has ended already; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default "1h"
    */
-  half_closed_timeout?: 0 | string;
+  half_closed_timeout?: Duration;
   /**
    * The time after which a side is given up that takes no byte while bytes wait
    * for it in the server; `0` for no limit. Bytes that the operating system has
    * taken do not wait in the server: if they are never acknowledged, TCP gives
    * up after about 15 minutes.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default 0
    */
-  stall_timeout?: 0 | string;
+  stall_timeout?: Duration;
   /**
    * The time that the sessions under way get to end when the server stops; `0`
    * ends them at once.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default "30s"
    */
-  drain_timeout?: 0 | string;
+  drain_timeout?: Duration;
   /**
    * The time after which a session is ended, whatever moves; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default 0
    */
-  max_duration?: 0 | string;
+  max_duration?: Duration;
   /**
    * The most connections to services at a time. It is lowered, with a warning,
    * to fit the limit of open files.
@@ -187,47 +197,52 @@ export interface PenaltiesInput {
    * What a request for a service that does not exist, or that the client may
    * not use, adds to the account of its source; `0` for nothing.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default "2s"
    */
-  unknown?: 0 | string;
+  unknown?: Duration;
   /**
    * What a service line that is malformed, or ends early, adds to the account;
    * `0` for nothing.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default "2s"
    */
-  malformed?: 0 | string;
+  malformed?: Duration;
   /**
    * What a service line that is not complete within `handshake_timeout` adds to
    * the account; `0` for nothing.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default "10s"
    */
-  unfinished?: 0 | string;
+  unfinished?: Duration;
   /**
    * The account at which a source is refused, and the length of its first
    * refusal. Each further refusal is twice as long.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default "20s"
    */
-  threshold?: 0 | string;
+  threshold?: Duration;
   /**
    * The longest refusal, and the time without an offence after which a source
    * counts as new.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default "10m"
    */
-  max?: 0 | string;
+  max?: Duration;
   /**
    * The clients that never get a penalty; by default those on this machine.
    *
@@ -313,39 +328,43 @@ export interface CommonInput {
    * The time without a byte in either direction after which a session is ended;
    * `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * Default: the server's.
    */
-  idle_timeout?: 0 | string;
+  idle_timeout?: Duration;
   /**
    * The time without a byte after which a session is ended if one of its sides
    * has ended already; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * Default: the server's.
    */
-  half_closed_timeout?: 0 | string;
+  half_closed_timeout?: Duration;
   /**
    * The time after which a side is given up that takes no byte while bytes wait
    * for it in the server; `0` for no limit. Bytes that the operating system has
    * taken do not wait in the server: if they are never acknowledged, TCP gives
    * up after about 15 minutes.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * Default: the server's.
    */
-  stall_timeout?: 0 | string;
+  stall_timeout?: Duration;
   /**
    * The time after which a session is ended, whatever moves; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * Default: the server's.
    */
-  max_duration?: 0 | string;
+  max_duration?: Duration;
   /**
    * The clients that may use the service, of those that may use the server; if
    * the list is empty, all but those in `deny`.
@@ -410,11 +429,12 @@ export interface CommonInput {
    * The time for which the service refuses all clients once `rate` was
    * exceeded; `0` refuses only those beyond the rate.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default 0
    */
-  rate_pause?: 0 | string;
+  rate_pause?: Duration;
   /**
    * The rate of new connections to the service from one address.
    *
@@ -558,11 +578,12 @@ export interface ExecInput extends CommonInput {
    * The time between SIGTERM and SIGKILL for a program whose client is gone,
    * and before SIGTERM with `on_client_end`; `0` for SIGKILL at once.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * @default "5s"
    */
-  kill_grace?: 0 | string;
+  kill_grace?: Duration;
 }
 
 /** What the program may use of the machine. */
@@ -646,9 +667,9 @@ export interface ConnectInput extends CommonInput {
    * The server that the connection is passed to; of a list, the first that
    * answers.
    *
-   * Value: address, or list of addresses.
+   * Value: address, or list of addresses, each as text or as an `Endpoint`.
    */
-  connect: string | string[];
+  connect: string | Endpoint | (string | Endpoint)[];
   /**
    * When an upstream counts as answering: once it is connected to, or once it
    * has sent a byte within `connect_timeout`, as one that speaks first does
@@ -662,11 +683,12 @@ export interface ConnectInput extends CommonInput {
   /**
    * The time within which an upstream must answer; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * Default: the server's.
    */
-  connect_timeout?: 0 | string;
+  connect_timeout?: Duration;
 }
 
 /** A service of the kind `tcpmux`. */
@@ -676,15 +698,16 @@ export interface TcpmuxInput extends CommonInput {
    *
    * Value: HOST:PORT/NAME or unix:/path/NAME.
    */
-  tcpmux: string;
+  tcpmux: string | RemoteService;
   /**
    * The time within which an upstream must answer; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
+   * number of milliseconds.
    *
    * Default: the server's.
    */
-  connect_timeout?: 0 | string;
+  connect_timeout?: Duration;
 }
 
 /** A service of the kind `text`. */

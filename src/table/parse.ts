@@ -15,6 +15,8 @@ import {
 import { serverSchema } from "./server_schema.ts";
 import type { Handler, Service } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
+import { readDestination } from "./values.ts";
+import { asWritten } from "./written.ts";
 
 /**
  * Reads a table from TOML.
@@ -43,7 +45,7 @@ export function parseTable(text: string, file: string): Table {
  * @throws {TableError} with every problem
  */
 export function buildTable(input: TableInput): Table {
-  const { server, services } = build(input, new Problems());
+  const { server, services } = build(asWritten(input), new Problems());
   return new Table(server, services);
 }
 
@@ -52,7 +54,12 @@ function build(
   problems: Problems,
 ): { server: ServerSettings; services: Service[] } {
   const root = asObject(input, [], problems);
-  onlyKeys(root, ["server", "services"], problems);
+  onlyKeys(
+    root,
+    ["server", "services"],
+    problems,
+    (key) => misplaced(key, root[key]),
+  );
   const server = resolveServer(
     validated(
       serverSchema,
@@ -78,6 +85,29 @@ function build(
   return { server, services };
 }
 
+/** The message about a key that belongs one level deeper. */
+function misplaced(key: string, value: unknown): string | undefined {
+  if (Object.hasOwn(serverSchema.shape, key)) {
+    return `is a key of server, as server.${key}`;
+  }
+  const isService = typeof value === "function" ||
+    typeof value === "object" && value !== null &&
+      [...KIND_KEYS, "handler"].some((kind) => kind in value);
+  return isService ? `is a service, as services.${key}` : undefined;
+}
+
+/** What a service is, where it is no table. */
+function serviceForm(entry: unknown, { areOfFile }: Problems): string {
+  const address = typeof entry === "string" &&
+      typeof readDestination(entry) !== "string"
+    ? JSON.stringify(entry)
+    : undefined;
+  const example = address === undefined
+    ? ""
+    : ` such as { connect${areOfFile ? " =" : ":"} ${address} }`;
+  return `a table${example}${areOfFile ? "" : ", or a function"}`;
+}
+
 function handlerService(
   name: string,
   handler: Handler,
@@ -94,9 +124,10 @@ function buildService(
   problems: Problems,
 ): Service | undefined {
   const before = problems.all.length;
-  const object = asObject(entry, path, problems);
+  const form = serviceForm(entry, problems);
+  const object = asObject(entry, path, problems, form);
   if (problems.all.length > before) return;
-  if (typeof object["handler"] === "function") {
+  if ("handler" in object && !problems.areOfFile) {
     const valid = validated(handlerSchema, object, path, problems);
     return valid && resolveHandler(name, valid, server);
   }

@@ -84,6 +84,11 @@ export class Problems {
     this.#located = located;
   }
 
+  /** Whether the table is that of a file, or of TOML text; or objects. */
+  get areOfFile(): boolean {
+    return this.#file !== undefined;
+  }
+
   add(path: KeyPath, message: string): void {
     this.addAt(this.lineOf(path), path, message);
   }

@@ -150,6 +150,11 @@ export interface HandlerSession {
    * missed, or the server has stopped.
    */
   readonly signal: AbortSignal;
+  /**
+   * Aborted as soon as the server begins to stop: the session has the server's
+   * `drain_timeout` left to come to an end by itself.
+   */
+  readonly stopping: AbortSignal;
 }
 
 export interface HandlerService extends ServiceBase {

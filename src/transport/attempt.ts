@@ -141,13 +141,21 @@ export function timedOut(what: string, timeout: number): TcpmuxError {
   return new TcpmuxError("timed_out", `${what}: no answer in ${timeout} ms`);
 }
 
+/**
+ * The error after a signal was aborted: `timed_out` where it was one of
+ * `AbortSignal.timeout`.
+ */
 export function cancelled(what: string, cause?: unknown): TcpmuxError {
+  if ((cause as { name?: unknown } | undefined)?.name === "TimeoutError") {
+    const message = `${what}: no answer in the time of the caller's signal`;
+    return new TcpmuxError("timed_out", message, { cause });
+  }
   return new TcpmuxError("cancelled", `${what}: cancelled`, { cause });
 }
 
 /** What ends the work of {@linkcode withDeadline}. */
 export interface Deadline {
-  /** Gives up when aborted: code `cancelled`. */
+  /** Gives up when aborted, as {@linkcode cancelled} says. */
   readonly signal?: AbortSignal | undefined;
   /** Milliseconds after which it gives up: code `timed_out`; 0 for never. */
   readonly timeout?: number | undefined;

@@ -2,10 +2,12 @@ import type { Endpoint } from "../endpoint.ts";
 import type { Conn } from "./transport.ts";
 
 /**
- * A connection that can also be used as Web Streams. Its bytes come either by
- * `read` or by `readable`, and go either by `write` or by `writable`.
+ * A connection that can also be iterated over, used as Web Streams, and closed
+ * by `await using`. Its bytes come by `read`, by iteration or by `readable`,
+ * and go either by `write` or by `writable`.
  */
-export class StreamConn implements Conn {
+export class StreamConn
+  implements Conn, AsyncIterable<Uint8Array>, AsyncDisposable {
   readonly #conn: Conn;
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
@@ -28,6 +30,22 @@ export class StreamConn implements Conn {
 
   get waiting(): boolean {
     return this.#conn.waiting;
+  }
+
+  /**
+   * The input until it ends. A loop that is left early leaves the connection
+   * open: reading may go on.
+   *
+   * @throws as {@linkcode Conn.read} does
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
+    for (let bytes; (bytes = await this.read()) !== null;) yield bytes;
+  }
+
+  /** Closes the connection, as {@linkcode Conn.close} does. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    return Promise.resolve();
   }
 
   /** The input. Cancelling it aborts the connection. */

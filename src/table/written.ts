@@ -1,0 +1,86 @@
+/**
+ * What a program may put into a table besides what a file can hold, as a file
+ * would say it: addresses as objects, durations as milliseconds.
+ */
+import type * as z from "zod";
+import { type Endpoint, endpointText } from "../endpoint.ts";
+import { durationText } from "../units.ts";
+import { handlerSchema, kindSchemas } from "./schema.ts";
+import { serverSchema } from "./server_schema.ts";
+
+/** A service of another TCPMUX server. */
+export interface RemoteService {
+  /** `HOST:PORT`, `[V6]:PORT`, `unix:/path`, or an {@linkcode Endpoint}. */
+  server: string | Endpoint;
+  /** Its name there. */
+  service: string;
+}
+
+/** The keys whose values are addresses. */
+const ADDRESSES = ["listen", "connect", "tcpmux"];
+
+/** The keys of each table, with their schemas. */
+type Shape = Readonly<Record<string, z.core.$ZodType>>;
+
+/** The keys of services of all kinds: none has two meanings. */
+const SERVICE: Shape = Object.assign(
+  {},
+  handlerSchema.shape,
+  ...Object.values(kindSchemas).map(({ shape }) => shape),
+);
+
+/** The table in the words of a file. What is wrong with it is left as it is. */
+export function asWritten(table: unknown): unknown {
+  return changed(table, (key, value) => {
+    if (key === "server") return section(value, serverSchema.shape);
+    if (key !== "services") return value;
+    return changed(value, (_, service) => section(service, SERVICE));
+  });
+}
+
+function section(value: unknown, shape: Shape): unknown {
+  return changed(value, (key, value) => {
+    if (ADDRESSES.includes(key)) {
+      return Array.isArray(value) ? value.map(addressText) : addressText(value);
+    }
+    const schema = shape[key];
+    if (schema === undefined) return value;
+    const within = innermost(schema);
+    if ("shape" in within) return section(value, within.shape as Shape);
+    const { value: kind } = (within as z.ZodType).meta?.() ?? {};
+    return kind === "duration" ? duration(value) : value;
+  });
+}
+
+function addressText(value: unknown): unknown {
+  const { server, service } = (value ?? {}) as Record<string, unknown>;
+  if (server === undefined) return endpointText(value) ?? value;
+  const at = typeof server === "string" ? server : endpointText(server);
+  return at === undefined || typeof service !== "string"
+    ? value
+    : `${at}/${service}`;
+}
+
+function duration(value: unknown): unknown {
+  const isWhole = Number.isSafeInteger(value) && value as number > 0;
+  return isWhole ? durationText(value as number) : value;
+}
+
+/** The schema within those that make a key optional. */
+function innermost(schema: z.core.$ZodType): z.core.$ZodType {
+  const { innerType } = schema._zod.def as { innerType?: z.core.$ZodType };
+  return innerType === undefined ? schema : innermost(innerType);
+}
+
+/** A copy of a plain object whose values went through `change`. */
+function changed(
+  value: unknown,
+  change: (key: string, value: unknown) => unknown,
+): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, value]) => [key, change(key, value)]),
+  );
+}
