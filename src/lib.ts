@@ -38,6 +38,7 @@ export {
 } from "./endpoint.ts";
 export { type ErrorCode, RefusedError, TcpmuxError } from "./errors.ts";
 export type { ConnectionRecord } from "./record.ts";
+export { toSocket, type ToSocketOptions } from "./library/to_socket.ts";
 export type { RemoteService } from "./table/written.ts";
 export type { Duration } from "./units.ts";
 export type { Outcome } from "./policy/refusal.ts";
