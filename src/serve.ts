@@ -5,6 +5,7 @@ import type { ConnectionRecord } from "./record.ts";
 import { MuxServer } from "./server.ts";
 import type { TableInput } from "./table/input.ts";
 import { buildTable, parseTable } from "./table/parse.ts";
+import type { Table } from "./table/table.ts";
 import { getEnv } from "./transport/permission.ts";
 import { pickTransport } from "./transport/pick.ts";
 import type { Transport } from "./transport/transport.ts";
@@ -19,7 +20,8 @@ export interface ServeOptions {
   signal?: AbortSignal;
   /**
    * Where log lines go.
-   * @default LogTape's category `tcpmux`, silent until the program sets it up
+   * @default LogTape's category `tcpmux`; until the program sets that up, errors
+   * go to standard error, and all else nowhere
    */
   log?: Log;
   /**
@@ -95,7 +97,15 @@ export async function serve(
   table: TableInput | string,
   options: ServeOptions = {},
 ): Promise<Server> {
-  const server = await MuxServer.start(toTable(table), {
+  return await start(toTable(table), options);
+}
+
+/** Starts a server of a table that has been read. */
+export async function start(
+  table: Table,
+  options: ServeOptions,
+): Promise<Server> {
+  const server = await MuxServer.start(table, {
     transport: options.transport ?? await pickTransport(),
     log: options.log ?? tapeLog(),
     getEnv,
@@ -122,14 +132,26 @@ export async function serve(
   };
 }
 
-function toTable(table: TableInput | string) {
+function toTable(table: TableInput | string): Table {
   return typeof table === "string"
     ? parseTable(table, "table")
     : buildTable(table);
 }
 
-/** The log of LogTape's category `tcpmux`. */
+/**
+ * The log of LogTape's category `tcpmux`. Where the program has set none up, an
+ * error goes to standard error: most likely its own function has thrown.
+ */
 function tapeLog(): Log {
   const logger = getLogger("tcpmux");
-  return (level, message, fields = {}) => logger[level](message, fields);
+  return (level, message, fields = {}) => {
+    if (level !== "error" || logger.isEnabledFor(level)) {
+      return logger[level](message, fields);
+    }
+    const { stack = "", ...others } = fields;
+    const facts = Object.entries(others).map(([key, value]) =>
+      ` ${key}=${value}`
+    );
+    console.error(`tcpmux: ${message}:${facts.join("")}\n${stack}`.trimEnd());
+  };
 }

@@ -6,6 +6,8 @@ import type { Transport } from "../src/transport/transport.ts";
 import { bytes, readSome } from "./support/bytes.ts";
 import { type Kind, V4 } from "./support/ends.ts";
 import { assail } from "./support/hostile.ts";
+import { needs } from "./support/needs.ts";
+import { rudeClient } from "./support/rude.ts";
 import { rejectsWith } from "./support/rejects.ts";
 import { sleep } from "./support/wait.ts";
 
@@ -92,6 +94,61 @@ export function addressContract(transport: Transport, title: string): void {
         conn?.close();
       }
       client.close();
+      listener.close();
+    });
+
+    test(
+      "a reset has one code, whoever notices it first",
+      needs("perl"),
+      async () => {
+        for (const how of ["writing", "both", "late", "late, both"]) {
+          const listener = await transport.listen(V4);
+          assert(listener.endpoint.transport === "tcp");
+          const rude = rudeClient(listener.endpoint.port, "", { lines: 1 });
+          const conn = await listener.accept();
+          assert(conn !== null);
+          await conn.write(bytes("x\n"));
+          const peer = await rude;
+          const reading = how.endsWith("both")
+            ? rejectsWith("connection_reset", () => conn.read())
+            : undefined;
+          if (how.startsWith("late")) {
+            await peer.reset();
+            await reading;
+          } else {
+            const much = new Uint8Array(64 * 1024 * 1024);
+            const writing = rejectsWith(
+              "connection_reset",
+              () => conn.write(much),
+            );
+            await sleep(50);
+            await peer.reset();
+            await writing;
+            await reading;
+          }
+          for (let times = 0; times < 3; times++) {
+            await rejectsWith("connection_reset", () => conn.write(bytes("x")));
+          }
+          await conn.closeWrite().catch(() => {});
+          await rejectsWith("connection_reset", () => conn.read());
+          conn.close();
+          listener.close();
+        }
+      },
+    );
+
+    test("a peer that has closed in order is a broken pipe to a writer", async () => {
+      const listener = await transport.listen(V4);
+      const conn = await transport.connect(listener.endpoint).conn;
+      (await listener.accept())!.close();
+      assertEquals(await conn.read(), null);
+      await rejectsWith("broken_pipe", async () => {
+        for (let times = 0; times < 1000; times++) {
+          await conn.write(bytes("x"));
+          await sleep(1);
+        }
+      });
+      conn.close();
       listener.close();
     });
 

@@ -46,8 +46,9 @@ export class BunConn extends PushedConn implements BunSocketOwner, Outlet {
     const failure = error === undefined
       ? closedHere()
       : fromSystem(error, "the connection broke");
+    const writeFailure = error === undefined ? this.#writeFailure() : failure;
     this.over(failure);
-    this.#failWrites(failure);
+    this.#failWrites(writeFailure);
   }
 
   threw(error: Error): void {
@@ -95,12 +96,19 @@ export class BunConn extends PushedConn implements BunSocketOwner, Outlet {
 
   /** @returns how many bytes the system has taken, which may be none */
   #offer(bytes: Uint8Array): number {
-    if (this.#output !== "open") {
-      throw this.end instanceof Error ? this.end : closedHere();
-    }
+    if (this.#output !== "open") throw this.#writeFailure();
     const count = this.#socket.write(bytes);
     if (count >= 0) return count;
     throw fromSystem({ code: "EPIPE" }, "cannot write");
+  }
+
+  /** Why nothing can be written any more. */
+  #writeFailure(): Error {
+    if (this.end instanceof Error) return this.end;
+    // Bun closes a socket whose peer takes no more.
+    return this.#output === "gone" && !this.isDropped
+      ? fromSystem({ code: "EPIPE" }, "cannot write")
+      : closedHere();
   }
 
   /** The system takes bytes again. */

@@ -1,5 +1,7 @@
 /** Connections on Deno: https://docs.deno.com/api/deno/~/Deno.Conn */
+import { setImmediate } from "node:timers/promises";
 import { type Endpoint, type Peer, tcpEnd } from "../../endpoint.ts";
+import { codeOf } from "../../errors.ts";
 import type { Buffers } from "../buffers.ts";
 import { closedHere, fromSystem } from "../errno.ts";
 import { PulledConn } from "../pulled_conn.ts";
@@ -54,6 +56,8 @@ export class DenoConn extends PulledConn {
   #isMuch = false;
   #hasEnded = false;
   #isGone = false;
+  /** Why nothing can be written any more. */
+  #broken: Error | undefined = undefined;
 
   constructor(
     socket: DenoSocket,
@@ -85,7 +89,7 @@ export class DenoConn extends PulledConn {
     const bytes = count === null ? null : buffer.slice(0, count);
     this.#buffers.putBack(buffer);
     this.#isMuch = count === buffer.length;
-    return bytes;
+    return bytes ?? this.#endOfInput();
   }
 
   async #readMuch(): Promise<Uint8Array | null> {
@@ -96,9 +100,15 @@ export class DenoConn extends PulledConn {
     } catch (error) {
       throw this.#readError(error);
     }
-    if (count === null) return null;
+    if (count === null) return this.#endOfInput();
     this.#isMuch = count >= MUCH;
     return this.#isMuch ? buffer.subarray(0, count) : buffer.slice(0, count);
+  }
+
+  /** @throws {TcpmuxError} where a write was told of the reset */
+  #endOfInput(): null {
+    if (codeOf(this.#broken) !== "connection_reset") return null;
+    throw this.#broken;
   }
 
   #readError(error: unknown): Error {
@@ -167,12 +177,23 @@ export class DenoConn extends PulledConn {
         rest = rest.subarray(await this.#socket.write(rest));
       }
     } catch (error) {
-      throw this.#isGone ? closedHere() : fromSystem(error, "cannot write");
+      throw this.#isGone ? closedHere() : await this.#writeFailure(error);
     } finally {
       this.#isWriting = false;
       this.#written?.();
       this.#written = undefined;
     }
+  }
+
+  /**
+   * The system tells of a reset once, by a read or by a write, and then of a
+   * broken pipe alone.
+   */
+  async #writeFailure(error: unknown): Promise<Error> {
+    const failure = fromSystem(error, "cannot write");
+    if (codeOf(failure) === "broken_pipe") await setImmediate(); // a read under way
+    if (this.end instanceof Error && !this.isDropped) return this.end;
+    return this.#broken ??= failure;
   }
 
   /** A pipe bypasses the queue; once others write, they must wait for it. */

@@ -186,9 +186,15 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
 
   /** Why nothing can be written any more. */
   #writeFailure(): Error {
-    const { writeError } = this.socket;
-    if (writeError !== undefined) return fromSystem(writeError, "cannot write");
-    return this.end instanceof Error ? this.end : closedHere();
+    const { writeError, writableEnded } = this.socket;
+    if (this.isDropped) return closedHere();
+    if (this.end instanceof Error) return this.end;
+    if (writeError === undefined && writableEnded) return closedHere();
+    // Bun says nothing where the peer takes no more, and closes the socket.
+    const { code } = (writeError ?? { code: "EPIPE" }) as { code?: unknown };
+    // What waits is cancelled where a reset is noticed by reading.
+    const error = code === "ECANCELED" ? { code: "ECONNRESET" } : writeError;
+    return fromSystem(error ?? { code }, "cannot write");
   }
 
   closeWrite(): Promise<void> {
