@@ -190,7 +190,7 @@ function serverEndpoint(server: string | Endpoint): Endpoint {
 }
 
 /** A server's address as the caller wrote it. */
-function nameOf(server: string | Endpoint): string {
+export function nameOf(server: string | Endpoint): string {
   return typeof server === "string" ? server : formatEndpoint(server);
 }
 

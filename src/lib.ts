@@ -38,6 +38,22 @@ export {
 } from "./endpoint.ts";
 export { type ErrorCode, RefusedError, TcpmuxError } from "./errors.ts";
 export type { ConnectionRecord } from "./record.ts";
+export {
+  forward,
+  type LocalAddress,
+  type LocalOptions,
+  type LocalServer,
+  proxy,
+  type ProxyOptions,
+} from "./library/local.ts";
+export { checkTable, type TableFindings } from "./library/check.ts";
+export {
+  probe,
+  type ProbedService,
+  type ProbeOptions,
+  type ProbeResult,
+  type ProbeStatus,
+} from "./library/probe.ts";
 export { toSocket, type ToSocketOptions } from "./library/to_socket.ts";
 export type { RemoteService } from "./table/written.ts";
 export type { Duration } from "./units.ts";

@@ -65,6 +65,16 @@ function escape(unit: string): string {
   return `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
+/** The text with all that is not printable ASCII as escapes. */
+export function visible(text: string): string {
+  return text.replace(/[^\x20-\x7e]/gu, escapeOf);
+}
+
+export function escapeOf(character: string): string {
+  const hex = character.codePointAt(0)!.toString(16).padStart(2, "0");
+  return hex.length === 2 ? `\\x${hex}` : `\\u{${hex}}`;
+}
+
 /** Milliseconds without an event after which an episode may be over. */
 const QUIET = 1000;
 

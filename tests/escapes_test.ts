@@ -2,7 +2,8 @@ import { describe, test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { readEscapes } from "../src/cli/probe.ts";
-import { visible, visibleBesideBars } from "../src/cli/probe_report.ts";
+import { visibleBesideBars } from "../src/cli/probe_report.ts";
+import { visible } from "../src/log.ts";
 import { TcpmuxError } from "../src/errors.ts";
 
 describe("readEscapes", () => {

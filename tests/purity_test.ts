@@ -17,7 +17,7 @@ const FULLER: Readonly<Record<string, number>> = {
   "src": 19,
   "src/cli": 17,
 };
-const MOST_FILES = 139;
+const MOST_FILES = 142;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {

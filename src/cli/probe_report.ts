@@ -1,39 +1,17 @@
 /** The output of a probe: the plugin's one line, or JSON. */
-import type { PROBE_STATES } from "./spec/parts.ts";
-
-export type State = keyof typeof PROBE_STATES;
-
-/** Worst first, as the official plugins rank them. */
-const WORST: readonly State[] = ["CRITICAL", "WARNING", "UNKNOWN", "OK"];
-
-/** What was found of one service. */
-export interface Verdict {
-  readonly name: string;
-  readonly status: State;
-  /** Null where no answer came. */
-  readonly seconds: number | null;
-  /** The server's words behind the `+`. */
-  readonly message: string | null;
-  readonly error: string | null;
-}
+import { type ProbedService, WORST, worst } from "../library/probe.ts";
+import { escapeOf } from "../log.ts";
 
 /** What a time is compared with, in milliseconds. */
 export interface ProbeLimits {
   readonly warning?: number | undefined;
   readonly critical?: number | undefined;
   /** 0 for none. */
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
 }
 
 /** Characters of one sentence; monitoring cuts long lines anywhere. */
 const MAX_SENTENCE = 400;
-
-/** The state of them all; of none it is unknown. */
-export function worst(verdicts: readonly Verdict[]): State {
-  return WORST.find((state) =>
-    verdicts.some(({ status }) => status === state)
-  ) ?? "UNKNOWN";
-}
 
 /**
  * The line that a plugin prints: a state, words, and behind `|` the times.
@@ -41,7 +19,7 @@ export function worst(verdicts: readonly Verdict[]): State {
  * @param sentence the words of the line where nothing was probed
  */
 export function lineOf(
-  verdicts: readonly Verdict[],
+  verdicts: readonly ProbedService[],
   limits: ProbeLimits,
   sentence?: string,
 ): string {
@@ -55,7 +33,10 @@ export function lineOf(
 }
 
 /** The worst first; what is wrong with several alike is said once. */
-function grouped(verdicts: readonly Verdict[], limits: ProbeLimits): string[] {
+function grouped(
+  verdicts: readonly ProbedService[],
+  limits: ProbeLimits,
+): string[] {
   const names = new Map<string, string[]>();
   for (const state of WORST) {
     for (const verdict of verdicts.filter(({ status }) => status === state)) {
@@ -71,7 +52,7 @@ function grouped(verdicts: readonly Verdict[], limits: ProbeLimits): string[] {
 }
 
 function answered(
-  { name, status, seconds, message }: Verdict,
+  { name, status, seconds, message }: ProbedService,
   limits: ProbeLimits,
 ): string {
   const what = name.toUpperCase() === "HELP"
@@ -87,7 +68,10 @@ function answered(
 }
 
 /** `'label'=value;warning;critical;min;max`; a value of U is not known. */
-function perfdata({ name, seconds }: Verdict, limits: ProbeLimits): string {
+function perfdata(
+  { name, seconds }: ProbedService,
+  limits: ProbeLimits,
+): string {
   const label = name.replaceAll("'", "''").replace(/[=|]/g, "_");
   const value = seconds === null ? "U" : `${seconds.toFixed(3)}s`;
   const [warning, critical, most] = [
@@ -100,7 +84,7 @@ function perfdata({ name, seconds }: Verdict, limits: ProbeLimits): string {
 
 /** One JSON object, on one line. */
 export function jsonOf(
-  verdicts: readonly Verdict[],
+  verdicts: readonly ProbedService[],
   sentence?: string,
 ): string {
   const services = verdicts.map((verdict) => ({
@@ -113,17 +97,7 @@ export function jsonOf(
   return `${JSON.stringify({ status: worst(verdicts), services, ...error })}\n`;
 }
 
-/** The text with all that is not printable ASCII as escapes. */
-export function visible(text: string): string {
-  return text.replace(/[^\x20-\x7e]/gu, escaped);
-}
-
-/** As {@linkcode visible}, for a line in which `|` has a meaning too. */
+/** The text with all that is not printable ASCII as escapes, in a line in which `|` has a meaning too. */
 export function visibleBesideBars(text: string): string {
-  return text.replace(/[^\x20-\x7e]|\|/gu, escaped);
-}
-
-function escaped(character: string): string {
-  const hex = character.codePointAt(0)!.toString(16).padStart(2, "0");
-  return hex.length === 2 ? `\\x${hex}` : `\\u{${hex}}`;
+  return text.replace(/[^\x20-\x7e]|\|/gu, escapeOf);
 }

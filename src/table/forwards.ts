@@ -7,7 +7,7 @@ import {
   readServer,
 } from "../endpoint.ts";
 import { asObject, onlyKeys, readDocument, validated } from "./document.ts";
-import type { Problems } from "./problem.ts";
+import type { KeyPath, Problems } from "./problem.ts";
 import { resolveServer, resolveService } from "./resolve.ts";
 import { commonSchema, NAME_RULE, nameSchema } from "./schema.ts";
 import { relayTimes, serverSchema, TIMES } from "./server_schema.ts";
@@ -210,9 +210,10 @@ export function forwardTable(
 }
 
 /** Adds problems for addresses that two forwards have. */
-function checkAddresses(
+export function checkAddresses(
   listeners: readonly ForwardListener[],
   problems: Problems,
+  pathOf: (name: string) => KeyPath = (name) => ["forward", name, "listen"],
 ): void {
   const owners = new Map<string, string>();
   for (const listener of listeners) {
@@ -220,7 +221,7 @@ function checkAddresses(
     const owner = owners.get(listenerKey(listener));
     if (owner !== undefined) {
       problems.add(
-        ["forward", name, "listen"],
+        pathOf(name),
         `${
           formatEndpoint(listener.endpoint)
         } is taken already by the forward ` +

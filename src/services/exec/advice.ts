@@ -10,7 +10,7 @@ import { checkFolder, programOf } from "./find_program.ts";
  * Warnings about what is legal in a table but will hardly work or is unwise:
  * programs and folders that are missing now, programs that run as root.
  */
-export function advise(table: Table, file: string): readonly Problem[] {
+export function advise(table: Table, file?: string): readonly Problem[] {
   const advice = new Problems(file, table.located);
   const programs = table.services.filter((service) =>
     service.kind === "exec" && service.enabled

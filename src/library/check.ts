@@ -1,0 +1,158 @@
+/** All that is wrong with a table, without serving it. */
+import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
+import { codeOf } from "../errors.ts";
+import { advise } from "../services/exec/advice.ts";
+import { DEFAULT_PATH, findProgram } from "../services/exec/find_program.ts";
+import { identitiesOf, type Identity } from "../services/exec/identity.ts";
+import { runTool } from "../services/exec/run_tool.ts";
+import type { TableInput } from "../table/input.ts";
+import { buildTable, parseTable } from "../table/parse.ts";
+import { type Problem, Problems, TableError } from "../table/problem.ts";
+import type { ExecService } from "../table/service.ts";
+import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
+import { permitted } from "../transport/permission.ts";
+import { pickTransport } from "../transport/pick.ts";
+import type { Transport } from "../transport/transport.ts";
+
+/** Where a server listens whose table does not say it. */
+const DEFAULT_ADDRESS: Endpoint = {
+  transport: "tcp",
+  host: "::",
+  port: TCPMUX_PORT,
+};
+
+/** What {@linkcode checkTable} has found. */
+export interface TableFindings {
+  /** For these, `serve` would throw a {@linkcode TableError}. */
+  readonly errors: readonly Problem[];
+  /** What clients would run into. */
+  readonly warnings: readonly Problem[];
+}
+
+/**
+ * Checks a table as `tcpmux check` does, without serving it: its keys, whether
+ * this runtime and this system can serve it, and whether its addresses are
+ * free and its programs are there.
+ *
+ * @param table services as objects and functions, or a table as TOML text
+ * @param options the sockets to use; by default those of the runtime
+ * @throws {TcpmuxError} only where the check itself fails, as where no more
+ * files can be opened
+ *
+ * @example
+ * ```ts
+ * import { checkTable } from "./mod.ts";
+ *
+ * const { errors } = await checkTable("[services.a]\nbuiltin = \"ecko\"\n");
+ * for (const { line, key, message } of errors) console.log(line, key, message);
+ * ```
+ */
+export async function checkTable(
+  table: TableInput | string,
+  options: { readonly transport?: Transport } = {},
+): Promise<TableFindings> {
+  const transport = options.transport ?? await pickTransport();
+  const file = typeof table === "string" ? "table" : undefined;
+  try {
+    const read = typeof table === "string"
+      ? parseTable(table, "table")
+      : buildTable(table);
+    const warnings = await inspect(read, transport, file);
+    return { errors: [], warnings: [...advise(read, file), ...warnings] };
+  } catch (error) {
+    if (!(error instanceof TableError)) throw error;
+    return { errors: error.problems, warnings: [] };
+  }
+}
+
+/**
+ * Looks whether this machine can serve a table now.
+ *
+ * @param file the table's name, for errors
+ * @returns what clients would run into
+ * @throws {TableError} for what the server would not start with
+ */
+export async function inspect(
+  table: Table,
+  transport: Transport,
+  file?: string,
+): Promise<readonly Problem[]> {
+  checkRuntime(table, transport, file);
+  checkLoops(table, file);
+  const identities = await identitiesOf(table, transport, file);
+  const advice = new Problems(file, table.located);
+  await adviseListeners(table, transport, advice);
+  for (const [service, identity] of identities) {
+    await adviseUser(service, identity, transport, advice);
+  }
+  return advice.all;
+}
+
+/** Advises of addresses that another program has just now. */
+async function adviseListeners(
+  { listeners }: Table,
+  transport: Transport,
+  advice: Problems,
+): Promise<void> {
+  if (!permitted("net")) return;
+  for (const [index, { endpoint = DEFAULT_ADDRESS }] of listeners.entries()) {
+    if (!await isTaken(endpoint, transport)) continue;
+    advice.add(
+      ["server", "listen", index],
+      `${formatEndpoint(endpoint)} is in use just now (stop what listens ` +
+        "there, unless it is the server of this table)",
+    );
+  }
+}
+
+async function isTaken(
+  endpoint: Endpoint,
+  transport: Transport,
+): Promise<boolean> {
+  try {
+    if (endpoint.transport === "unix") { // listening would make a file
+      (await transport.connect(endpoint).conn).close();
+      return true;
+    }
+    (await transport.listen(endpoint)).close();
+    return false;
+  } catch (error) {
+    const code = codeOf(error);
+    // Who accepts, and closes at once, listens as well.
+    return code === "address_in_use" || code === "connection_reset";
+  }
+}
+
+/** Advises of a program or a folder that is closed to the user of a service. */
+async function adviseUser(
+  { name, exec, env, cwd }: ExecService,
+  { tools }: Identity,
+  transport: Transport,
+  advice: Problems,
+): Promise<void> {
+  const [tool, ...words] = tools;
+  if (tool === undefined) return; // the server's own user was asked already
+  const may = async (path: string) => {
+    const test = [...words, findProgram("test", DEFAULT_PATH), "-x", path];
+    return (await runTool([tool, ...test], transport)).exit.code !== 1;
+  };
+  const add = (key: string, what: string) =>
+    advice.add(
+      ["services", name, key],
+      `${what} by its user; clients will be refused`,
+    );
+  const program = pathOf(exec[0], env["PATH"] ?? DEFAULT_PATH);
+  if (program !== undefined && !await may(program)) {
+    add("exec", `${program} may not be executed`);
+  }
+  if (cwd !== "" && !await may(cwd)) add("cwd", `${cwd} may not be entered`);
+}
+
+/** Undefined where there is none, which is another advice. */
+function pathOf(program: string, path: string): string | undefined {
+  try {
+    return findProgram(program, path);
+  } catch {
+    return undefined;
+  }
+}

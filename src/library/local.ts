@@ -1,0 +1,180 @@
+/** forward and proxy as functions: they listen for clients of this machine. */
+import { type Endpoint, endpointText, readServer } from "../endpoint.ts";
+import { type ServeOptions, type Server, start } from "../serve.ts";
+import {
+  checkAddresses,
+  defaultSettings,
+  forwardService,
+  forwardTable,
+  LOCAL_FORMS,
+  readLocal,
+  SERVER_FORMS,
+} from "../table/forwards.ts";
+import { Problems } from "../table/problem.ts";
+import { isName, NAME_RULE } from "../table/schema.ts";
+import type { ForwardListener } from "../table/service.ts";
+import { type ServerSettings, Table } from "../table/table.ts";
+import { type Duration, millisecondsOf } from "../units.ts";
+
+/** How {@linkcode forward} and {@linkcode proxy} serve. */
+export interface LocalOptions extends ServeOptions {
+  /**
+   * The time within which the server must answer: milliseconds, or text such
+   * as `"5s"`; 0 for no limit.
+   * @default "5s"
+   */
+  connectTimeout?: Duration;
+  /**
+   * The time without a byte in either direction after which a session is ended;
+   * 0 for no limit.
+   * @default 0
+   */
+  idleTimeout?: Duration;
+  /**
+   * The time that the sessions under way get to end when `close` is called.
+   * @default "30s"
+   */
+  drainTimeout?: Duration;
+}
+
+/** How {@linkcode proxy} serves. */
+export interface ProxyOptions extends LocalOptions {
+  /**
+   * A suffix that the name of a host may have, such as `.mux`.
+   * @default none
+   */
+  suffix?: string;
+}
+
+/** What {@linkcode forward} and {@linkcode proxy} have started. */
+export type LocalServer = Omit<Server, "reload">;
+
+/** A port of 127.0.0.1, an address as text, or an {@linkcode Endpoint}. */
+export type LocalAddress = number | string | Endpoint;
+
+/**
+ * Listens for clients that know nothing of TCPMUX, as `tcpmux forward` does:
+ * whoever connects to an address here gets the service there.
+ *
+ * @param server as for `connect`
+ * @param services the names of services of that server, each with the address
+ * to listen on: `PORT` (of 127.0.0.1), `HOST:PORT`, `[V6]:PORT`, `unix:/path`,
+ * `unix:@name`, or an {@linkcode Endpoint}
+ * @returns what has started; its `addresses` are in the order of `services`
+ * @throws {TableError} where an address or a name is wrong, with every problem
+ * @throws {TcpmuxError} for an address that cannot be listened on, as `serve`
+ * @throws {TypeError} for an option that is no duration
+ *
+ * @example
+ * ```ts
+ * import { forward, serve } from "./mod.ts";
+ *
+ * const server = await serve({
+ *   server: { listen: "127.0.0.1:0" },
+ *   services: { postgres: { connect: "127.0.0.1:5432" } },
+ * });
+ * const local = await forward(server.addresses[0]!, { postgres: 0 });
+ * console.log(local.addresses); // where psql connects to
+ * await local.close();
+ * await server.close();
+ * ```
+ */
+export async function forward(
+  server: string | Endpoint,
+  services: Readonly<Record<string, LocalAddress>>,
+  options: LocalOptions = {},
+): Promise<LocalServer> {
+  const settings = settingsOf(options);
+  const problems = new Problems();
+  const upstream = serverOf(server, problems);
+  const listeners = Object.entries(services).map(
+    ([name, local]): ForwardListener => {
+      if (!isName(name)) {
+        problems.add([name], `is no name for a service; allowed: ${NAME_RULE}`);
+      }
+      const service = forwardService(name, upstream, name, settings);
+      const endpoint = localOf(name, local, problems);
+      return { protocol: "forward", endpoint, service };
+    },
+  );
+  if (listeners.length === 0) {
+    problems.add([], "no service is named, so there is nothing to forward");
+  } else if (problems.all.length === 0) {
+    checkAddresses(listeners, problems, (name) => [name]);
+  }
+  problems.throwIfAny();
+  return await start(forwardTable(listeners, settings), options);
+}
+
+/**
+ * Listens for clients of SOCKS5 and HTTP proxies, as `tcpmux proxy` does: the
+ * host that they ask for is the name of the service.
+ *
+ * Clients need no password: an address that other machines reach opens the
+ * server's services to them.
+ *
+ * @param listen as an address of {@linkcode forward}
+ * @param server as for `connect`
+ * @throws as {@linkcode forward} does
+ */
+export async function proxy(
+  listen: LocalAddress,
+  server: string | Endpoint,
+  options: ProxyOptions = {},
+): Promise<LocalServer> {
+  const settings = settingsOf(options);
+  const problems = new Problems();
+  const upstream = serverOf(server, problems);
+  const endpoint = localOf("listen", listen, problems);
+  const suffix = options.suffix?.replace(/^\.?/, ".") ?? "";
+  if (!/^[\x21-\x7e]*$/.test(suffix)) {
+    problems.add(["suffix"], `is ${JSON.stringify(suffix)}, not a word as mux`);
+  }
+  problems.throwIfAny();
+  // Each connection puts the name that it asks for in the place of "".
+  const service = forwardService("proxy", upstream, "", settings);
+  const listener = { protocol: "proxy", endpoint, service, suffix } as const;
+  return await start(new Table(settings, [service], [listener]), options);
+}
+
+/** Stands for an address that is wrong, until the problems are thrown. */
+const NOWHERE: Endpoint = { transport: "unix", path: "" };
+
+function serverOf(server: string | Endpoint, problems: Problems): Endpoint {
+  return addressOf("server", server, readServer, SERVER_FORMS, problems);
+}
+
+function localOf(
+  key: string,
+  local: LocalAddress,
+  problems: Problems,
+): Endpoint {
+  const text = typeof local === "number" ? String(local) : local;
+  return addressOf(key, text, readLocal, LOCAL_FORMS, problems);
+}
+
+function addressOf(
+  key: string,
+  given: string | Endpoint,
+  read: (text: string) => Endpoint | string,
+  forms: string,
+  problems: Problems,
+): Endpoint {
+  const text = typeof given === "string" ? given : endpointText(given);
+  const endpoint = text === undefined ? "it is none" : read(text);
+  if (typeof endpoint !== "string") return endpoint;
+  const shown = JSON.stringify(given) ?? String(given);
+  problems.add([key], `is ${shown}; allowed: ${forms} (${endpoint})`);
+  return NOWHERE;
+}
+
+function settingsOf(options: LocalOptions): ServerSettings {
+  const settings = { ...defaultSettings() };
+  for (
+    const name of ["connectTimeout", "idleTimeout", "drainTimeout"] as const
+  ) {
+    const value = options[name];
+    if (value !== undefined) settings[name] = millisecondsOf(name, value);
+  }
+  return settings;
+}

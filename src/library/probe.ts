@@ -1,0 +1,296 @@
+/** Whether services of a TCPMUX server answer, and how fast. */
+import { clearTimeout, setTimeout } from "node:timers";
+import { connect, type ConnectOptions, list, nameOf } from "../connect.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { codeOf, type ErrorCode, messageOf, TcpmuxError } from "../errors.ts";
+import { visible } from "../log.ts";
+import { withDeadline } from "../transport/attempt.ts";
+import type { Conn, Transport } from "../transport/transport.ts";
+import { type Duration, millisecondsOf } from "../units.ts";
+import { HELP } from "../wire.ts";
+
+/** Milliseconds for one service: what monitoring usually allows a plugin. */
+export const PROBE_TIMEOUT = 10_000;
+
+/**
+ * Milliseconds in which a service that was opened must not end without a byte.
+ * A server that accepts and closes, such as the published port of a container
+ * that is not up, does so at once.
+ */
+const MOMENT = 200;
+
+/** Bytes of an answer that are searched at the most. */
+const MAX_ANSWER = 64 * 1024;
+
+/** Worst first, as the official plugins rank them. */
+export const WORST = ["CRITICAL", "WARNING", "UNKNOWN", "OK"] as const;
+
+/** The state of a service, by the words of monitoring plugins. */
+export type ProbeStatus = typeof WORST[number];
+
+/** What {@linkcode probe} has found of one service. */
+export interface ProbedService {
+  readonly name: string;
+  readonly status: ProbeStatus;
+  /** From the beginning to the answer; null where none came. */
+  readonly seconds: number | null;
+  /** The server's words behind the `+`; null where no answer came. */
+  readonly message: string | null;
+  /** What is wrong, in printable ASCII; null for nothing. */
+  readonly error: string | null;
+}
+
+/** What {@linkcode probe} has found. */
+export interface ProbeResult {
+  /** The worst state of them all. */
+  readonly status: ProbeStatus;
+  readonly services: readonly ProbedService[];
+}
+
+/** What {@linkcode probe} asks of each service. */
+export interface ProbeOptions {
+  /**
+   * An answer that takes longer is a warning.
+   * @default none
+   */
+  warning?: Duration | undefined;
+  /**
+   * An answer that takes longer is critical.
+   * @default none
+   */
+  critical?: Duration | undefined;
+  /**
+   * The time for one service; 0 for no limit.
+   * @default "10s"
+   */
+  timeout?: Duration | undefined;
+  /**
+   * Bytes to send to the service once it has been opened.
+   * @default none
+   */
+  send?: string | Uint8Array | undefined;
+  /**
+   * What the first 64 KiB of its answer must hold.
+   * @default nothing; but a service that ends at once is a warning then
+   */
+  expect?: string | Uint8Array | undefined;
+  /** Only IPv4 or only IPv6; by default both. */
+  family?: 4 | 6 | undefined;
+  /** The sockets to use; by default those of the runtime. */
+  transport?: Transport | undefined;
+}
+
+/** The options of one probe, read. Times are milliseconds. */
+interface Asked extends Pick<ProbeOptions, "family" | "transport"> {
+  readonly server: string | Endpoint;
+  readonly warning: number | undefined;
+  readonly critical: number | undefined;
+  readonly timeout: number;
+  readonly send: Uint8Array | undefined;
+  readonly expect: Uint8Array | undefined;
+}
+
+/**
+ * Asks whether services answer, as `tcpmux probe` does for monitoring. A server
+ * that does not is no error of this function, but part of what it gives.
+ *
+ * @param server as for `connect`
+ * @param services their names; without any, the server is asked for its list
+ * @throws {TypeError} for an option that is no duration, or `send` or `expect`
+ * without a service
+ * @throws {RangeError} where `warning` is over `critical`
+ *
+ * @example
+ * ```ts
+ * import { probe, serve } from "./mod.ts";
+ *
+ * const server = await serve({
+ *   server: { listen: "127.0.0.1:0" },
+ *   services: { echo: { builtin: "echo" } },
+ * });
+ * const { status, services } = await probe(server.addresses[0]!, ["echo"], {
+ *   warning: "500ms",
+ *   send: "ping",
+ *   expect: "ping",
+ * });
+ * console.log(status, services[0]!.seconds); // OK 0.002
+ * await server.close();
+ * ```
+ */
+export async function probe(
+  server: string | Endpoint,
+  services: readonly string[] = [],
+  options: ProbeOptions = {},
+): Promise<ProbeResult> {
+  const { warning, critical, timeout = PROBE_TIMEOUT, send, expect } = options;
+  const asked: Asked = {
+    server,
+    warning: limitOf("warning", warning),
+    critical: limitOf("critical", critical),
+    timeout: millisecondsOf("timeout", timeout),
+    send: encoded(send),
+    expect: encoded(expect),
+    family: options.family,
+    transport: options.transport,
+  };
+  if ((asked.warning ?? 0) > (asked.critical ?? Infinity)) {
+    throw new RangeError("warning is over critical, and is never reached");
+  }
+  if (services.length === 0 && (send ?? expect) !== undefined) {
+    throw new TypeError("send and expect need a service to talk to");
+  }
+  const names = new Set(services.length === 0 ? [HELP] : services);
+  const verdicts = await Promise.all(
+    [...names].map((name) => judge(asked, name)),
+  );
+  return { status: worst(verdicts), services: verdicts };
+}
+
+/** The state of them all; of none it is unknown. */
+export function worst(services: readonly ProbedService[]): ProbeStatus {
+  return WORST.find((status) =>
+    services.some((service) => service.status === status)
+  ) ?? "UNKNOWN";
+}
+
+function limitOf(option: string, value: Duration | undefined) {
+  return value === undefined ? undefined : millisecondsOf(option, value);
+}
+
+function encoded(text: string | Uint8Array | undefined) {
+  return typeof text === "string" ? new TextEncoder().encode(text) : text;
+}
+
+/** What a service has said so far behind its `+`, one character a byte. */
+interface Heard {
+  text: string;
+}
+
+async function judge(probe: Asked, name: string): Promise<ProbedService> {
+  const begin = performance.now();
+  const heard: Heard = { text: "" };
+  let answer: Answer;
+  try {
+    answer = await withDeadline(
+      nameOf(probe.server),
+      { timeout: probe.timeout },
+      (signal) => ask(probe, name, heard, signal),
+    );
+  } catch (error) {
+    const said = heard.text === "" ? "" : `, but said ${excerpt(heard.text)}`;
+    return {
+      name,
+      status: stateAfter(error),
+      seconds: null,
+      message: null,
+      error: visible(messageOf(error) + said),
+    };
+  }
+  const time = answer.at - begin;
+  const over = (limit: number | undefined) =>
+    limit !== undefined && time > limit;
+  const status = over(probe.critical)
+    ? "CRITICAL"
+    : over(probe.warning) || answer.hasEnded
+    ? "WARNING"
+    : "OK";
+  const { message, hasEnded } = answer;
+  const error = hasEnded ? "opened, but ended at once without a byte" : null;
+  return { name, status, seconds: time / 1000, message, error };
+}
+
+interface Answer {
+  /** The text behind the `+`, or how many names HELP gave. */
+  readonly message: string;
+  /** When it came, by `performance.now()`. */
+  readonly at: number;
+  /** Whether the service has ended at once without a byte. */
+  readonly hasEnded: boolean;
+}
+
+async function ask(
+  probe: Asked,
+  name: string,
+  heard: Heard,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { server, send, expect, family, transport } = probe;
+  // One deadline, which the caller keeps, is for all of this.
+  const options: ConnectOptions = {
+    signal,
+    connectTimeout: 0,
+    replyTimeout: 0,
+    ...(family === undefined ? {} : { family }),
+    ...(transport === undefined ? {} : { transport }),
+  };
+  if (name.toUpperCase() === HELP) {
+    const { length } = await list(server, options);
+    if (length === 0) {
+      throw new TcpmuxError("protocol", `${nameOf(server)} names no service`);
+    }
+    const message = length === 1 ? "1 service" : `${length} services`;
+    return { message, at: performance.now(), hasEnded: false };
+  }
+  const conn = await connect(server, name, options);
+  signal.addEventListener("abort", () => conn.abort(), { once: true });
+  try {
+    if (send !== undefined) await conn.write(send);
+    if (expect !== undefined) await hear(conn, characters(expect), heard);
+    const at = performance.now();
+    const isIdle = send === undefined && expect === undefined;
+    const hasEnded = isIdle && await endsAtOnce(conn);
+    return { message: conn.message, at, hasEnded };
+  } finally {
+    conn.close();
+  }
+}
+
+/** Whether the service ends, or breaks off, before it has said anything. */
+async function endsAtOnce(conn: Conn): Promise<boolean> {
+  const timer = setTimeout(() => conn.interrupt(WAITED), MOMENT);
+  try {
+    return await conn.read() === null;
+  } catch (error) {
+    return error !== WAITED;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+const WAITED = new TcpmuxError("cancelled", "it goes on");
+
+/** Reads until the bytes so far hold the text. */
+async function hear(conn: Conn, wanted: string, heard: Heard): Promise<void> {
+  const fail = (how: string): never => {
+    throw new TcpmuxError("protocol", `${how} without ${excerpt(wanted)}`);
+  };
+  while (!heard.text.includes(wanted)) {
+    const room = MAX_ANSWER - heard.text.length;
+    if (room === 0) fail(`the answer goes on after ${MAX_ANSWER} bytes`);
+    const bytes = await conn.read();
+    if (bytes === null) return fail("the answer ends");
+    heard.text += characters(bytes.subarray(0, room));
+  }
+}
+
+function excerpt(text: string): string {
+  return `"${text.slice(0, 100)}${text.length > 100 ? "..." : ""}"`;
+}
+
+/** The bytes as text, one character a byte. */
+function characters(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+}
+
+/** What says nothing of the server, but that no probe could be made. */
+const NOT_PROBED: readonly ErrorCode[] = [
+  "failed",
+  "permission_denied",
+  "too_many_files",
+  "unsupported",
+  "usage",
+];
+
+function stateAfter(error: unknown): ProbeStatus {
+  return NOT_PROBED.includes(codeOf(error)) ? "UNKNOWN" : "CRITICAL";
+}
