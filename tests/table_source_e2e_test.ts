@@ -232,6 +232,17 @@ describe("reloads", () => {
 });
 
 describe("a table that others can write", () => {
+  test("is checked for what is wrong within as well", () =>
+    withFolder(async (folder) => {
+      const file = openTable(folder);
+      writeFileSync(file, '[services.a]\nbuiltin = "ecko"\n');
+      const { code, err } = await tcpmux(["check", file]);
+      assertEquals(code, 78);
+      assertMatch(err, /can be written by others/);
+      assertMatch(err, /:2: services.a.builtin: is "ecko"/);
+      assertMatch(err, /: 2 errors\n$/);
+    }));
+
   test("is taken with --no-strict-modes, and a warning", () =>
     withFolder(async (folder) => {
       const file = openTable(folder);

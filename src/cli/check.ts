@@ -22,10 +22,11 @@ interface Findings {
 export async function checkCommand(args: readonly string[]): Promise<number> {
   endBy("SIGINT", "SIGTERM", "SIGHUP");
   const { flags, positionals } = readCommandLine(args, CHECK, getEnv);
+  // Read in any case, so that all that is wrong is said together.
   const source = new TableSource(positionals[0] ?? flags.config, {
-    isStrict: !flags["no-strict-modes"],
+    isStrict: false,
   });
-  const found = await check(source);
+  const found = await check(source, !flags["no-strict-modes"]);
   const ok = found.errors.length === 0;
   restoreSignals(); // nothing but writing is left
   let isWritten = true;
@@ -35,21 +36,30 @@ export async function checkCommand(args: readonly string[]): Promise<number> {
   return isWritten ? EXIT.done : EXIT.broken;
 }
 
-async function check(source: TableSource): Promise<Findings> {
+/** @param isStrict whether others may not be able to write the table */
+async function check(
+  source: TableSource,
+  isStrict: boolean,
+): Promise<Findings> {
+  const ofFile = () => isStrict ? source.faults : [];
   let services = 0;
   let warnings: readonly Problem[] = [];
   try {
     const { table, file, advice } = await loadTable(source);
     services = table.services.length;
-    warnings = [...advice(), ...advise(table, file)];
+    warnings = [
+      ...advice().filter((problem) => !ofFile().includes(problem)),
+      ...advise(table, file),
+    ];
     const transport = await pickTransport();
     warnings = [...warnings, ...await inspect(table, transport, file)];
-    return { file, services, errors: [], warnings };
+    return { file, services, errors: ofFile(), warnings };
   } catch (error) {
     if (codeOf(error) !== "invalid_table") throw error;
-    const errors = error instanceof TableError
+    const ofTable = error instanceof TableError
       ? error.problems
       : [{ key: "", message: messageOf(error) }]; // the file cannot be read
+    const errors = [...ofFile(), ...ofTable];
     return { file: source.name, services, errors, warnings };
   }
 }

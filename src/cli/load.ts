@@ -96,6 +96,11 @@ export class TableSource {
       : file;
   }
 
+  /** Who else could change it, as was found when it was read last. */
+  get faults(): readonly Problem[] {
+    return this.#faults;
+  }
+
   /** What was found when it was read last. */
   get advice(): readonly Problem[] {
     if (!this.#isUsedUp) return this.#faults;
