@@ -1,13 +1,12 @@
 /** The client's side of RFC 1078: a service, and the names of services. */
 import { reach, readReply } from "./dial.ts";
+import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import {
-  type Endpoint,
   ENDPOINT_FORMS,
   endpointText,
-  formatEndpoint,
   parseEndpoint,
   parseServer,
-} from "./endpoint.ts";
+} from "./parse_endpoint.ts";
 import { RefusedError, TcpmuxError } from "./errors.ts";
 import { withDeadline } from "./transport/attempt.ts";
 import { pickTransport } from "./transport/pick.ts";

@@ -31,11 +31,11 @@ export { type Problem, TableError } from "./table/problem.ts";
 export {
   type Endpoint,
   formatEndpoint,
-  parseEndpoint,
   type TcpEndpoint,
   TCPMUX_PORT,
   type UnixEndpoint,
 } from "./endpoint.ts";
+export { parseEndpoint } from "./parse_endpoint.ts";
 export { type ErrorCode, RefusedError, TcpmuxError } from "./errors.ts";
 export type { ConnectionRecord } from "./record.ts";
 export {

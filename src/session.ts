@@ -30,8 +30,6 @@ import { closedHere } from "./transport/errno.ts";
 import type { Conn } from "./transport/transport.ts";
 import { joined } from "./wire.ts";
 
-const NOTHING = new Uint8Array(0);
-
 /** Bytes that a new connection has room for, however small its buffers are. */
 const ROOM = 1024;
 
@@ -270,7 +268,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   get early(): Uint8Array {
-    return this.#request?.early ?? NOTHING;
+    return this.#request?.early ?? new Uint8Array(0);
   }
 
   get fromSource(): number {

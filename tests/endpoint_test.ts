@@ -5,9 +5,9 @@ import {
   canonicalHost,
   type Endpoint,
   formatEndpoint,
-  parseEndpoint,
   unmapped,
 } from "../src/endpoint.ts";
+import { parseEndpoint } from "../src/parse_endpoint.ts";
 import { TcpmuxError } from "../src/errors.ts";
 
 function tcp(host: string, port: number): Endpoint {

@@ -1,11 +1,8 @@
 /** The short forms that stand in values of a table. */
 import { isIP } from "node:net";
 import { readDuration } from "../../src/units.ts";
-import {
-  formatEndpoint,
-  readEndpoint,
-  readServer,
-} from "../../src/endpoint.ts";
+import { formatEndpoint } from "../../src/endpoint.ts";
+import { readEndpoint, readServer } from "../../src/parse_endpoint.ts";
 import { Access, readPrefixes } from "../../src/policy/access.ts";
 import {
   fitted,

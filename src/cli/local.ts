@@ -1,5 +1,6 @@
 /** forward and proxy: they listen for clients of this machine. */
-import { type Endpoint, formatEndpoint, readServer } from "../endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import { readServer } from "../parse_endpoint.ts";
 import type { Log } from "../log.ts";
 import type { MuxServer } from "../server.ts";
 import {

@@ -1,4 +1,4 @@
-import { parseEndpoint } from "../endpoint.ts";
+import { parseEndpoint } from "../parse_endpoint.ts";
 import { messageOf, TcpmuxError } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";

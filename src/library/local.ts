@@ -1,5 +1,6 @@
 /** forward and proxy as functions: they listen for clients of this machine. */
-import { type Endpoint, endpointText, readServer } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { endpointText, readServer } from "../parse_endpoint.ts";
 import { type ServeOptions, type Server, start } from "../serve.ts";
 import {
   checkAddresses,

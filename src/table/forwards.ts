@@ -1,11 +1,7 @@
 /** The file of `tcpmux forward`: its keys, and the table that it makes. */
 import * as z from "zod";
-import {
-  type Endpoint,
-  formatEndpoint,
-  readEndpoint,
-  readServer,
-} from "../endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import { readEndpoint, readServer } from "../parse_endpoint.ts";
 import { asObject, onlyKeys, readDocument, validated } from "./document.ts";
 import type { KeyPath, Problems } from "./problem.ts";
 import { resolveServer, resolveService } from "./resolve.ts";

@@ -4,7 +4,8 @@
  * `form` describes it where that is not enough.
  */
 import * as z from "zod";
-import { type Endpoint, ENDPOINT_FORMS, readEndpoint } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { ENDPOINT_FORMS, readEndpoint } from "../parse_endpoint.ts";
 import { PREFIX_FORM, readPrefixes } from "../policy/access.ts";
 import { HOURS_FORM, isTimeZone, readHours } from "../policy/hours.ts";
 import { MAX_STARTUPS_FORM, readMaxStartups } from "../policy/penalties.ts";

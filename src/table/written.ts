@@ -3,7 +3,8 @@
  * would say it: addresses as objects, durations as milliseconds.
  */
 import type * as z from "zod";
-import { type Endpoint, endpointText } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { endpointText } from "../parse_endpoint.ts";
 import { durationText } from "../units.ts";
 import { handlerSchema, kindSchemas } from "./schema.ts";
 import { serverSchema } from "./server_schema.ts";

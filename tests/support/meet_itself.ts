@@ -4,7 +4,8 @@
  */
 import process from "node:process";
 import { dial } from "../../src/dial.ts";
-import { type Endpoint, parseEndpoint } from "../../src/endpoint.ts";
+import type { Endpoint } from "../../src/endpoint.ts";
+import { parseEndpoint } from "../../src/parse_endpoint.ts";
 import { codeOf } from "../../src/errors.ts";
 import { pickTransport } from "../../src/transport/pick.ts";
 

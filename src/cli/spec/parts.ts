@@ -1,5 +1,5 @@
 /** What several commands have: exit codes, signals, values and flags. */
-import { ENDPOINT_FORMS } from "../../endpoint.ts";
+import { ENDPOINT_FORMS } from "../../parse_endpoint.ts";
 import { LOG_LEVELS } from "../../log.ts";
 import type { FlagSpec, ReadableCommand, ValueSpec } from "../flags.ts";
 

@@ -1,5 +1,5 @@
 /** The commands that listen, and the one that looks at what they serve. */
-import { ENDPOINT_FORMS } from "../../endpoint.ts";
+import { ENDPOINT_FORMS } from "../../parse_endpoint.ts";
 import {
   type CommandSpec,
   DAEMON_EXITS,

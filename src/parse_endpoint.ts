@@ -1,0 +1,107 @@
+/** Addresses as people write them. */
+import { isIP } from "node:net";
+import {
+  type Endpoint,
+  formatEndpoint,
+  TCPMUX_PORT,
+  type UnixEndpoint,
+} from "./endpoint.ts";
+import { TcpmuxError } from "./errors.ts";
+
+/** The forms of an address, for messages. */
+export const ENDPOINT_FORMS = "HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
+
+/**
+ * Reads `HOST:PORT`, `[V6]:PORT`, `unix:/path` or `unix:@abstract`.
+ *
+ * @param defaultPort the port where the text has none; by default a text
+ * without a port is wrong
+ * @throws {TcpmuxError} code `usage`, saying what is wrong with the text
+ */
+export function parseEndpoint(text: string, defaultPort?: number): Endpoint {
+  return endpointOf(text, readEndpoint(text, defaultPort));
+}
+
+/**
+ * The address of a TCPMUX server: as {@linkcode parseEndpoint}, with port 1
+ * (RFC 1078) where none is given, and an IPv6 address also without brackets.
+ *
+ * @throws {TcpmuxError} code `usage`, saying what is wrong with the text
+ */
+export function parseServer(text: string): Endpoint {
+  return endpointOf(text, readServer(text));
+}
+
+/** The text of an address that a program has given; undefined if it is none. */
+export function endpointText(given: unknown): string | undefined {
+  const { transport, host, port, path } = (given ?? {}) as Partial<
+    Record<"transport" | "host" | "port" | "path", unknown>
+  >;
+  if (transport === "unix" && typeof path === "string") {
+    return formatEndpoint({ transport, path });
+  }
+  return transport === "tcp" && typeof host === "string" &&
+      typeof port === "number"
+    ? formatEndpoint({ transport, host, port })
+    : undefined;
+}
+
+/** The address of a TCPMUX server, or what is wrong with the text. */
+export function readServer(text: string): Endpoint | string {
+  const written = isIP(text) === 6 ? `[${text}]` : text;
+  return readEndpoint(written, TCPMUX_PORT);
+}
+
+function endpointOf(text: string, read: Endpoint | string): Endpoint {
+  if (typeof read !== "string") return read;
+  const what = `${JSON.stringify(text)} is not an address (${ENDPOINT_FORMS})`;
+  throw new TcpmuxError("usage", `${what}: ${read}`, { address: text });
+}
+
+/** An address, or what is wrong with the text. */
+export function readEndpoint(
+  text: string,
+  defaultPort?: number,
+): Endpoint | string {
+  // No host is called unix: with a port, it would look like a path.
+  if (/^unix(:|$)/.test(text)) return unixEndpoint(text);
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
+    return "it is a URL: an address has neither a scheme nor a path";
+  }
+  const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(text);
+  if (match === null) {
+    return "an IPv6 address stands in brackets, as [::1]:1";
+  }
+  const host = match[1] ?? match[2] ?? "";
+  if (host === "") return "the host is missing";
+  if (
+    match[1] !== undefined &&
+    !/^[0-9a-fA-F.]*:[0-9a-fA-F:.]*(%\S+)?$/.test(host)
+  ) {
+    return "brackets hold an IPv6 address";
+  }
+  if (!/^[\x21-\x7e]+$/.test(host) || host.length > 253) {
+    return "the host holds a character that no host name has";
+  }
+  if (match[3] === undefined && defaultPort !== undefined) {
+    return { transport: "tcp", host, port: defaultPort };
+  }
+  const port = /^\d{1,5}$/.test(match[3] ?? "") ? Number(match[3]) : -1;
+  if (port < 0 || port > 65535) {
+    return "a port from 0 to 65535 must follow the host";
+  }
+  return { transport: "tcp", host, port };
+}
+
+function unixEndpoint(text: string): UnixEndpoint | string {
+  const name = text.slice("unix:".length);
+  if (!/^[/@.]/.test(name) || name.length < 2 || name.includes("\0")) {
+    return "unix: is followed by a path or by @name";
+  }
+  // sockaddr_un holds 108 bytes, one of them the NUL at either end.
+  if (new TextEncoder().encode(name).length > 107) {
+    return "the path of a Unix socket has 107 bytes at the most";
+  }
+  const path = name.startsWith("@") ? `\0${name.slice(1)}` : name;
+  return { transport: "unix", path };
+}
