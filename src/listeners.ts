@@ -21,7 +21,7 @@ type OnAccepted = (conn: Conn, listener: OpenListener) => void;
 
 /** The listeners of a server, and the loops that accept from them. */
 export class Listeners {
-  /** By the keys of `bind.ts`, which find a listener again at a reload. */
+  /** By `keyOf` of `bind.ts`, which finds a listener again at a reload. */
   #open = new Map<string, OpenListener>();
   #endpoints: readonly Endpoint[] = [];
   #isClosed = false;
@@ -146,7 +146,10 @@ export class Listeners {
   }
 }
 
-/** Whether two listeners of a table serve their clients the same. */
+/**
+ * Whether two listeners of a table are one: TCPMUX at both, where one table and
+ * the same settings are for all.
+ */
 function areOne(one: ListenerSpec, other: ListenerSpec): boolean {
   return one.protocol === "tcpmux" && other.protocol === "tcpmux";
 }

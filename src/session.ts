@@ -30,7 +30,7 @@ import { closedHere } from "./transport/errno.ts";
 import type { Conn } from "./transport/transport.ts";
 import { joined } from "./wire.ts";
 
-/** Bytes that a new connection has room for, however small its buffers are. */
+/** Bytes that the system takes at once from a new connection, at the least. */
 const ROOM = 1024;
 
 /** Bytes of a service's first output that are written at a time. */
@@ -69,7 +69,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     this.#slot = slot;
   }
 
-  /** The path of one connection, top to bottom. It is never rejected. */
+  /** The path of one connection. The promise is never rejected. */
   async run(): Promise<void> {
     const client = this.#client;
     let running: RunningService | undefined;
@@ -185,7 +185,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   /** A service may work on when all is said, but not for ever. */
   #finish(finishing: Promise<string>, peer?: Conn): Promise<string> {
     const limit = sooner(this.service!, "idleTimeout", "halfClosedTimeout");
-    // Of bytes that do not pass by us nobody knows whether they move.
+    // Without a relay nobody knows whether bytes move: no limit then.
     const time = peer === undefined ? 0 : limit.time;
     return this.#within(time, limit.reason, finishing);
   }

@@ -1,4 +1,4 @@
-/** Reads requests; here are the handshakes without a format of their own, too. */
+/** Reads requests. The handshakes of TCPMUX and of forwards stand here, too. */
 import { TcpmuxError } from "../errors.ts";
 import { malformed, type Refusal, REFUSALS } from "../policy/refusal.ts";
 import type { ListenerSpec, Service } from "../table/service.ts";

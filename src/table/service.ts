@@ -192,7 +192,7 @@ export interface ProxyListener {
 }
 
 /**
- * A key by which a reload finds a listener again: its address. With port 0 the
+ * A key by which two listeners of a table are found to be one: its address. With port 0 the
  * system chooses a port for each service, so the service's name is part of it.
  */
 export function listenerKey(listener: ListenerSpec): string {
