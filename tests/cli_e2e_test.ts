@@ -99,12 +99,19 @@ describe("the command line", () => {
 
   test("check finds nothing wrong with the embedded table", async () => {
     const { code, out, err } = await tcpmux(["check"]);
-    assertEquals([code, err], [0, ""]);
-    assertEquals(out, "services.toml (embedded): 7 services, no errors\n");
+    // Another test may be listening on port 1 at the moment.
+    const lines = err.split("\n").filter((line) =>
+      line !== "" && !line.includes("is in use just now")
+    );
+    assertEquals([code, lines], [0, []]);
+    assertMatch(out, /^services\.toml \(embedded\): 7 services, no errors/);
   });
 
   test("check --json gives errors and warnings as data", async () => {
-    const good = file("warn.toml", `[services.a]\nexec = ["/no/such"]\n`);
+    const good = file(
+      "warn.toml",
+      `server.listen = "127.0.0.1:0"\n[services.a]\nexec = ["/no/such"]\n`,
+    );
     const warned = await tcpmux(["check", "--json", good]);
     assertEquals(warned.code, 0);
     const { ok, warnings } = JSON.parse(warned.out);

@@ -18,7 +18,9 @@ import { needs, needsRoot } from "./support/needs.ts";
 import { quoted } from "./support/run.ts";
 import { programUnderTest, withServer } from "./support/server.ts";
 
-const TABLE = '[services.about]\ntext = "about"\n';
+// An address of its own: check warns of one that is in use.
+const TABLE = 'server.listen = "127.0.0.1:0"\n' +
+  '[services.about]\ntext = "about"\n';
 const OTHER_USER = 65_533;
 const LAX = "--no-strict-modes to serve it nevertheless";
 
