@@ -5,7 +5,7 @@ import type { Readable, Writable } from "node:stream";
 import { isatty } from "node:tty";
 import { fromSystem } from "../errno.ts";
 import { NodeStreamsConn } from "../net/node_streams_conn.ts";
-import { closeStdout, descriptorOutput } from "../stdio_conn.ts";
+import { closeStdout, descriptorOutput, fileOutput } from "../stdio_conn.ts";
 import type { Conn, Output } from "../transport.ts";
 import { WriteQueue } from "../write_queue.ts";
 import { blockingAgain } from "./internals.ts";
@@ -71,9 +71,8 @@ export function nodeOutput(descriptor: 1 | 2): Output {
       ? sharedOutput(descriptor)
       : streamOutput(new Socket({ fd: own, readable: false, writable: true }));
   }
-  return kind?.isSocket()
-    ? sharedOutput(descriptor)
-    : endableOutput(descriptor);
+  if (kind?.isSocket()) return sharedOutput(descriptor);
+  return fileOutput(descriptor) ?? endableOutput(descriptor);
 }
 
 function kindOf(descriptor: number): Stats | undefined {
