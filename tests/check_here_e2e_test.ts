@@ -78,10 +78,10 @@ text = "x"
         const program = join(secret, "program");
         writeFileSync(program, "#!/bin/sh\n", { mode: 0o755 });
         const port = await freePort();
-        const table = (user: string) =>
+        const table = (user: string, word = program) =>
           `server.listen = "127.0.0.1:${port}"
 [services.x]
-exec = ["${program}"]
+exec = ["${word}"]
 cwd = "${secret}"
 user = "${user}"
 [services.open]
@@ -91,7 +91,7 @@ user = "nobody"
 `;
         const mine = await warnings(folder, table("root"));
         assertEquals(mine, []);
-        assertEquals(await warnings(folder, table("nobody")), [
+        const closed = [
           {
             line: 3,
             key: "services.x.exec",
@@ -104,7 +104,10 @@ user = "nobody"
             message: `${secret} may not be entered by its user; clients will ` +
               "be refused",
           },
-        ]);
+        ];
+        assertEquals(await warnings(folder, table("nobody")), closed);
+        const relative = table("nobody", "./program"); // one in cwd
+        assertEquals(await warnings(folder, relative), closed);
       }),
   );
 });

@@ -2,7 +2,11 @@
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
 import { codeOf } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
-import { DEFAULT_PATH, findProgram } from "../services/exec/find_program.ts";
+import {
+  DEFAULT_PATH,
+  findProgram,
+  programOf,
+} from "../services/exec/find_program.ts";
 import { identitiesOf, type Identity } from "../services/exec/identity.ts";
 import { runTool } from "../services/exec/run_tool.ts";
 import type { TableInput } from "../table/input.ts";
@@ -10,7 +14,7 @@ import { buildTable, parseTable } from "../table/parse.ts";
 import { type Problem, Problems, TableError } from "../table/problem.ts";
 import type { ExecService } from "../table/service.ts";
 import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
-import { permitted } from "../transport/permission.ts";
+import { getEnv, permitted } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
 import type { Transport } from "../transport/transport.ts";
 
@@ -125,11 +129,12 @@ async function isTaken(
 
 /** Advises of a program or a folder that is closed to the user of a service. */
 async function adviseUser(
-  { name, exec, env, cwd }: ExecService,
+  service: ExecService,
   { tools }: Identity,
   transport: Transport,
   advice: Problems,
 ): Promise<void> {
+  const { name, cwd } = service;
   const [tool, ...words] = tools;
   if (tool === undefined) return; // the server's own user was asked already
   const may = async (path: string) => {
@@ -141,7 +146,7 @@ async function adviseUser(
       ["services", name, key],
       `${what} by its user; clients will be refused`,
     );
-  const program = pathOf(exec[0], env["PATH"] ?? DEFAULT_PATH);
+  const program = fileOf(service);
   if (program !== undefined && !await may(program)) {
     add("exec", `${program} may not be executed`);
   }
@@ -149,9 +154,9 @@ async function adviseUser(
 }
 
 /** Undefined where there is none, which is another advice. */
-function pathOf(program: string, path: string): string | undefined {
+function fileOf(service: ExecService): string | undefined {
   try {
-    return findProgram(program, path);
+    return programOf(service, getEnv);
   } catch {
     return undefined;
   }
