@@ -2,7 +2,7 @@
 import { isIP } from "node:net";
 import { type Endpoint, formatEndpoint, type TcpEndpoint } from "./endpoint.ts";
 import { messageOf, TcpmuxError } from "./errors.ts";
-import type { TimerList } from "./timers.ts";
+import { timeLeft, type TimerList } from "./timers.ts";
 import { type Duration, millisecondsOf } from "./units.ts";
 import { cancelled, ConnectAttempt, timedOut } from "./transport/attempt.ts";
 import { fromSystem } from "./transport/errno.ts";
@@ -182,7 +182,7 @@ export interface ReplyDeadline {
  */
 export async function readReply(
   conn: Conn,
-  { timeout, begin, timers, signal }: ReplyDeadline,
+  { timeout, begin = performance.now(), timers, signal }: ReplyDeadline,
 ): Promise<Reply> {
   const from = formatEndpoint(conn.remote);
   const what = `no reply of ${from}`;
@@ -190,9 +190,7 @@ export async function readReply(
   const cancel = () => conn.interrupt(cancelled(what, signal?.reason));
   const expire = () => conn.interrupt(timedOut(what, timeout));
   signal?.addEventListener("abort", cancel, { once: true });
-  const spent = begin === undefined ? 0 : performance.now() - begin;
-  const left = timeout === 0 ? 0 : Math.max(1, Math.ceil(timeout - spent));
-  const timer = timers.after(left, expire);
+  const timer = timers.after(timeLeft(timeout, begin), expire);
   try {
     const reader = new ReplyReader();
     for (;;) {

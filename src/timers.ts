@@ -46,6 +46,17 @@ export class TimerList {
   }
 }
 
+/**
+ * The rest of a time that is for several waits together, at least a moment.
+ *
+ * @param limit milliseconds; 0 for no limit, which has no end either
+ * @param begin when it began, by `performance.now()`
+ */
+export function timeLeft(limit: number, begin: number): number {
+  const spent = performance.now() - begin;
+  return limit === 0 ? 0 : Math.max(1, Math.ceil(limit - spent));
+}
+
 class Wait extends ListNode implements Timer {
   readonly due: number;
   readonly expiring: Expiring;

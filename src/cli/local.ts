@@ -9,7 +9,9 @@ import {
   forwardTable,
   LOCAL_FORMS,
   parseForwards,
+  proxyListener,
   readLocal,
+  readSuffix,
   SERVER_FORMS,
 } from "../table/forwards.ts";
 import {
@@ -163,19 +165,17 @@ export async function proxyCommand(args: readonly string[]): Promise<number> {
 function listenerOf(
   { flags, positionals: [local, server] }: CommandLine<typeof PROXY>,
 ): ProxyListener {
-  const suffix = flags.suffix?.replace(/^\.?/, ".") ?? "";
-  if (!/^[\x21-\x7e]*$/.test(suffix)) {
+  const { suffix, isSound } = readSuffix(flags.suffix);
+  if (!isSound) {
     throw usage(`--suffix is ${JSON.stringify(suffix)}, but is a word as mux`);
   }
   const endpoint = localAddress(local);
-  // Each connection puts the name that it asks for in its place.
-  const service = forwardService(
-    "proxy",
+  return proxyListener(
+    endpoint,
     serverAddress(server),
-    "",
+    suffix,
     localSettings(flags),
   );
-  return { protocol: "proxy", endpoint, service, suffix };
 }
 
 /** Warns: without authentication, only the address keeps other machines out. */

@@ -8,7 +8,9 @@ import {
   forwardService,
   forwardTable,
   LOCAL_FORMS,
+  proxyListener,
   readLocal,
+  readSuffix,
   SERVER_FORMS,
 } from "../table/forwards.ts";
 import { Problems } from "../table/problem.ts";
@@ -127,15 +129,14 @@ export async function proxy(
   const problems = new Problems();
   const upstream = serverOf(server, problems);
   const endpoint = localOf("listen", listen, problems);
-  const suffix = options.suffix?.replace(/^\.?/, ".") ?? "";
-  if (!/^[\x21-\x7e]*$/.test(suffix)) {
+  const { suffix, isSound } = readSuffix(options.suffix);
+  if (!isSound) {
     problems.add(["suffix"], `is ${JSON.stringify(suffix)}, not a word as mux`);
   }
   problems.throwIfAny();
-  // Each connection puts the name that it asks for in the place of "".
-  const service = forwardService("proxy", upstream, "", settings);
-  const listener = { protocol: "proxy", endpoint, service, suffix } as const;
-  return await start(new Table(settings, [service], [listener]), options);
+  const listener = proxyListener(endpoint, upstream, suffix, settings);
+  const table = new Table(settings, [listener.service], [listener]);
+  return await start(table, options);
 }
 
 /** Stands for an address that is wrong, until the problems are thrown. */

@@ -3,7 +3,7 @@ import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { messageOf, TcpmuxError } from "../errors.ts";
 import { unavailable } from "../policy/refusal.ts";
 import type { ConnectService } from "../table/service.ts";
-import type { TimerList } from "../timers.ts";
+import { timeLeft, type TimerList } from "../timers.ts";
 import type { Conn } from "../transport/transport.ts";
 import type { Opening, RunningService, SessionContext } from "./service.ts";
 
@@ -54,8 +54,7 @@ async function firstBytes(
   timers: TimerList,
 ): Promise<Uint8Array> {
   const what = `${formatEndpoint(endpoint)} was connected to, but`;
-  const left = Math.max(1, timeout - (performance.now() - begin));
-  const timer = timers.after(timeout === 0 ? 0 : left, () => {
+  const timer = timers.after(timeLeft(timeout, begin), () => {
     const why = `${what} sent nothing in ${timeout} ms`;
     conn.interrupt(new TcpmuxError("timed_out", why));
   });

@@ -10,6 +10,7 @@ import { relayTimes, serverSchema, TIMES } from "./server_schema.ts";
 import {
   type ForwardListener,
   listenerKey,
+  type ProxyListener,
   type TcpmuxService,
 } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
@@ -194,6 +195,25 @@ export function forwardService(
     ...times,
   };
   return resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
+}
+
+/** The suffix of a proxy's hosts, with its dot, and whether it can be one. */
+export function readSuffix(
+  text: string | undefined,
+): { readonly suffix: string; readonly isSound: boolean } {
+  const suffix = text?.replace(/^\.?/, ".") ?? "";
+  return { suffix, isSound: /^[\x21-\x7e]*$/.test(suffix) };
+}
+
+/** A proxy to one server: each connection puts the name it asks for for "". */
+export function proxyListener(
+  endpoint: Endpoint,
+  upstream: Endpoint,
+  suffix: string,
+  settings: ServerSettings,
+): ProxyListener {
+  const service = forwardService("proxy", upstream, "", settings);
+  return { protocol: "proxy", endpoint, service, suffix };
 }
 
 /** A table of listeners that lead to one service each. */

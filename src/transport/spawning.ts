@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout } from "node:timers";
 import { fromSystem } from "./errno.ts";
 import { permitted } from "./permission.ts";
+import type { Exit, Process } from "./transport.ts";
 
 /**
  * Starts a program with a umask. The whole process has that umask meanwhile,
@@ -88,6 +89,38 @@ export class ProcessGroup {
     if (isOurs && reaches(-this.#number, signal)) return true;
     this.#isGone = !this.#hasLeader;
     return false;
+  }
+}
+
+/** A process of a runtime whose pipes are Web Streams: Bun and Deno. */
+export class StreamsProcess implements Process {
+  readonly pid: number;
+  readonly exited: Promise<Exit>;
+  readonly #group: ProcessGroup;
+  readonly #stderr: ReadableStreamDefaultReader<Uint8Array> | undefined;
+
+  /** @param stderr undefined where it is not piped */
+  constructor(
+    pid: number,
+    exited: Promise<Exit>,
+    stderr: ReadableStream<Uint8Array> | undefined,
+  ) {
+    this.pid = pid;
+    this.exited = exited;
+    this.#group = new ProcessGroup(pid, exited);
+    this.#stderr = stderr?.getReader();
+  }
+
+  async readStderr(): Promise<Uint8Array | null> {
+    return (await this.#stderr?.read())?.value ?? null;
+  }
+
+  closeStderr(): void {
+    this.#stderr?.cancel().catch(() => {}); // it had ended
+  }
+
+  signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
+    return this.#group.signal(signal);
   }
 }
 

@@ -12,7 +12,7 @@ import type {
   SocketCommand,
   SocketProcess,
 } from "../transport.ts";
-import { ProcessGroup, withUmask } from "../spawning.ts";
+import { StreamsProcess, withUmask } from "../spawning.ts";
 import { bunConnOf, bunPair } from "./libc.ts";
 
 /** The members of Bun that starting a program needs, and no more. */
@@ -106,36 +106,13 @@ async function startOn(
             signal: child.signalCode,
           }),
       }));
-    return new BunProcess(child, exit);
+    const { stderr: pipe } = child;
+    return new StreamsProcess(
+      child.pid,
+      exit,
+      pipe instanceof ReadableStream ? pipe : undefined,
+    );
   } catch (error) {
     throw fromSystem(error, `cannot start ${program}`, { program });
-  }
-}
-
-class BunProcess implements Process {
-  readonly pid: number;
-  readonly exited: Promise<Exit>;
-  readonly #group: ProcessGroup;
-  #stderr: ReadableStreamDefaultReader<Uint8Array> | undefined;
-
-  constructor(child: BunChild, exited: Promise<Exit>) {
-    this.pid = child.pid;
-    this.exited = exited;
-    this.#group = new ProcessGroup(child.pid, exited);
-    if (child.stderr instanceof ReadableStream) {
-      this.#stderr = child.stderr.getReader();
-    }
-  }
-
-  async readStderr(): Promise<Uint8Array | null> {
-    return (await this.#stderr?.read())?.value ?? null;
-  }
-
-  closeStderr(): void {
-    this.#stderr?.cancel().catch(() => {}); // it had ended
-  }
-
-  signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
-    return this.#group.signal(signal);
   }
 }

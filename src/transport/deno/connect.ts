@@ -1,16 +1,10 @@
 /** Connecting on Deno: https://docs.deno.com/api/deno/~/Deno.connect */
-import { type Endpoint, type Peer, withScopes } from "../../endpoint.ts";
+import { connectedEnds, type Endpoint } from "../../endpoint.ts";
 import type { Timer, TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import type { Buffers } from "../buffers.ts";
 import type { AttemptOptions, Transport } from "../transport.ts";
-import {
-  type DenoAddress,
-  DenoConn,
-  type DenoSocket,
-  fromDeno,
-  toDeno,
-} from "./conn.ts";
+import { type DenoAddress, DenoConn, type DenoSocket, toDeno } from "./conn.ts";
 
 /** The member of Deno that connecting needs. */
 declare const Deno: {
@@ -55,7 +49,13 @@ class DenoAttempt extends ConnectAttempt {
     try {
       const socket = await Deno.connect({ ...toDeno(endpoint), signal });
       if (this.isOver) return socket.close();
-      const ends = endsOf(socket, endpoint);
+      const at = socket.localAddr;
+      const ends = connectedEnds(
+        at.transport === "tcp"
+          ? { localAddress: at.hostname, localPort: at.port }
+          : {},
+        endpoint,
+      );
       this.succeed(new DenoConn(socket, ends, this.#buffers));
     } catch (error) {
       this.fail(error);
@@ -70,10 +70,4 @@ class DenoAttempt extends ConnectAttempt {
       () => this.#controller.abort(),
     );
   }
-}
-
-function endsOf(socket: DenoSocket, remote: Endpoint): Peer {
-  const ends = { local: fromDeno(socket.localAddr), remote };
-  const isScoped = remote.transport === "tcp" && remote.host.includes("%");
-  return isScoped ? withScopes(ends) : ends;
 }

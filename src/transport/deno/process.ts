@@ -5,12 +5,11 @@ import { closedHere, fromSystem } from "../errno.ts";
 import type { Libc } from "../net/libc.ts";
 import { netSpawnOn } from "../net/process.ts";
 import { spawnOnPair } from "../net/process_socket.ts";
-import { inheritable, ProcessGroup, withUmask } from "../spawning.ts";
+import { inheritable, StreamsProcess, withUmask } from "../spawning.ts";
 import { PulledConn } from "../pulled_conn.ts";
 import type {
   Command,
   Conn,
-  Exit,
   PipedProcess,
   ProcessConn,
   Pump,
@@ -76,41 +75,17 @@ export async function spawnOnPipes(command: Command): Promise<PipedProcess> {
       stderr: command.stderr === "pipe" ? "piped" : "null",
     });
     const child = withUmask(command.umask, () => prepared.spawn());
-    return new DenoProcess(child, command.stderr === "pipe");
+    const exited = child.status.then(({ code, signal }) =>
+      signal === null ? { code, signal } : { code: null, signal }
+    );
+    const stderr = command.stderr === "pipe" ? child.stderr : undefined;
+    return Object.assign(new StreamsProcess(child.pid, exited, stderr), {
+      stdio: new DenoPipes(child.stdout, child.stdin),
+    });
   } catch (error) {
     throw fromSystem(error, `cannot start ${command.program}`, {
       program: command.program,
     });
-  }
-}
-
-class DenoProcess implements PipedProcess {
-  readonly pid: number;
-  readonly stdio: DenoPipes;
-  readonly exited: Promise<Exit>;
-  readonly #group: ProcessGroup;
-  readonly #stderr: ReadableStreamDefaultReader<Uint8Array> | undefined;
-
-  constructor(child: DenoChild, withStderr: boolean) {
-    this.pid = child.pid;
-    this.stdio = new DenoPipes(child.stdout, child.stdin);
-    if (withStderr) this.#stderr = child.stderr.getReader();
-    this.exited = child.status.then(({ code, signal }) =>
-      signal === null ? { code, signal } : { code: null, signal }
-    );
-    this.#group = new ProcessGroup(this.pid, this.exited);
-  }
-
-  async readStderr(): Promise<Uint8Array | null> {
-    return (await this.#stderr?.read())?.value ?? null;
-  }
-
-  closeStderr(): void {
-    this.#stderr?.cancel().catch(() => {}); // it had ended
-  }
-
-  signalGroup(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
-    return this.#group.signal(signal);
   }
 }
 
