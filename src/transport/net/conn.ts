@@ -115,11 +115,6 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
     keepAlive(this.socket);
   }
 
-  /** Before another goes on with the socket. */
-  protected outgrow(): void {
-    if (this.#young?.cancel()) this.expired();
-  }
-
   broke(error: Error): void {
     this.over(fromSystem(error, "cannot read"));
   }

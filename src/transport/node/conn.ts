@@ -108,7 +108,6 @@ export class NodeConn extends NetConn {
     if (!this.isIdle || this.socket.writeError !== undefined) return undefined;
     const detached = detachSocket(this.socket);
     if (detached === undefined) return undefined;
-    this.outgrow();
     this.pause();
     return { ...detached, resume: () => this };
   }
