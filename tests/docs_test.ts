@@ -1,4 +1,4 @@
-/** Every example in README.md and in the documentation of the library runs. */
+/** Every example in TypeScript in the documents runs. */
 import { execFile } from "node:child_process";
 import {
   existsSync,
@@ -33,10 +33,11 @@ test("examples are found", () => {
 });
 
 function examples(): Example[] {
-  return ["README.md", "src/lib.ts", ...documented()].flatMap((file) => {
-    const path = join(ROOT, file);
-    return existsSync(path) ? extract(file, readFileSync(path, "utf8")) : [];
-  });
+  return ["README.md", "docs/library.md", "src/lib.ts", ...documented()]
+    .flatMap((file) => {
+      const path = join(ROOT, file);
+      return existsSync(path) ? extract(file, readFileSync(path, "utf8")) : [];
+    });
 }
 
 /** The files that the library exports from. */

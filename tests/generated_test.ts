@@ -39,9 +39,9 @@ describe("a generated file is fresh:", installed, () => {
 
 test("a part that a file does not have is an error", () => {
   assertThrows(
-    () => withParts("README.md", MARKDOWN_MARKERS, { nothing: "" }),
+    () => withParts("docs/table.md", MARKDOWN_MARKERS, { nothing: "" }),
     Error,
-    'README.md has no part "nothing"',
+    'docs/table.md has no part "nothing"',
   );
 });
 

@@ -1,6 +1,6 @@
 /**
- * The command line, said once: parsing, help, completions, tcpmux(1) and the
- * reference in README are made from this data. In all texts, words between
+ * The command line, said once: parsing, help, completions, tcpmux(1) and
+ * docs/commands.md are made from this data. In all texts, words between
  * backticks are literal, and words in upper case stand for something else.
  */
 import { CONNECT, LIST, PROBE } from "./spec/clients.ts";

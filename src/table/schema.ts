@@ -3,7 +3,7 @@
  * those of `[server]` are in server_schema.ts, those of programs in
  * exec_schema.ts. Tables are validated by these definitions, and `npm run
  * generate` makes the JSON Schema, the types of the library's input, and the
- * reference in README.md and in services.toml(5) of them.
+ * reference in docs/table.md and in services.toml(5) of them.
  */
 import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";

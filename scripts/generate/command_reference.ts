@@ -1,4 +1,4 @@
-/** The reference of the command line in README.md. */
+/** The reference of the command line in docs/commands.md. */
 import { aboutFlag, usagesOf } from "../../src/cli/help.ts";
 import { COMMANDS } from "../../src/cli/spec.ts";
 import {
@@ -14,11 +14,11 @@ import {
   withParts,
 } from "./files.ts";
 
-export function commandReadme(): Generated[] {
-  return [withParts("README.md", MARKDOWN_MARKERS, readmeParts())];
+export function commandReference(): Generated[] {
+  return [withParts("docs/commands.md", MARKDOWN_MARKERS, parts())];
 }
 
-function readmeParts(): Record<string, string> {
+function parts(): Record<string, string> {
   return {
     commands: `\n${usageBlock()}\n`,
     flags: markdownTable(["flag", "command", "meaning"], flagRows()),

@@ -13,8 +13,8 @@ import {
   SERVER_KEYS,
 } from "./keys.ts";
 
-/** The tables of keys in README.md. */
-export function tableReadme(): Generated[] {
+/** The tables of keys in docs/table.md. */
+export function tableReference(): Generated[] {
   const kinds = Object.values(KIND_KEYS).flat().filter((key) => key.required);
   const optional = (keys: readonly Key[]) =>
     keys.filter((key) => !key.required);
@@ -29,7 +29,7 @@ export function tableReadme(): Generated[] {
     "connect keys": keyTable(optional(KIND_KEYS.connect)),
     "builtin keys": keyTable(optional(KIND_KEYS.builtin)),
   };
-  return [withParts("README.md", MARKDOWN_MARKERS, parts)];
+  return [withParts("docs/table.md", MARKDOWN_MARKERS, parts)];
 }
 
 function keyTable(keys: readonly Key[]): string {
