@@ -113,6 +113,23 @@ export class MuxServer {
     };
   }
 
+  /** The sessions under way. */
+  get sessions(): Iterable<Recorded> {
+    return this.#sessions.all();
+  }
+
+  /**
+   * Ends the sessions for which `matches` holds, at once.
+   *
+   * @param reason for their records
+   * @returns how many they are
+   */
+  endSessions(matches: (session: Recorded) => boolean, reason: string): number {
+    const ended = [...this.#sessions.all()].filter(matches);
+    for (const session of ended) session.stop("aborted", reason);
+    return ended.length;
+  }
+
   /**
    * Puts another table in force, all of it or none. Sessions under way keep
    * their service, and listeners that both tables have stay open. A reload

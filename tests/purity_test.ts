@@ -15,9 +15,9 @@ const MOST_IN_A_FOLDER = 14;
 /** Folders that are over that already: they may shrink, and never grow. */
 const FULLER: Readonly<Record<string, number>> = {
   "src": 20,
-  "src/cli": 17,
+  "src/cli": 15,
 };
-const MOST_FILES = 144;
+const MOST_FILES = 148;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {

@@ -9,7 +9,7 @@ import type { Conn, Transport } from "../transport/transport.ts";
 import { clientOptions, withWait } from "./client.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
-import { LogQueue } from "./logging.ts";
+import { LogQueue } from "./daemon/log_queue.ts";
 import { CONNECT } from "./spec/clients.ts";
 import { endBy, exit, onSignal, stderrIsTerminal } from "./system.ts";
 

@@ -22,7 +22,7 @@ import {
 import { isName, NAME_RULE } from "../table/schema.ts";
 import { type ServerSettings, Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
-import { logOf, runDaemon } from "./daemon.ts";
+import { logOf, runDaemon } from "./daemon/daemon.ts";
 import {
   type CommandLine,
   type FlagsOf,

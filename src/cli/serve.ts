@@ -3,7 +3,7 @@ import { messageOf, TcpmuxError } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
-import { logOf, runDaemon } from "./daemon.ts";
+import { logOf, runDaemon } from "./daemon/daemon.ts";
 import { type FlagsOf, readCommandLine } from "./flags.ts";
 import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";

@@ -1,9 +1,9 @@
 /** The log of the command line, on standard error. */
 import { setImmediate } from "node:timers/promises";
-import { jsonLine, type Log, LOG_LEVELS, textLine } from "../log.ts";
-import type { LogSettings } from "../table/table.ts";
-import type { Output } from "../transport/transport.ts";
-import { PATIENCE, printError, settlesWithin } from "./system.ts";
+import { jsonLine, type Log, LOG_LEVELS, textLine } from "../../log.ts";
+import type { LogSettings } from "../../table/table.ts";
+import type { Output } from "../../transport/transport.ts";
+import { PATIENCE, printError, settlesWithin } from "../system.ts";
 
 /** Characters of lines that may wait for the log's reader. */
 const MOST_WAITING = 4 * 1024 * 1024;

@@ -1,0 +1,300 @@
+/** What serve, forward and proxy share: they run until a signal stops them. */
+import { formatEndpoint } from "../../endpoint.ts";
+import { messageOf } from "../../errors.ts";
+import type { Log, LogLevel } from "../../log.ts";
+import { MuxServer } from "../../server.ts";
+import { formatProblem, type Problem } from "../../table/problem.ts";
+import type { LogSettings } from "../../table/table.ts";
+import { getEnv } from "../../transport/permission.ts";
+import { pickTransport } from "../../transport/pick.ts";
+import type { Transport } from "../../transport/transport.ts";
+import { EXIT, exitCodeOf, explain } from "../exit.ts";
+import type { Loaded } from "../load.ts";
+import type { Signal, Signals } from "../system.ts";
+import { Announcements } from "./announcements.ts";
+import { collectAtNewHeights } from "./collecting.ts";
+import type { Companion, Prepared } from "./companion.ts";
+import { LogQueue } from "./log_queue.ts";
+import { Reloads } from "./reloads.ts";
+
+/** The drain timeout, in milliseconds, after a second signal to stop. */
+const STOP_TIME = 0;
+
+export interface DaemonOptions {
+  /** Created before anything else, so that no signal is lost. */
+  readonly signals: Signals;
+  /** Reads the table, at the start and again at a reload. */
+  readonly load: () => Promise<Loaded>;
+  /**
+   * Called when a table has come into force.
+   *
+   * @returns what is printed of it on standard output, as JSON
+   */
+  readonly inForce: (
+    loaded: Loaded,
+    server: MuxServer,
+    log: Log,
+  ) => object | undefined;
+  /** What stands beside the server, by the first table. */
+  readonly companions?: (
+    daemon: Daemon,
+    first: Loaded,
+  ) => Promise<readonly Companion[]>;
+}
+
+/**
+ * Serves until a signal says to stop and the last session has ended.
+ *
+ * @returns the exit code; why it cannot start is said behind the log
+ */
+export async function runDaemon(options: DaemonOptions): Promise<number> {
+  const transport = await pickTransport();
+  const queue = new LogQueue(transport.output(2));
+  try {
+    const first = await firstTable(options);
+    if (first === undefined) return EXIT.done;
+    const daemon = new Daemon(options, transport, queue);
+    await daemon.start(first);
+    await daemon.closed();
+    return EXIT.done;
+  } catch (error) {
+    queue.print(explain(error));
+    return exitCodeOf(error);
+  } finally {
+    await queue.flush();
+  }
+}
+
+/** @returns undefined where a signal stops the program meanwhile */
+async function firstTable(
+  { signals, load }: DaemonOptions,
+): Promise<Loaded | undefined> {
+  try {
+    return await new Promise<Loaded | undefined>((resolve, reject) => {
+      const stop = () => resolve(undefined);
+      signals.handle({ SIGTERM: stop, SIGINT: stop });
+      load().then(resolve, reject);
+    });
+  } finally {
+    signals.handle({}); // what comes while it starts is handled when it serves
+  }
+}
+
+/** A server that runs until it is told to stop. */
+export class Daemon {
+  readonly #options: DaemonOptions;
+  readonly #transport: Transport;
+  readonly #queue: LogQueue;
+  readonly #announcements: Announcements;
+  readonly #reloads = new Reloads(() => this.#reload());
+  #server!: MuxServer;
+  #companions: readonly Companion[] = [];
+  #log!: Log;
+  #advice: readonly Problem[] = [];
+  #isStopping = false;
+
+  constructor(options: DaemonOptions, transport: Transport, queue: LogQueue) {
+    this.#options = options;
+    this.#transport = transport;
+    this.#queue = queue;
+    this.#announcements = new Announcements(
+      transport,
+      () => this.#server.close(STOP_TIME),
+    );
+  }
+
+  get server(): MuxServer {
+    return this.#server;
+  }
+
+  get transport(): Transport {
+    return this.#transport;
+  }
+
+  /** Logs by the settings of the table in force. */
+  readonly log: Log = (level, message, fields) =>
+    this.#log(level, message, fields);
+
+  /** @throws as {@linkcode MuxServer.start} does */
+  async start(first: Loaded): Promise<void> {
+    this.#log = this.#queue.log(first.table.server.log);
+    const inherited = this.#transport.sealInherited?.() ?? [];
+    if (inherited.length > 0) {
+      this.log("warn", "programs inherit what the server was started with", {
+        descriptors: inherited.join(" "),
+      });
+    }
+    this.#companions = await this.#options.companions?.(this, first) ?? [];
+    const prepared = await this.#prepare(first);
+    try {
+      this.#server = await this.#startServer(first);
+    } catch (error) {
+      for (const one of prepared) one.undo();
+      throw error;
+    }
+    this.log("info", "serving", {
+      table: first.file,
+      services: first.table.services.length,
+      addresses: this.#server.addresses.map(formatEndpoint).join(" "),
+    });
+    this.#inForce(first, prepared);
+    this.#handleSignals();
+  }
+
+  #startServer({ table, file }: Loaded): Promise<MuxServer> {
+    const { collectGarbage } = this.#transport;
+    const watching = this.#companions.filter(({ recorded }) => recorded);
+    return MuxServer.start(table, {
+      transport: this.#transport,
+      log: this.log,
+      getEnv,
+      ...(watching.length === 0 ? {} : {
+        onRecord: (record) => {
+          for (const companion of watching) companion.recorded!(record);
+        },
+      }),
+      ...(collectGarbage === undefined ? {} : {
+        onSessions: collectAtNewHeights(collectGarbage),
+      }),
+    }, file);
+  }
+
+  /** @throws where one of the companions refuses the table */
+  async #prepare(next: Loaded): Promise<readonly Prepared[]> {
+    const prepared: Prepared[] = [];
+    try {
+      for (const companion of this.#companions) {
+        const one = await companion.prepare?.(next);
+        if (one !== undefined) prepared.push(one);
+      }
+      return prepared;
+    } catch (error) {
+      for (const one of prepared) one.undo();
+      throw error;
+    }
+  }
+
+  #inForce(loaded: Loaded, prepared: readonly Prepared[]): void {
+    for (const one of prepared) one.commit();
+    const known = this.#advice;
+    this.#advice = loaded.advice();
+    logAdvice(this.#advice, known, this.log);
+    this.#announcements.print(
+      this.#options.inForce(loaded, this.#server, this.log),
+    );
+  }
+
+  #handleSignals(): void {
+    this.#options.signals.handle({
+      SIGTERM: () => this.stop({ signal: "SIGTERM" }),
+      SIGINT: () => this.stop({ signal: "SIGINT" }),
+      SIGHUP: () => void this.reload().catch(() => {}), // it has been logged
+      SIGUSR2: () => {
+        const { addresses, ...state } = this.#server.state;
+        const list = addresses.map(formatEndpoint).join(" ");
+        this.log("info", "state", { ...state, addresses: list });
+      },
+    });
+  }
+
+  /**
+   * Reads the table again. Reloads follow each other: the last one wins.
+   *
+   * @throws {TableError | TcpmuxError} and the old table stays in force
+   */
+  reload(): Promise<void> {
+    return this.#reloads.ask();
+  }
+
+  async #reload(): Promise<void> {
+    if (this.#isStopping) return;
+    let failure: unknown;
+    try {
+      const next = await this.#options.load();
+      const prepared = await this.#prepare(next);
+      try {
+        await this.#server.reload(next.table, next.file);
+      } catch (error) {
+        for (const one of prepared) one.undo();
+        throw error;
+      }
+      this.#log = this.#queue.log(next.table.server.log);
+      this.log("info", "reloaded", {
+        table: next.file,
+        services: next.table.services.length,
+      });
+      this.#inForce(next, prepared);
+    } catch (error) {
+      failure = error;
+      this.log("error", "not reloaded, the old table stays in force", {
+        reason: messageOf(error),
+      });
+      throw error;
+    } finally {
+      for (const companion of this.#companions) companion.reloaded?.(failure);
+    }
+  }
+
+  /**
+   * Stops accepting, and lets sessions end within the drain time; asked again,
+   * ends them at once.
+   *
+   * @param why logged: who has asked
+   */
+  stop(why: { readonly signal: Signal } | { readonly by: string }): void {
+    const isAgain = this.#isStopping;
+    this.#isStopping = true;
+    this.log("info", isAgain ? "stopping now" : "stopping", {
+      ...why,
+      sessions: this.#server.state.sessions,
+    });
+    if (!isAgain) {
+      for (const companion of this.#companions) companion.draining?.();
+    }
+    this.#server.close(isAgain ? STOP_TIME : undefined);
+  }
+
+  /** Resolves when the last session has ended, and all of it is written. */
+  async closed(): Promise<void> {
+    await this.#server.closed;
+    for (const companion of this.#companions) await companion.close?.();
+    this.log("info", "stopped");
+    await this.#announcements.over();
+  }
+}
+
+/** Logs advice that is new; what holds for several services, once. */
+function logAdvice(
+  advice: readonly Problem[],
+  known: readonly Problem[],
+  log: Log,
+): void {
+  const alike = new Map<string, Problem[]>();
+  for (const problem of advice) {
+    const { key, message } = problem;
+    if (known.some((one) => one.key === key && one.message === message)) {
+      continue;
+    }
+    alike.set(message, [...alike.get(message) ?? [], problem]);
+  }
+  for (const [first, ...more] of alike.values()) {
+    const key = more.length === 0
+      ? first!.key
+      : `${first!.key} and ${more.length} more`;
+    log("warn", "the table", { advice: formatProblem({ ...first!, key }) });
+  }
+}
+
+/** The log settings of the command line, which override the table's. */
+export function logOf(
+  flags: {
+    readonly "log-format"?: "text" | "json" | undefined;
+    readonly "log-level"?: LogLevel | undefined;
+  },
+): Partial<LogSettings> {
+  const { "log-format": format, "log-level": level } = flags;
+  return {
+    ...(format === undefined ? {} : { format }),
+    ...(level === undefined ? {} : { level }),
+  };
+}
