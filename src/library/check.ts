@@ -1,6 +1,7 @@
 /** All that is wrong with a table, without serving it. */
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
 import { codeOf } from "../errors.ts";
+import type { ServeOptions } from "../serve.ts";
 import { advise } from "../services/exec/advice.ts";
 import {
   DEFAULT_PATH,
@@ -15,7 +16,7 @@ import { type Problem, Problems, TableError } from "../table/problem.ts";
 import type { ExecService } from "../table/service.ts";
 import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
 import { getEnv, permitted } from "../transport/permission.ts";
-import { pickTransport } from "../transport/pick.ts";
+import { transportOf } from "../transport/pick.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /** Where a server listens whose table does not say it. */
@@ -53,9 +54,9 @@ export interface TableFindings {
  */
 export async function checkTable(
   table: TableInput | string,
-  options: { readonly transport?: Transport } = {},
+  options: Pick<ServeOptions, "transport"> = {},
 ): Promise<TableFindings> {
-  const transport = options.transport ?? await pickTransport();
+  const transport = await transportOf(options.transport);
   const file = typeof table === "string" ? "table" : undefined;
   try {
     const read = typeof table === "string"

@@ -41,11 +41,15 @@ export interface Problem {
 /** A table is wrong (code `invalid_table`): `problems` has every fault of it. */
 export class TableError extends TcpmuxError {
   /** What stands before the message where the error is printed. */
-  override readonly name = "TableError";
+  override readonly name: string = "TableError";
   /** In the order of their lines, as far as these are known. */
   readonly problems: readonly Problem[];
 
-  /** Of all that is wrong, one line each in the message. */
+  /**
+   * Of all that is wrong with a table.
+   *
+   * @param problems each is a line of the message
+   */
   constructor(problems: readonly Problem[]) {
     super("invalid_table", problems.map(formatProblem).join("\n"));
     this.problems = problems;

@@ -2,12 +2,84 @@ import type { Endpoint } from "../endpoint.ts";
 import type { Conn } from "./transport.ts";
 
 /**
- * A connection that can also be iterated over, used as Web Streams, and closed
- * by `await using`. Its bytes come by `read`, by iteration or by `readable`,
- * and go either by `write` or by `writable`.
+ * A connection, as programs have it that use the library. Its bytes come by
+ * `read`, by iteration or by `readable`, and go either by `write` or by
+ * `writable`. It can be closed by `await using`. All errors are of the class
+ * `TcpmuxError`.
  */
-export class StreamConn
-  implements Conn, AsyncIterable<Uint8Array>, AsyncDisposable {
+export interface StreamConn extends AsyncIterable<Uint8Array>, AsyncDisposable {
+  /** The address of our end. */
+  readonly local: Endpoint;
+  /** The address of the other end. */
+  readonly remote: Endpoint;
+  /**
+   * How the input has ended: undefined while it has not, null in good order, or
+   * the error that broke the connection. Bytes before the end may be unread.
+   */
+  readonly end: undefined | null | Error;
+  /** The input as a stream. Cancelling it aborts the connection. */
+  readonly readable: ReadableStream<Uint8Array>;
+  /** The output as a stream. Closing it half-closes, and aborting it aborts. */
+  readonly writable: WritableStream<Uint8Array>;
+  /**
+   * Reads the next bytes, of which there may be any number. While nobody reads,
+   * the peer is held back. One read may be under way at a time.
+   *
+   * @returns the bytes, which belong to the caller; null at the end
+   * @throws {TcpmuxError} rejects with `connection_reset` where the connection
+   * broke, with `closed` where it was closed here, or with the error that
+   * `interrupt` was given
+   */
+  read(): Promise<Uint8Array | null>;
+  /**
+   * Ends the read that is under way, which rejects with `error`. The connection
+   * stays open, and loses no byte; without such a read nothing happens.
+   */
+  interrupt(error: Error): void;
+  /**
+   * Writes all of the bytes, behind those of the writes before. They must not
+   * change until it resolves.
+   *
+   * @returns resolves when the system has taken them: awaiting it is what holds
+   * a fast sender back
+   * @throws {TcpmuxError} rejects with `broken_pipe` where the peer takes no
+   * more, `connection_reset` where the connection broke, or `closed` where it
+   * was closed here
+   */
+  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Ends our side after what was written (half-close); reading goes on. Calling
+   * it again does nothing.
+   *
+   * @throws {TcpmuxError} rejects as `write` does, where not all of it has gone
+   */
+  closeWrite(): Promise<void>;
+  /**
+   * Closes the connection once everything is written; unread input is dropped.
+   * Calling it again does nothing.
+   */
+  close(): void;
+  /** Closes it at once, by a reset where the runtime can send one. */
+  abort(): void;
+  /**
+   * Whether the other end is still there, as far as the system knows: no
+   * runtime notices by itself that a peer has gone whose input has ended.
+   */
+  isAlive(): Promise<boolean>;
+  /**
+   * The input until it ends. A loop that is left early leaves the connection
+   * open: reading may go on.
+   *
+   * @throws {TcpmuxError} as `read` does
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void>;
+}
+
+/**
+ * A connection by another one, to which it passes all calls on: for functions
+ * that serve, and for all who do a few things in another way.
+ */
+export class WrappedConn implements Conn, StreamConn {
   readonly #conn: Conn;
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
@@ -32,23 +104,15 @@ export class StreamConn
     return this.#conn.waiting;
   }
 
-  /**
-   * The input until it ends. A loop that is left early leaves the connection
-   * open: reading may go on.
-   *
-   * @throws as {@linkcode Conn.read} does
-   */
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
     for (let bytes; (bytes = await this.read()) !== null;) yield bytes;
   }
 
-  /** Closes the connection, as {@linkcode Conn.close} does. */
   [Symbol.asyncDispose](): Promise<void> {
     this.close();
     return Promise.resolve();
   }
 
-  /** The input. Cancelling it aborts the connection. */
   get readable(): ReadableStream<Uint8Array> {
     return this.#readable ??= new ReadableStream<Uint8Array>({
       pull: async (controller) => {
@@ -60,7 +124,6 @@ export class StreamConn
     }, { highWaterMark: 0 }); // do not read ahead
   }
 
-  /** The output. Closing it half-closes, and aborting it aborts. */
   get writable(): WritableStream<Uint8Array> {
     return this.#writable ??= new WritableStream<Uint8Array>({
       write: (bytes) => this.write(bytes),

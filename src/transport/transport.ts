@@ -2,13 +2,20 @@ import type { Endpoint, Peer } from "../endpoint.ts";
 import type { TimerList } from "../timers.ts";
 
 /**
+ * A transport, as programs have it that use the library: to be handed on, as the
+ * option `transport`. What it can do is for the library alone.
+ */
+export interface TransportHandle {
+  /** The runtime whose sockets and processes it uses, or `memory`. */
+  readonly name: "deno" | "bun" | "node" | "memory";
+}
+
+/**
  * One way to sockets and processes: Deno's, Bun's, Node's, or memory without a
  * system. `tests/transport_contract.ts` holds every one to the same promises. A
  * failure of the system is a `TcpmuxError` with the same code on each.
  */
-export interface Transport {
-  /** The runtime whose sockets and processes it uses. */
-  readonly name: "deno" | "bun" | "node" | "memory";
+export interface Transport extends TransportHandle {
   /** What differs between transports; see the README's table of runtimes. */
   readonly abilities: Abilities;
   /** The deadlines of all connections of this transport. */
