@@ -177,7 +177,8 @@ function decoded(pieces: readonly Uint8Array[]): string {
 }
 
 function whyUnreadable(error: unknown): string {
-  const { code } = error as { code?: string };
+  const { code, errno } = error as { code?: string; errno?: unknown };
+  if (errno === "EISDIR") return "it is a folder"; // standard input
   if (code === "ENOENT") return "no such file";
   if (code === "EISDIR") return "it is a folder";
   if (code === "EACCES") return "it may not be read";
