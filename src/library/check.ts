@@ -1,6 +1,9 @@
 /** All that is wrong with a table, without serving it. */
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
 import { codeOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { warnOfZone } from "../policy/hours.ts";
+import { fileLimit, fittedTo } from "../policy/room.ts";
 import type { ServeOptions } from "../serve.ts";
 import { advise } from "../services/exec/advice.ts";
 import {
@@ -87,6 +90,7 @@ export async function inspect(
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);
+  await adviseStart(table, advice);
   for (const [service, identity] of identities) {
     await adviseUser(service, identity, transport, advice);
   }
@@ -126,6 +130,22 @@ async function isTaken(
     // Who accepts, and closes at once, listens as well.
     return code === "address_in_use" || code === "connection_reset";
   }
+}
+
+/** Advises of what the server, if it is started like this, warns of by itself. */
+async function adviseStart(table: Table, advice: Problems): Promise<void> {
+  const warns = (key: string): Log => (_, message, fields = {}) => {
+    const { reason, ...others } = fields;
+    const facts = Object.entries(others)
+      .filter(([, value]) => value !== undefined) // as a line of the log
+      .map((fact) => fact.join("="));
+    const why = reason === undefined ? "" : `: ${reason}`;
+    advice.add(["server", key], `${message} (${facts.join(" ")})${why}`);
+  };
+  const hours = table.services.map(({ hours }) => hours);
+  warnOfZone(hours, getEnv("TZ"), warns("time_zone"));
+  const files = await fileLimit();
+  if (files !== undefined) fittedTo(table, files, warns("max_connections"));
 }
 
 /** Advises of a program or a folder that is closed to the user of a service. */

@@ -67,7 +67,8 @@ export const CHECK = {
     "Says all that is wrong with a table, without serving it: on standard " +
     "error, one error a line, as `file:line: key: what`. Warnings are marked " +
     "as such, and are no failure: among them are addresses that are in use " +
-    "just now, and programs that their user may not execute.",
+    "just now, programs that their user may not execute, and what a server " +
+    "that is started here would warn of.",
   ],
   positionals: [{
     ...FILE,
