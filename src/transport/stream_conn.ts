@@ -79,29 +79,30 @@ export interface StreamConn extends AsyncIterable<Uint8Array>, AsyncDisposable {
  * A connection by another one, to which it passes all calls on: for functions
  * that serve, and for all who do a few things in another way.
  */
-export class WrappedConn implements Conn, StreamConn {
-  readonly #conn: Conn;
+export class WrappedConn<Inner extends Conn = Conn>
+  implements Conn, StreamConn {
+  protected readonly inner: Inner;
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
 
-  constructor(conn: Conn) {
-    this.#conn = conn;
+  constructor(inner: Inner) {
+    this.inner = inner;
   }
 
   get local(): Endpoint {
-    return this.#conn.local;
+    return this.inner.local;
   }
 
   get remote(): Endpoint {
-    return this.#conn.remote;
+    return this.inner.remote;
   }
 
   get end(): undefined | null | Error {
-    return this.#conn.end;
+    return this.inner.end;
   }
 
   get waiting(): boolean {
-    return this.#conn.waiting;
+    return this.inner.waiting;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, void> {
@@ -133,30 +134,30 @@ export class WrappedConn implements Conn, StreamConn {
   }
 
   read(): Promise<Uint8Array | null> {
-    return this.#conn.read();
+    return this.inner.read();
   }
 
   interrupt(error: Error): void {
-    this.#conn.interrupt(error);
+    this.inner.interrupt(error);
   }
 
   write(bytes: Uint8Array): Promise<void> {
-    return this.#conn.write(bytes);
+    return this.inner.write(bytes);
   }
 
   closeWrite(): Promise<void> {
-    return this.#conn.closeWrite();
+    return this.inner.closeWrite();
   }
 
   close(): void {
-    this.#conn.close();
+    this.inner.close();
   }
 
   abort(): void {
-    this.#conn.abort();
+    this.inner.abort();
   }
 
   isAlive(): Promise<boolean> {
-    return this.#conn.isAlive();
+    return this.inner.isAlive();
   }
 }
