@@ -81,7 +81,7 @@ const environment = z.record(
 export const execKeys = {
   exec: required(
     listOf(text(), "")
-      .min(1, { error: 'a program and its arguments, as ["/bin/date"]' })
+      .min(1, { error: 'a program and its arguments, such as ["/bin/date"]' })
       .refine((words) => words[0] !== "", { error: "a program's path" })
       .meta({ value: "list of texts" }),
     "The program and its arguments, without a shell. It gets the " +
@@ -128,7 +128,7 @@ export const execKeys = {
     "What the program may use of the machine.",
   ),
   cwd: optional(
-    name("a folder"),
+    name("the path of a directory"),
     SERVERS,
     "The working directory of the program, where its own path begins if it " +
       "is relative.",

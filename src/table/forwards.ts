@@ -26,7 +26,7 @@ import {
 
 /** The forms of an address to listen on for clients of this machine. */
 export const LOCAL_FORMS =
-  "PORT (of 127.0.0.1), HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
+  "PORT (on 127.0.0.1), HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
 
 /** @returns the address, or what is wrong with the text */
 export function readLocal(text: string): Endpoint | string {
@@ -156,7 +156,7 @@ function listenersOf(
 ): ForwardListener[] {
   const path = ["forward", name];
   if (!nameSchema.safeParse(name).success) {
-    problems.add(path, `is no name for a service; allowed: ${NAME_RULE}`);
+    problems.add(path, `is not a valid service name; allowed: ${NAME_RULE}`);
   }
   const before = problems.all.length;
   const object = asObject(entry, path, problems);
@@ -172,7 +172,8 @@ function listenersOf(
   if (upstream === undefined) {
     problems.add(
       path,
-      `needs server, here or as default_server in [server]: ${SERVER_FORMS}`,
+      `needs a server: set server here, or default_server in [server] ` +
+        `(${SERVER_FORMS})`,
     );
     return [];
   }
@@ -196,6 +197,10 @@ export function forwardService(
   };
   return resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
 }
+
+/** The form of that suffix, for messages. */
+export const SUFFIX_FORM =
+  "printable ASCII characters without blanks, such as mux";
 
 /** The suffix of a proxy's hosts, with its dot, and whether it can be one. */
 export function readSuffix(
@@ -240,8 +245,7 @@ export function checkAddresses(
         pathOf(name),
         `${
           formatEndpoint(listener.endpoint)
-        } is taken already by the forward ` +
-          owner,
+        } is already used by the forward ${owner}`,
       );
     }
     owners.set(listenerKey(listener), name);

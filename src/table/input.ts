@@ -35,8 +35,8 @@ export interface ServerInput {
    * The time within which a client must have sent its whole service line, from
    * accept on; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "10s"
    */
@@ -44,8 +44,8 @@ export interface ServerInput {
   /**
    * The time within which an upstream must answer; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "5s"
    */
@@ -54,8 +54,8 @@ export interface ServerInput {
    * The time without a byte in either direction after which a session is ended;
    * `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default 0
    */
@@ -64,8 +64,8 @@ export interface ServerInput {
    * The time without a byte after which a session is ended if one of its sides
    * has ended already; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "1h"
    */
@@ -76,8 +76,8 @@ export interface ServerInput {
    * taken do not wait in the server: if they are never acknowledged, TCP gives
    * up after about 15 minutes.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default 0
    */
@@ -86,8 +86,8 @@ export interface ServerInput {
    * The time that the sessions under way get to end when the server stops; `0`
    * ends them at once.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "30s"
    */
@@ -95,8 +95,8 @@ export interface ServerInput {
   /**
    * The time after which a session is ended, whatever moves; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default 0
    */
@@ -197,8 +197,8 @@ export interface PenaltiesInput {
    * What a request for a service that does not exist, or that the client may
    * not use, adds to the account of its source; `0` for nothing.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "2s"
    */
@@ -207,8 +207,8 @@ export interface PenaltiesInput {
    * What a service line that is malformed, or ends early, adds to the account;
    * `0` for nothing.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "2s"
    */
@@ -217,8 +217,8 @@ export interface PenaltiesInput {
    * What a service line that is not complete within `handshake_timeout` adds to
    * the account; `0` for nothing.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "10s"
    */
@@ -227,8 +227,8 @@ export interface PenaltiesInput {
    * The account at which a source is refused, and the length of its first
    * refusal. Each further refusal is twice as long.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "20s"
    */
@@ -237,8 +237,8 @@ export interface PenaltiesInput {
    * The longest refusal, and the time without an offence after which a source
    * counts as new.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "10m"
    */
@@ -328,8 +328,8 @@ export interface CommonInput {
    * The time without a byte in either direction after which a session is ended;
    * `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
@@ -338,8 +338,8 @@ export interface CommonInput {
    * The time without a byte after which a session is ended if one of its sides
    * has ended already; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
@@ -350,8 +350,8 @@ export interface CommonInput {
    * taken do not wait in the server: if they are never acknowledged, TCP gives
    * up after about 15 minutes.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
@@ -359,8 +359,8 @@ export interface CommonInput {
   /**
    * The time after which a session is ended, whatever moves; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
@@ -429,8 +429,8 @@ export interface CommonInput {
    * The time for which the service refuses all clients once `rate` was
    * exceeded; `0` refuses only those beyond the rate.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default 0
    */
@@ -533,7 +533,7 @@ export interface ExecInput extends CommonInput {
    * The working directory of the program, where its own path begins if it is
    * relative.
    *
-   * Value: a folder.
+   * Value: the path of a directory.
    *
    * Default: the server's.
    */
@@ -578,8 +578,8 @@ export interface ExecInput extends CommonInput {
    * The time between SIGTERM and SIGKILL for a program whose client is gone,
    * and before SIGTERM with `on_client_end`; `0` for SIGKILL at once.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "5s"
    */
@@ -683,8 +683,8 @@ export interface ConnectInput extends CommonInput {
   /**
    * The time within which an upstream must answer; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
@@ -702,8 +702,8 @@ export interface TcpmuxInput extends CommonInput {
   /**
    * The time within which an upstream must answer; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */

@@ -161,7 +161,7 @@ export const PROXY = {
     {
       name: "LOCAL",
       kind: "text",
-      about: "where to listen",
+      about: "an address to listen on",
       forms: LOCAL_ADDRESS_FORMS,
     },
     SERVER,
