@@ -58,13 +58,14 @@ export const settingsSchema = serverSchema.pick({
   max_connections_per_source: preset(
     limit("connections"),
     0,
-    "The most connections from one address at a time; `0` for no limit.",
+    "The maximum number of connections from one address at a time; `0` for " +
+      "no limit.",
   ),
   default_server: optional(
     server,
     "none",
-    "The server of the forwards that name none; one on the command line goes " +
-      "before it.",
+    "The server of forwards without `server`. A server on the command line " +
+      "overrides it.",
   ),
 });
 
@@ -73,12 +74,13 @@ const SERVERS = "that of `[server]`";
 export const forwardSchema = z.strictObject({
   listen: required(
     oneOrMore(transformed(readLocal, LOCAL_FORMS, "address")),
-    "The addresses to listen on. A port alone, as text, is one of 127.0.0.1.",
+    "The addresses to listen on. A port alone, in quotes, is a port of " +
+      "127.0.0.1.",
   ),
   server: optional(
     server,
     "`default_server`",
-    "The TCPMUX server; its port is 1 where none is given.",
+    "The TCPMUX server; the default port is 1.",
   ),
   service: optional(
     nameSchema,
