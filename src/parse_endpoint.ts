@@ -86,6 +86,9 @@ export function readEndpoint(
   if (match[3] === undefined && defaultPort !== undefined) {
     return { transport: "tcp", host, port: defaultPort };
   }
+  if (match[3] === undefined && /^\d+$/.test(host)) {
+    return `the host is missing, as in 127.0.0.1:${host}`;
+  }
   const port = /^\d{1,5}$/.test(match[3] ?? "") ? Number(match[3]) : -1;
   if (port < 0 || port > 65535) {
     return "a port from 0 to 65535 must follow the host";
