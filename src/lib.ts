@@ -66,7 +66,7 @@ export type { Outcome } from "./policy/refusal.ts";
 export type { Log, LogFields, LogLevel } from "./log.ts";
 export type { StreamConn } from "./transport/stream_conn.ts";
 export type { TransportHandle } from "./transport/transport.ts";
-// Of these a program has but handles: what is in them is for the library alone.
+// Users of the library get handles: what a transport does is internal.
 export {
   memoryHandle as memoryTransport,
   runtimeHandle as pickTransport,

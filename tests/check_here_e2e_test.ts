@@ -58,7 +58,7 @@ text = "x"
       const taken = (index: number, address: string) => ({
         line: 2,
         key: `server.listen[${index}]`,
-        message: `${address} is in use just now (stop what listens there, ` +
+        message: `${address} is in use (stop the program that listens there, ` +
           "unless it is the server of this table)",
       });
       await whileTaken({ port, host: "127.0.0.1" }, async () =>
@@ -73,7 +73,7 @@ text = "x"
       assertEquals(await warnings(folder, table), []);
     }));
 
-  test("of a TZ that is no name of a time zone, where hours go by it", () =>
+  test("of a TZ that is not the name of a time zone, if hours depend on it", () =>
     withFolder(async (folder) => {
       const listen = `listen = "127.0.0.1:${await freePort()}"`;
       const service = '[services.x]\ntext = "x"\nhours = ["08:00-18:00"]\n';
@@ -84,7 +84,7 @@ text = "x"
       assertEquals([warning?.line, warning?.key], [1, "server.time_zone"]);
       assertMatch(
         warning!.message,
-        /^TZ is no name of a time zone \(tz=JST-9( zone=\S+)?\): hours .* name it/,
+        /^TZ is not the name of a time zone \(tz=JST-9( zone=\S+)?\): hours without /,
       );
       const zone = { TZ: "Asia/Tokyo" };
       assertEquals(await warnings(folder, table, { env: zone }), []);
@@ -93,7 +93,7 @@ text = "x"
     }));
 
   test(
-    "of limits that do not fit the open files",
+    "of limits that do not fit the open-file limit",
     needs("prlimit"),
     () =>
       withFolder(async (folder) => {
@@ -146,14 +146,14 @@ user = "nobody"
           {
             line: 3,
             key: "services.x.exec",
-            message: `${program} may not be executed by its user; clients ` +
-              "will be refused",
+            message: "the user of the service has no permission to execute " +
+              `${program}; clients will be refused`,
           },
           {
             line: 4,
             key: "services.x.cwd",
-            message: `${secret} may not be entered by its user; clients will ` +
-              "be refused",
+            message: "the user of the service has no permission to enter " +
+              `${secret}; clients will be refused`,
           },
         ];
         assertEquals(await warnings(folder, table("nobody")), closed);

@@ -51,14 +51,14 @@ describe("tcpmux connect in a pipe", needs("bash"), () => {
       }));
   }
 
-  test("says of an input that is a folder what it is", () =>
+  test("fails if its input is a directory", () =>
     withServer(TABLE, async ({ port }) => {
       const words = ["connect", `127.0.0.1:${port}`, "echo"];
       const { code, stdout, stderr } = await run([
         ...["bash", "-c", '"$@" < /', "bash", ...programUnderTest(), ...words],
       ], { timeout: 60_000 });
       assertEquals([code, String(stdout)], [74, ""]);
-      assertEquals(stderr, "tcpmux: cannot read: it is a folder (EISDIR)\n");
+      assertEquals(stderr, "tcpmux: cannot read: it is a directory (EISDIR)\n");
     }));
 
   test("writes all to a reader that is slow", () =>

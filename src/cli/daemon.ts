@@ -82,9 +82,13 @@ async function run(
   let log = queue.log(first.table.server.log);
   const inherited = transport.sealInherited?.() ?? [];
   if (inherited.length > 0) {
-    log("warn", "programs inherit what the server was started with", {
-      descriptors: inherited.join(" "),
-    });
+    log(
+      "warn",
+      "programs inherit descriptors that the server was started with",
+      {
+        descriptors: inherited.join(" "),
+      },
+    );
   }
   const server = await MuxServer.start(first.table, {
     transport,
@@ -168,7 +172,9 @@ function logAdvice(
     const key = more.length === 0
       ? first!.key
       : `${first!.key} and ${more.length} more`;
-    log("warn", "the table", { advice: formatProblem({ ...first!, key }) });
+    log("warn", "warning about the table", {
+      advice: formatProblem({ ...first!, key }),
+    });
   }
 }
 
@@ -217,7 +223,7 @@ class Announcements {
     const output = this.#output ??= this.#transport.output(1);
     const line = new TextEncoder().encode(`${JSON.stringify(what)}\n`);
     this.#writes.run(() => output.write(line)).catch((error) => {
-      if (codeOf(error) === "broken_pipe") return; // its reader wants no more
+      if (codeOf(error) === "broken_pipe") return; // its reader has closed it
       this.#failure ??= error;
       this.#onFailure();
     });
@@ -228,7 +234,10 @@ class Announcements {
     const isWritten = await settlesWithin(PATIENCE, this.#writes.settled());
     if (this.#failure !== undefined) throw this.#failure;
     if (isWritten) return;
-    throw new TcpmuxError("failed", "cannot write: nobody reads the output");
+    throw new TcpmuxError(
+      "failed",
+      "cannot write to standard output: its reader does not read",
+    );
   }
 }
 

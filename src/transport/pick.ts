@@ -1,4 +1,4 @@
-/** Which transport is used: the runtime's, or the one that a program has chosen. */
+/** The transport of the runtime, or the one that the user of the library chose. */
 import { TcpmuxError } from "../errors.ts";
 import { memoryTransport } from "./memory.ts";
 import type { Transport, TransportHandle } from "./transport.ts";
@@ -18,9 +18,9 @@ export async function pickTransport(): Promise<Transport> {
 }
 
 /**
- * The transport of a handle; without one, a new one of the runtime.
+ * The transport of a handle; without a handle, a new one of the runtime.
  *
- * @throws {TypeError} for what is no transport
+ * @throws {TypeError} if the value is not a transport
  */
 export async function transportOf(
   handle: TransportHandle | undefined,
@@ -28,26 +28,27 @@ export async function transportOf(
   if (handle === undefined) return await pickTransport();
   if ("timers" in handle) return handle as Transport;
   throw new TypeError(
-    "transport is none: take what pickTransport() or memoryTransport() gives",
+    "transport must be the result of pickTransport() or memoryTransport()",
   );
 }
 
 /**
- * The runtime's own sockets and processes. `serve`, `connect` and the others
- * make a transport of their own where they are given none; one for all of many
- * calls costs less, and looks equal host names up once at a time.
+ * A new transport with the runtime's own sockets and processes. Without the
+ * option `transport`, every call of `connect` and the like makes one. Sharing
+ * one between many calls costs less, and a host name that several of them need
+ * at a time is looked up once.
  *
- * @throws {TcpmuxError} rejects with `unsupported` where this is neither Deno
- * nor Bun nor Node
+ * @throws {TcpmuxError} rejects with `unsupported` on a runtime other than Deno,
+ * Bun and Node
  */
 export async function runtimeHandle(): Promise<TransportHandle> {
   return await pickTransport();
 }
 
 /**
- * A new world without sockets, for tests. Its addresses are its own, and each
- * name is one: only who is given the same transport reaches what listens there.
- * A table with programs cannot be served in it.
+ * A new transport in memory, without sockets, for tests. Servers and clients
+ * reach each other only through the same transport. A host name is an address
+ * of its own, and is not looked up. There are no programs.
  */
 export function memoryHandle(): TransportHandle {
   return memoryTransport();

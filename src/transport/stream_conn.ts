@@ -2,10 +2,9 @@ import type { Endpoint } from "../endpoint.ts";
 import type { Conn } from "./transport.ts";
 
 /**
- * A connection, as programs have it that use the library. Its bytes come by
- * `read`, by iteration or by `readable`, and go either by `write` or by
- * `writable`. It can be closed by `await using`. All errors are of the class
- * `TcpmuxError`.
+ * A connection. Its bytes come by `read`, by iteration or by `readable`, and go
+ * either by `write` or by `writable`. `await using` closes it. Every failure is
+ * a `TcpmuxError`.
  */
 export interface StreamConn extends AsyncIterable<Uint8Array>, AsyncDisposable {
   /** The address of our end. */
@@ -37,8 +36,8 @@ export interface StreamConn extends AsyncIterable<Uint8Array>, AsyncDisposable {
    */
   interrupt(error: Error): void;
   /**
-   * Writes all of the bytes, behind those of the writes before. They must not
-   * change until it resolves.
+   * Writes all of the bytes, after those of earlier writes. They must not change
+   * until it resolves.
    *
    * @returns resolves when the system has taken them: awaiting it is what holds
    * a fast sender back
@@ -51,7 +50,8 @@ export interface StreamConn extends AsyncIterable<Uint8Array>, AsyncDisposable {
    * Ends our side after what was written (half-close); reading goes on. Calling
    * it again does nothing.
    *
-   * @throws {TcpmuxError} rejects as `write` does, where not all of it has gone
+   * @throws {TcpmuxError} rejects as `write` does, if not all of it could be
+   * written
    */
   closeWrite(): Promise<void>;
   /**
@@ -62,8 +62,8 @@ export interface StreamConn extends AsyncIterable<Uint8Array>, AsyncDisposable {
   /** Closes it at once, by a reset where the runtime can send one. */
   abort(): void;
   /**
-   * Whether the other end is still there, as far as the system knows: no
-   * runtime notices by itself that a peer has gone whose input has ended.
+   * Whether the other end is still there, as far as the system knows. Once the
+   * input has ended, no runtime notices a reset by itself.
    */
   isAlive(): Promise<boolean>;
   /**
@@ -76,8 +76,8 @@ export interface StreamConn extends AsyncIterable<Uint8Array>, AsyncDisposable {
 }
 
 /**
- * A connection by another one, to which it passes all calls on: for functions
- * that serve, and for all who do a few things in another way.
+ * A connection that passes all calls on to another one: for service functions,
+ * and for subclasses that do a few things differently.
  */
 export class WrappedConn<Inner extends Conn = Conn>
   implements Conn, StreamConn {

@@ -2,8 +2,8 @@ import type { Endpoint, Peer } from "../endpoint.ts";
 import type { TimerList } from "../timers.ts";
 
 /**
- * A transport, as programs have it that use the library: to be handed on, as the
- * option `transport`. What it can do is for the library alone.
+ * A transport for the option `transport`. Only the library itself can use what
+ * it does.
  */
 export interface TransportHandle {
   /** The runtime whose sockets and processes it uses, or `memory`. */
@@ -129,7 +129,7 @@ export interface Listener {
 }
 
 /**
- * A connection. Whoever is handed one closes it, unless a function's
+ * A connection. The function that gets one closes it, unless a function's
  * documentation says that its caller does. One `read` or `pipeTo` and any
  * number of `write`s may be under way at a time; writes keep their order.
  */

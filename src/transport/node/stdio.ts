@@ -54,7 +54,7 @@ class NodeStdio extends NodeStreamsConn {
 
 function inputStream(): Readable {
   const kind = kindOf(0);
-  // Node takes a folder for an input that has ended; reading it is an error.
+  // Node treats a directory as an empty input; reading it is an error.
   if (kind?.isDirectory()) return createReadStream("", { fd: 0 });
   const own = kind?.isFIFO() ? openAgain(0, O_RDONLY) : undefined;
   if (own === undefined) return process.stdin;
