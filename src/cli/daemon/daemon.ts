@@ -120,9 +120,8 @@ export class Daemon {
     this.#log = this.#queue.log(first.table.server.log);
     const inherited = this.#transport.sealInherited?.() ?? [];
     if (inherited.length > 0) {
-      this.log("warn", "programs inherit what the server was started with", {
-        descriptors: inherited.join(" "),
-      });
+      const what = "programs inherit descriptors that the server was started with";
+      this.log("warn", what, { descriptors: inherited.join(" ") });
     }
     this.#companions = await this.#options.companions?.(this, first) ?? [];
     const prepared = await this.#prepare(first);
@@ -281,7 +280,9 @@ function logAdvice(
     const key = more.length === 0
       ? first!.key
       : `${first!.key} and ${more.length} more`;
-    log("warn", "the table", { advice: formatProblem({ ...first!, key }) });
+    log("warn", "warning about the table", {
+      advice: formatProblem({ ...first!, key }),
+    });
   }
 }
 
