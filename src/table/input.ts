@@ -179,6 +179,17 @@ export interface ServerInput {
   penalties?: PenaltiesInput;
   /** The level and the format of the log. */
   log?: LogInput;
+  /**
+   * The Unix socket of `tcpmux serve`, as `unix:/path`, for `tcpmux status`,
+   * `reload`, `kill` and the like; only the server's user may use it. By
+   * default `/run/tcpmux/control.sock`, else
+   * `$XDG_RUNTIME_DIR/tcpmux/control.sock`, else none; `false` for none.
+   *
+   * Value: unix:/path, or false for none.
+   *
+   * Default: in `/run/tcpmux` or `$XDG_RUNTIME_DIR`.
+   */
+  control?: false | string;
 }
 
 /**

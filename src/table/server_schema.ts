@@ -4,6 +4,7 @@ import { LOG_LEVELS } from "../log.ts";
 import {
   addresses,
   choice,
+  controlSocket,
   duration,
   endpoint,
   flag,
@@ -186,4 +187,12 @@ export const serverSchema = z.strictObject({
       "lines.",
   ),
   log: preset(logSchema, {}, "The level and the format of the log."),
+  control: optional(
+    controlSocket(),
+    "in `/run/tcpmux` or `$XDG_RUNTIME_DIR`",
+    "The Unix socket of `tcpmux serve`, as `unix:/path`, for `tcpmux status`, " +
+      "`reload`, `kill` and the like; only the server's user may use it. By " +
+      "default `/run/tcpmux/control.sock`, else " +
+      "`$XDG_RUNTIME_DIR/tcpmux/control.sock`, else none; `false` for none.",
+  ),
 }, { error: "a table such as [server]" });

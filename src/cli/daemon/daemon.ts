@@ -120,7 +120,8 @@ export class Daemon {
     this.#log = this.#queue.log(first.table.server.log);
     const inherited = this.#transport.sealInherited?.() ?? [];
     if (inherited.length > 0) {
-      const what = "programs inherit descriptors that the server was started with";
+      const what =
+        "programs inherit descriptors that the server was started with";
       this.log("warn", what, { descriptors: inherited.join(" ") });
     }
     this.#companions = await this.#options.companions?.(this, first) ?? [];
