@@ -3,7 +3,8 @@ import { messageOf, TcpmuxError } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
-import { logOf, runDaemon } from "./daemon/daemon.ts";
+import type { Companion } from "./daemon/companion.ts";
+import { type Daemon, logOf, runDaemon } from "./daemon/daemon.ts";
 import { type FlagsOf, readCommandLine } from "./flags.ts";
 import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
@@ -24,6 +25,7 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
   return await runDaemon({
     signals,
     load: async () => withFlags(await loadTable(source), flags),
+    companions: (daemon) => Promise.resolve([watchFor(source, daemon)]),
     inForce: ({ table }, _, log) => {
       if (table.listeners !== LOCAL) return;
       log("info", "only this machine can connect", {
@@ -31,6 +33,23 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
       });
     },
   });
+}
+
+/** A watch on the table's files, made when a table first asks for it. */
+function watchFor(source: TableSource, daemon: Daemon): Companion {
+  let watch: Companion | undefined;
+  return {
+    prepare: async (next) => {
+      if (next.table.server.watch && watch === undefined) {
+        const { TableWatch } = await import("./watch/table_watch.ts");
+        watch = new TableWatch(source, daemon);
+      }
+      return await watch?.prepare?.(next) ?? { commit() {}, undo() {} };
+    },
+    reloaded: (error) => watch?.reloaded?.(error),
+    draining: () => watch?.draining?.(),
+    close: () => watch?.close?.(),
+  };
 }
 
 /** The table's settings, overridden by the flags. */

@@ -176,6 +176,15 @@ export interface ServerInput {
    * lines.
    */
   penalties?: PenaltiesInput;
+  /**
+   * Whether the table is read again by itself when its file has changed, or one
+   * that it includes, or the files that a pattern matches.
+   *
+   * Value: `true` or `false`.
+   *
+   * @default false
+   */
+  watch?: boolean;
   /** What is logged, and how. */
   log?: LogInput;
 }

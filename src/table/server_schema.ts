@@ -182,5 +182,11 @@ export const serverSchema = z.strictObject({
     "The penalties for sources that guess names, or do not finish their " +
       "service lines.",
   ),
+  watch: preset(
+    flag(),
+    false,
+    "Whether the table is read again by itself when its file has changed, or " +
+      "one that it includes, or the files that a pattern matches.",
+  ),
   log: preset(logSchema, {}, "What is logged, and how."),
 }, { error: "a table such as [server]" });
