@@ -12,7 +12,7 @@ import {
   STRICT_FLAG,
 } from "./parts.ts";
 
-const { done, usage, config } = EXIT_CODES;
+const { done, usage, refused, config } = EXIT_CODES;
 
 export const SERVE = {
   name: "serve",
@@ -67,7 +67,8 @@ export const CHECK = {
     "Says all that is wrong with a table, without serving it: on standard " +
     "error, one error a line, as `file:line: key: what`. Warnings are marked " +
     "as such, and are no failure: among them are addresses that are in use " +
-    "just now, and programs that their user may not execute.",
+    "just now or not permitted, and programs that are missing or that their " +
+    "user may not execute. It may be run beside a server of the same table.",
   ],
   positionals: [{
     ...FILE,
@@ -82,17 +83,37 @@ export const CHECK = {
       about: "the same as the argument FILE",
     },
     ...STRICT_FLAG,
+    connect: {
+      about: "connect to every upstream too, and warn of those that are silent",
+      details: "each has its `connect_timeout`, or 30 seconds where that is " +
+        "no limit; it is connected to, and the connection closed",
+    },
+    dump: {
+      about: "print the effective table, with all defaults, as one file",
+      details:
+        "it holds what `env` holds, secrets too; keys whose default no " +
+        "file can say stand there as comments",
+    },
     json: {
       about: "print one JSON object",
       details:
-        "it has `ok`, `file`, `services` (how many), `errors` and `warnings`, " +
-        "each with `line`, `key` and `message`",
+        "it has `ok`, `file`, `services` (how many), `errors`, `warnings` " +
+        "and, with `--connect`, `upstreams`: each with `file`, `line`, `key` " +
+        "and `message`",
     },
   },
-  exits: [{ ...done, meaning: "the table can be served" }, usage, config],
+  exits: [
+    { ...done, meaning: "the table can be served" },
+    usage,
+    { ...refused, meaning: "an upstream does not answer (`--connect`)" },
+    config,
+  ],
   examples: [{
     about: "look for mistakes before serving",
     lines: ["tcpmux check services.toml"],
+  }, {
+    about: "see what the defaults make of it",
+    lines: ["tcpmux check --dump services.toml"],
   }],
 } as const satisfies CommandSpec;
 
