@@ -5,7 +5,7 @@
  */
 import { CONNECT, LIST, PROBE } from "./spec/clients.ts";
 import { type CommandSpec, EXIT_CODES } from "./spec/parts.ts";
-import { CHECK, FORWARD, PROXY, SERVE } from "./spec/servers.ts";
+import { CHECK, EXPLAIN, FORWARD, PROXY, SERVE } from "./spec/servers.ts";
 
 export const COMPLETIONS = {
   name: "completions",
@@ -42,6 +42,7 @@ export const COMPLETIONS = {
 export const COMMANDS = [
   SERVE,
   CHECK,
+  EXPLAIN,
   CONNECT,
   LIST,
   FORWARD,

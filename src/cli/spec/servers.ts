@@ -14,6 +14,16 @@ import {
 
 const { done, usage, refused, config } = EXIT_CODES;
 
+const TABLE_FLAGS = {
+  config: {
+    short: "c",
+    value: FILE,
+    default: "the built-in table",
+    about: "the service table",
+  },
+  ...STRICT_FLAG,
+} as const;
+
 export const SERVE = {
   name: "serve",
   about: "serve the services of a table",
@@ -24,13 +34,7 @@ export const SERVE = {
   ],
   positionals: [],
   flags: {
-    config: {
-      short: "c",
-      value: FILE,
-      default: "the built-in table",
-      about: "the service table",
-    },
-    ...STRICT_FLAG,
+    ...TABLE_FLAGS,
     listen: {
       short: "l",
       value: { name: "ADDRESS", kind: "text", forms: ENDPOINT_FORMS },
@@ -114,6 +118,60 @@ export const CHECK = {
   }, {
     about: "see what the defaults make of it",
     lines: ["tcpmux check --dump services.toml"],
+  }],
+} as const satisfies CommandSpec;
+
+export const EXPLAIN = {
+  name: "explain",
+  about: "say what a client would get, and why",
+  description: [
+    "Says what a client would get that asks for SERVICE, as the server " +
+    "decides it by the table, and the rules that decide, each with its place: " +
+    "`allow` and `deny` with the entry that matches, aliases, `hours` with " +
+    "the time that counts, the limits that apply, and what would be opened. " +
+    "Nothing is opened, and no server is asked, so that limits which are " +
+    "reached just now and penalties do not show.",
+    "`HELP` as SERVICE says which services it would list, and why not the " +
+    "others.",
+  ],
+  positionals: [{
+    name: "SERVICE",
+    kind: "text",
+    about: "the name that the client asks for",
+  }],
+  flags: {
+    ...TABLE_FLAGS,
+    from: {
+      value: {
+        name: "ADDRESS",
+        kind: "text",
+        forms: "an IPv4 or IPv6 address, or `unix` for a Unix socket's client",
+      },
+      environment: false,
+      about: "the client's address; it must be given",
+    },
+    at: {
+      value: {
+        name: "INSTANT",
+        kind: "text",
+        forms:
+          "`HH:MM` (today) or ISO 8601, by the service's time zone unless " +
+          "it says another",
+      },
+      environment: false,
+      default: "now",
+      about: "when the client asks",
+    },
+  },
+  exits: [
+    { ...done, meaning: "it would be served" },
+    usage,
+    { ...refused, meaning: "it would be refused" },
+    config,
+  ],
+  examples: [{
+    about: "see why a colleague is refused at night",
+    lines: ["tcpmux explain -c services.toml ssh --from 10.1.2.3 --at 03:00"],
   }],
 } as const satisfies CommandSpec;
 
