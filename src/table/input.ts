@@ -190,6 +190,15 @@ export interface ServerInput {
    * Default: in `/run/tcpmux` or `$XDG_RUNTIME_DIR`.
    */
   control?: false | string;
+  /**
+   * Whether the table is read again by itself when its file has changed, or one
+   * that it includes, or the files that a pattern matches.
+   *
+   * Value: `true` or `false`.
+   *
+   * @default false
+   */
+  watch?: boolean;
 }
 
 /**

@@ -195,4 +195,10 @@ export const serverSchema = z.strictObject({
       "default `/run/tcpmux/control.sock`, else " +
       "`$XDG_RUNTIME_DIR/tcpmux/control.sock`, else none; `false` for none.",
   ),
+  watch: preset(
+    flag(),
+    false,
+    "Whether the table is read again by itself when its file has changed, or " +
+      "one that it includes, or the files that a pattern matches.",
+  ),
 }, { error: "a table such as [server]" });

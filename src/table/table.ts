@@ -29,6 +29,8 @@ export interface ServerSettings {
   readonly limits: ServerLimits;
   /** The time zone of hours; undefined for the system's own. */
   readonly timeZone: string | undefined;
+  /** Whether a change of the table's files is seen. */
+  readonly watch: boolean;
   readonly log: LogSettings;
   /** The path of the control socket; false for none, undefined by default. */
   readonly control: string | false | undefined;

@@ -90,6 +90,8 @@ export interface Abilities {
   readonly socketStdio: boolean;
   /** There are Unix sockets. Deno must have been given the permission. */
   readonly unix: boolean;
+  /** `fs.watch` tells of all that happens in a folder, and never blocks. */
+  readonly folderEvents: boolean;
 }
 
 export interface ListenOptions {
