@@ -1,4 +1,4 @@
-import type { Endpoint } from "./endpoint.ts";
+import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { fileLimit, fittedTo, FullnessLog } from "./policy/room.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
@@ -160,7 +160,16 @@ export class MuxServer {
     return { table, identities, limits, contexts: new Map() };
   }
 
-  #accept = (conn: Conn, { spec, address }: OpenListener): void => {
+  /** Serves a connection that another program has accepted for it. */
+  adopt(conn: Conn): void {
+    const spec = { protocol: "tcpmux", endpoint: conn.local } as const;
+    this.#accept(conn, { spec, address: formatEndpoint(conn.local) });
+  }
+
+  #accept = (
+    conn: Conn,
+    { spec, address }: Omit<OpenListener, "listener">,
+  ): void => {
     const context = this.#inForce.contexts.get(spec) ??
       this.#addContext(spec, address);
     const slot = this.#limits.arrive(conn.remote, this.#inForce.limits);

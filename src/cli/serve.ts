@@ -4,7 +4,7 @@ import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
 import { logOf, runDaemon } from "./daemon/daemon.ts";
-import { type FlagsOf, readCommandLine } from "./flags.ts";
+import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
 import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
 import { Signals } from "./system.ts";
@@ -18,12 +18,20 @@ const LOCAL = [
 export async function serveCommand(args: readonly string[]): Promise<number> {
   const signals = new Signals(); // first, so that no signal is lost meanwhile
   const { flags } = readCommandLine(args, SERVE, getEnv);
+  if (flags.inetd && flags.listen.length > 0) {
+    throw usage("--listen: with --inetd, another program listens");
+  }
   const source = new TableSource(flags.config, {
     isStrict: !flags["no-strict-modes"],
   });
+  const load = async () => withFlags(await loadTable(source), flags);
+  if (flags.inetd) {
+    const { serveInetd } = await import("./daemon/inetd.ts");
+    return await serveInetd({ signals, load });
+  }
   return await runDaemon({
     signals,
-    load: async () => withFlags(await loadTable(source), flags),
+    load,
     inForce: ({ table }, _, log) => {
       if (table.listeners !== LOCAL) return;
       log("info", "only this machine can connect", {

@@ -49,6 +49,12 @@ export interface Transport {
    * @returns the descriptors that programs inherit nevertheless
    */
   sealInherited?(): readonly number[];
+  /**
+   * The connection of a descriptor that this process was started with, and that
+   * belongs to the connection from now on. Rejects with `connection_reset` where
+   * it has no client. Missing where there is no system.
+   */
+  connOn?(fd: number): Promise<Conn>;
   /** The standard input and output of this program itself. */
   stdio(): Conn;
   /** Standard output or standard error of this program itself. */

@@ -40,6 +40,13 @@ export const SERVE = {
         "and port 1078 where port 1 is not permitted",
       about: "where to listen, in place of what the table says",
     },
+    inetd: {
+      about: "serve one connection, standard input, and end with it",
+      details: "this is for inetd, xinetd, tcpserver and systemd's " +
+        "`Accept=yes`. `listen`, penalties, and limits that count several " +
+        "connections do nothing then, and where standard error is the " +
+        "connection as well, nothing is logged",
+    },
     ...LOG_FLAGS,
   },
   isDaemon: true,

@@ -1,10 +1,11 @@
 import { TimerList } from "../../timers.ts";
 import { HostNames } from "../net/host_names.ts";
+import { inheritedEnds } from "../net/inherited.ts";
 import { descriptorOutput } from "../stdio_conn.ts";
 import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
 import { bunConnect } from "./connect.ts";
-import { bunLibc } from "./libc.ts";
+import { bunConnOf, bunLibc } from "./libc.ts";
 import { bunListen } from "./listen.ts";
 import { bunSpawn, bunSpawnOn } from "./process.ts";
 import { bunStdio } from "./stdio.ts";
@@ -25,6 +26,7 @@ export function bunTransport(): Transport {
     connect: bunConnect(timers, libc),
     spawn: (command) => bunSpawn(command, libc, timers),
     spawnOn: (command) => bunSpawnOn(command, libc, timers),
+    connOn: (fd) => bunConnOf(fd, timers, inheritedEnds),
     stdio: bunStdio,
     output: descriptorOutput,
     collectGarbage: () => Bun.gc(false),

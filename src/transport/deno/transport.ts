@@ -4,7 +4,7 @@ import { HostNames } from "../net/host_names.ts";
 import { permitted } from "../permission.ts";
 import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
-import { denoConnect } from "./connect.ts";
+import { denoConnect, denoConnOn } from "./connect.ts";
 import { denoLibc } from "./libc.ts";
 import { denoIsDualStack, denoListen } from "./listen.ts";
 import { denoSeal, denoSpawn } from "./process.ts";
@@ -37,6 +37,7 @@ export function denoTransport(): Transport {
     connect: denoConnect(timers, buffers),
     spawn: (command) => denoSpawn(command, libc, timers),
     sealInherited: () => denoSeal(libc),
+    connOn: (fd) => denoConnOn(fd, timers),
     stdio: denoStdio,
     output: denoOutput,
   };

@@ -2,7 +2,7 @@ import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
 import { HostNames } from "../net/host_names.ts";
 import type { Transport } from "../transport.ts";
-import { nodeConnect } from "./connect.ts";
+import { nodeConnect, nodeConnOn } from "./connect.ts";
 import { nodeListen } from "./listen.ts";
 import { NodeSeal, nodeSpawn, nodeSpawnOn } from "./process.ts";
 import { nodeOutput, nodeStdio } from "./stdio.ts";
@@ -25,6 +25,7 @@ export function nodeTransport(): Transport {
       nodeSpawn(command, seal.rest, { listen, connect, timers }),
     spawnOn: (command) => nodeSpawnOn(command, seal.rest),
     sealInherited: () => seal.seal(),
+    connOn: (fd) => nodeConnOn(fd, timers, buffers),
     stdio: nodeStdio,
     output: nodeOutput,
   };
