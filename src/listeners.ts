@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Binder } from "./bind/bind.ts";
+import type { BinderOptions } from "./bind/bound_listener.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { Episode, type Log } from "./log.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
 import type { ListenerSpec } from "./table/service.ts";
-import type { Conn, Listener, Transport } from "./transport/transport.ts";
+import type { Conn, Listener } from "./transport/transport.ts";
 
 /** Milliseconds before accepting is tried again after it has failed. */
 const ACCEPT_PAUSE = 50;
@@ -29,8 +30,11 @@ export class Listeners {
   readonly #log: Log;
   readonly #onAccepted: OnAccepted;
 
-  constructor(transport: Transport, log: Log, onAccepted: OnAccepted) {
-    this.#binder = new Binder(transport, log);
+  constructor(
+    { transport, log, getEnv }: BinderOptions,
+    onAccepted: OnAccepted,
+  ) {
+    this.#binder = new Binder({ transport, log, getEnv });
     this.#log = log;
     this.#onAccepted = onAccepted;
   }

@@ -71,7 +71,7 @@ export class MuxServer {
     const log = steady(options.log);
     this.#options = { ...options, log };
     this.#recorder = new Recorder(log, options.onRecord);
-    this.#listeners = new Listeners(options.transport, log, this.#accept);
+    this.#listeners = new Listeners(this.#options, this.#accept);
     this.#leavers = new LeaverWatch(log, options.transport.timers);
     const shared = new SharedSourceLog(log);
     this.#limits = new Limits({ onSharedSource: (at) => shared.note(at) });

@@ -1,4 +1,4 @@
-import { parseEndpoint } from "../parse_endpoint.ts";
+import { parseListen } from "../parse_endpoint.ts";
 import { messageOf, TcpmuxError } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";
@@ -48,7 +48,7 @@ function withFlags(
 ): Loaded {
   const listen = flags.listen.map((text) => {
     try {
-      return parseEndpoint(text);
+      return parseListen(text);
     } catch (error) {
       throw new TcpmuxError("usage", `--listen: ${messageOf(error)}`);
     }

@@ -100,6 +100,7 @@ async function adviseListeners(
 ): Promise<void> {
   if (!permitted("net")) return;
   for (const [index, { endpoint = DEFAULT_ADDRESS }] of listeners.entries()) {
+    if (endpoint.transport === "systemd") continue; // it is for systemd to open
     if (!await isTaken(endpoint, transport)) continue;
     advice.add(
       ["server", "listen", index],

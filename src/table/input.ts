@@ -16,7 +16,9 @@ export interface TableInput {
 export interface ServerInput {
   /**
    * The addresses to listen on. A host name stands for all of its addresses;
-   * `[::]` takes IPv4 connections as well.
+   * `[::]` takes IPv4 connections as well. `systemd` stands for all sockets
+   * that systemd has opened for the server, and `systemd:NAME` for those whose
+   * unit has `FileDescriptorName=NAME`.
    *
    * Value: address, or list of addresses, each as text or as an `Endpoint`.
    *

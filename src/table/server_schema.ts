@@ -5,9 +5,9 @@ import {
   addresses,
   choice,
   duration,
-  endpoint,
   flag,
   limit,
+  listenAddress,
   maxStartups,
   oneOrMore,
   optional,
@@ -107,10 +107,12 @@ const penaltiesSchema = z.strictObject({
 
 export const serverSchema = z.strictObject({
   listen: optional(
-    oneOrMore(endpoint()),
+    oneOrMore(listenAddress()),
     '`"[::]:1"`, or port 1078 where port 1 is not permitted',
     "The addresses to listen on. A host name stands for all of its addresses; " +
-      "`[::]` takes IPv4 connections as well.",
+      "`[::]` takes IPv4 connections as well. `systemd` stands for all sockets " +
+      "that systemd has opened for the server, and `systemd:NAME` for those " +
+      "whose unit has `FileDescriptorName=NAME`.",
   ),
   help: preset(
     flag(),

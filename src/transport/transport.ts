@@ -50,9 +50,13 @@ export interface Transport {
    */
   sealInherited?(): readonly number[];
   /**
-   * The connection of a descriptor that this process was started with, and that
-   * belongs to the connection from now on. Rejects with `connection_reset` where
-   * it has no client. Missing where there is no system.
+   * Listens on a socket that this process was started with, whose address may
+   * be known. Missing where there is no system.
+   */
+  listenOn?(fd: number, endpoint?: Endpoint): Promise<Listener>;
+  /**
+   * The connection of a socket that this process was started with. Rejects with
+   * `connection_reset` where it has no client. Missing where `listenOn` is.
    */
   connOn?(fd: number): Promise<Conn>;
   /** The standard input and output of this program itself. */

@@ -1,5 +1,5 @@
 /** The commands that listen, and the one that looks at what they serve. */
-import { ENDPOINT_FORMS } from "../../parse_endpoint.ts";
+import { LISTEN_FORMS } from "../../parse_endpoint.ts";
 import {
   type CommandSpec,
   DAEMON_EXITS,
@@ -33,7 +33,7 @@ export const SERVE = {
     ...STRICT_FLAG,
     listen: {
       short: "l",
-      value: { name: "ADDRESS", kind: "text", forms: ENDPOINT_FORMS },
+      value: { name: "ADDRESS", kind: "text", forms: LISTEN_FORMS },
       repeated: true,
       default:
         "`[::]:1`, with the built-in table `127.0.0.1:1` and `[::1]:1`, " +

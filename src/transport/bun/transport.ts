@@ -6,7 +6,7 @@ import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
 import { bunConnect } from "./connect.ts";
 import { bunConnOf, bunLibc } from "./libc.ts";
-import { bunListen } from "./listen.ts";
+import { bunListen, bunListenOn } from "./listen.ts";
 import { bunSpawn, bunSpawnOn } from "./process.ts";
 import { bunStdio } from "./stdio.ts";
 
@@ -23,6 +23,7 @@ export function bunTransport(): Transport {
     timers,
     lookup: (host) => names.lookup(host),
     listen: bunListen(timers),
+    listenOn: (fd, endpoint) => bunListenOn(fd, endpoint, timers),
     connect: bunConnect(timers, libc),
     spawn: (command) => bunSpawn(command, libc, timers),
     spawnOn: (command) => bunSpawnOn(command, libc, timers),

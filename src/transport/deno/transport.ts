@@ -1,6 +1,7 @@
 import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
 import { HostNames } from "../net/host_names.ts";
+import { netListenOn } from "../net/listen.ts";
 import { permitted } from "../permission.ts";
 import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
@@ -34,6 +35,8 @@ export function denoTransport(): Transport {
     lookup: (host) => names.lookup(host),
     isDualStack: denoIsDualStack,
     listen: denoListen(buffers),
+    // By `node:net`: Deno itself listens on no descriptor.
+    listenOn: (fd, endpoint) => netListenOn(fd, endpoint, timers),
     connect: denoConnect(timers, buffers),
     spawn: (command) => denoSpawn(command, libc, timers),
     sealInherited: () => denoSeal(libc),

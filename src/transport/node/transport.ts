@@ -12,7 +12,7 @@ export function nodeTransport(): Transport {
   const names = new HostNames({ threads: 2, hostsFile: "/etc/hosts" });
   const buffers = new Buffers();
   const seal = new NodeSeal();
-  const listen = nodeListen(timers, buffers);
+  const { listen, listenOn } = nodeListen(timers, buffers);
   const connect = nodeConnect(timers, buffers);
   return {
     name: "node",
@@ -20,6 +20,7 @@ export function nodeTransport(): Transport {
     timers,
     lookup: (host) => names.lookup(host),
     listen,
+    listenOn,
     connect,
     spawn: (command) =>
       nodeSpawn(command, seal.rest, { listen, connect, timers }),
