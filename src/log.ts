@@ -33,8 +33,15 @@ export interface LogLine {
 }
 
 /** `TIME LEVEL message key=value…`, values quoted where they need it. */
-export function textLine({ time, level, message, fields }: LogLine): string {
-  let line = `${time.toISOString()} ${level.padEnd(5)} ${message}`;
+export function textLine(line: LogLine): string {
+  return `${line.time.toISOString()} ${line.level.padEnd(5)} ${bareLine(line)}`;
+}
+
+/** The same without time and level. */
+export function bareLine(
+  { message, fields }: Pick<LogLine, "message" | "fields">,
+): string {
+  let line = message;
   for (const key in fields) {
     const value = fields[key];
     if (value === undefined || value === "") continue;

@@ -3,7 +3,8 @@ import { messageOf, TcpmuxError } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
-import { logOf, runDaemon } from "./daemon/daemon.ts";
+import type { Companion } from "./daemon/companion.ts";
+import { type Daemon, logOf, runDaemon } from "./daemon/daemon.ts";
 import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
 import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
@@ -32,6 +33,7 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
   return await runDaemon({
     signals,
     load,
+    companions,
     inForce: ({ table }, _, log) => {
       if (table.listeners !== LOCAL) return;
       log("info", "only this machine can connect", {
@@ -39,6 +41,17 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
       });
     },
   });
+}
+
+/** Each is imported only where it is asked for. */
+async function companions(daemon: Daemon): Promise<readonly Companion[]> {
+  const all: Companion[] = [];
+  const socket = getEnv("NOTIFY_SOCKET");
+  if (socket !== undefined) {
+    const { SystemdNotifier } = await import("./daemon/notifier.ts");
+    all.push(new SystemdNotifier(daemon, socket, getEnv));
+  }
+  return all;
 }
 
 /** The table's settings, overridden by the flags. */

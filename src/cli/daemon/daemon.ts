@@ -3,7 +3,7 @@ import { formatEndpoint } from "../../endpoint.ts";
 import { messageOf } from "../../errors.ts";
 import type { Log, LogLevel } from "../../log.ts";
 import { MuxServer } from "../../server.ts";
-import { formatProblem, type Problem } from "../../table/problem.ts";
+import type { Problem } from "../../table/problem.ts";
 import type { LogSettings } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
 import { pickTransport } from "../../transport/pick.ts";
@@ -11,9 +11,11 @@ import type { Transport } from "../../transport/transport.ts";
 import { EXIT, exitCodeOf, explain } from "../exit.ts";
 import type { Loaded } from "../load.ts";
 import type { Signal, Signals } from "../system.ts";
+import { logAdvice } from "./advice_log.ts";
 import { Announcements } from "./announcements.ts";
 import { collectAtNewHeights } from "./collecting.ts";
 import type { Companion, Prepared } from "./companion.ts";
+import { isJournal } from "./journal.ts";
 import { LogQueue } from "./log_queue.ts";
 import { Reloads } from "./reloads.ts";
 
@@ -49,7 +51,7 @@ export interface DaemonOptions {
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const transport = await pickTransport();
-  const queue = new LogQueue(transport.output(2));
+  const queue = new LogQueue(transport.output(2), isJournal(getEnv));
   try {
     const first = await firstTable(options);
     if (first === undefined) return EXIT.done;
@@ -208,6 +210,7 @@ export class Daemon {
 
   async #reload(): Promise<void> {
     if (this.#isStopping) return;
+    for (const companion of this.#companions) companion.reloading?.();
     let failure: unknown;
     try {
       const next = await this.#options.load();
@@ -260,28 +263,6 @@ export class Daemon {
     for (const companion of this.#companions) await companion.close?.();
     this.log("info", "stopped");
     await this.#announcements.over();
-  }
-}
-
-/** Logs advice that is new; what holds for several services, once. */
-function logAdvice(
-  advice: readonly Problem[],
-  known: readonly Problem[],
-  log: Log,
-): void {
-  const alike = new Map<string, Problem[]>();
-  for (const problem of advice) {
-    const { key, message } = problem;
-    if (known.some((one) => one.key === key && one.message === message)) {
-      continue;
-    }
-    alike.set(message, [...alike.get(message) ?? [], problem]);
-  }
-  for (const [first, ...more] of alike.values()) {
-    const key = more.length === 0
-      ? first!.key
-      : `${first!.key} and ${more.length} more`;
-    log("warn", "the table", { advice: formatProblem({ ...first!, key }) });
   }
 }
 

@@ -12,6 +12,7 @@ import { negative } from "../../wire.ts";
 import { EXIT, exitCodeOf, explain } from "../exit.ts";
 import type { Loaded } from "../load.ts";
 import { type Signals, stderrIsClients } from "../system.ts";
+import { isJournal } from "./journal.ts";
 import { LogQueue } from "./log_queue.ts";
 
 /** The descriptor of the connection. */
@@ -36,7 +37,10 @@ export interface InetdOptions {
  */
 export async function serveInetd(options: InetdOptions): Promise<number> {
   const transport = await pickTransport();
-  const queue = new LogQueue(stderrIsClients() ? NOWHERE : transport.output(2));
+  const queue = new LogQueue(
+    stderrIsClients() ? NOWHERE : transport.output(2),
+    isJournal(getEnv),
+  );
   try {
     const conn = await acceptedConn(transport);
     const { outcome } = await serveOne(conn, transport, queue, options);
