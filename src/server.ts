@@ -26,6 +26,11 @@ export interface MuxServerOptions {
   readonly log: Log;
   /** A variable of the server's environment, where it may be read. */
   readonly getEnv: (name: string) => string | undefined;
+  /**
+   * Called once all addresses are bound, before anything else is found out and
+   * anybody is accepted: here a server that is root becomes another user.
+   */
+  readonly onBound?: (() => void) | undefined;
   /** Called once for every connection, when it has ended. */
   readonly onRecord?: (record: ConnectionRecord) => void;
   /** Called with the number of live sessions when one has begun. */
@@ -95,8 +100,26 @@ export class MuxServer {
     file?: string,
   ): Promise<MuxServer> {
     const server = new MuxServer(options);
-    await server.reload(table, file);
+    if (options.onBound === undefined) await server.reload(table, file);
+    else await server.#startAs(options.onBound, table, file);
     return server;
+  }
+
+  /** What `onBound` changes holds for all else that is found out. */
+  async #startAs(
+    onBound: () => void,
+    table: Table,
+    file?: string,
+  ): Promise<void> {
+    const listeners = await this.#listeners.prepare(table.listeners);
+    try {
+      onBound();
+      this.#inForce = await this.#prepare(table, file);
+    } catch (error) {
+      listeners.undo();
+      throw error;
+    }
+    listeners.commit();
   }
 
   /** Where it listens, with the real ports, in the order of the table. */
@@ -141,7 +164,9 @@ export class MuxServer {
   reload(table: Table, file?: string): Promise<void> {
     const turn = this.#reloading.then(async () => {
       const next = await this.#prepare(table, file);
-      await this.#listeners.set(table.listeners, () => this.#inForce = next);
+      const listeners = await this.#listeners.prepare(table.listeners);
+      this.#inForce = next;
+      listeners.commit();
     });
     this.#reloading = turn.catch(() => {});
     return turn;

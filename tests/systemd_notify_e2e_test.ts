@@ -187,7 +187,7 @@ describe("the journal of systemd", () => {
       await exchange(server.port, "about\r\n");
       await until("it is logged", () =>
         server.other.some((line) =>
-          /^\d{4}-\d\d-\d\dT\S+ info  connection/.test(line)
+          /^\d{4}-\d\d-\d\dT\S+ info +connection/.test(line)
         ));
     }, { program: wrapped("8:1"), format: "text" }));
 });

@@ -26,6 +26,24 @@ export interface ServerInput {
    */
   listen?: string | Endpoint | (string | Endpoint)[];
   /**
+   * The user that the server becomes, for good and in all groups of that user,
+   * once it has bound its addresses. It must have been started as root. Only a
+   * restart changes it.
+   *
+   * Value: the name of a user.
+   *
+   * Default: the one that starts it.
+   */
+  user?: string;
+  /**
+   * The group that the server gets with `user`.
+   *
+   * Value: the name of a group.
+   *
+   * Default: the user's.
+   */
+  group?: string;
+  /**
    * Whether `HELP` is answered with the names of the services.
    *
    * Value: `true` or `false`.

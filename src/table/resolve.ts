@@ -26,6 +26,8 @@ export function resolveServer(
 ): ServerSettings {
   return {
     listen: valid.listen === undefined ? undefined : asList(valid.listen),
+    user: valid.user ?? "",
+    group: valid.group ?? "",
     help: valid.help,
     handshakeTimeout: valid.handshake_timeout,
     connectTimeout: valid.connect_timeout,

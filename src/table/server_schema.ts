@@ -9,6 +9,7 @@ import {
   limit,
   listenAddress,
   maxStartups,
+  name,
   oneOrMore,
   optional,
   preset,
@@ -113,6 +114,18 @@ export const serverSchema = z.strictObject({
       "`[::]` takes IPv4 connections as well. `systemd` stands for all sockets " +
       "that systemd has opened for the server, and `systemd:NAME` for those " +
       "whose unit has `FileDescriptorName=NAME`.",
+  ),
+  user: optional(
+    name("the name of a user"),
+    "the one that starts it",
+    "The user that the server becomes, for good and in all groups of that " +
+      "user, once it has bound its addresses. It must have been started as " +
+      "root. Only a restart changes it.",
+  ),
+  group: optional(
+    name("the name of a group"),
+    "the user's",
+    "The group that the server gets with `user`.",
   ),
   help: preset(
     flag(),

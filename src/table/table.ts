@@ -15,6 +15,9 @@ import type { ListenerSpec, Service } from "./service.ts";
 export interface ServerSettings {
   /** The addresses to listen on; undefined if the table has no `listen`. */
   readonly listen: readonly ListenAddress[] | undefined;
+  /** Who the server becomes when all is bound; empty for nobody else. */
+  readonly user: string;
+  readonly group: string;
   readonly help: boolean;
   /** Milliseconds, as all times here; 0 for no limit, and drains at once. */
   readonly handshakeTimeout: number;

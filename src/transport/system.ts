@@ -7,6 +7,12 @@ export interface SystemCalls {
    * @throws {TcpmuxError} code `unreachable` where nobody takes it
    */
   sendTo(path: string, bytes: Uint8Array): void;
+  /**
+   * Sets the supplementary groups of all threads.
+   *
+   * @throws {TcpmuxError} code `permission_denied`
+   */
+  setGroups(groups: readonly number[]): void;
   /** Microseconds of CLOCK_MONOTONIC, see clock_gettime(2). */
   monotonicTime(): bigint;
 }

@@ -14,6 +14,7 @@ import type { Loaded } from "../load.ts";
 import { type Signals, stderrIsClients } from "../system.ts";
 import { isJournal } from "./journal.ts";
 import { LogQueue } from "./log_queue.ts";
+import { rightsOf } from "./privileges.ts";
 
 /** The descriptor of the connection. */
 const STDIN = 0;
@@ -97,6 +98,7 @@ async function serveOne(
     transport.sealInherited?.();
     const { table, file } = await load();
     server = await MuxServer.start(forOne(table), {
+      onBound: await rightsOf(table.server, transport),
       transport,
       log: queue.log(table.server.log),
       getEnv,

@@ -29,6 +29,7 @@ export interface LibcFunctions {
     addressLength: number,
   ): number;
   clock_gettime(clock: number, time: Uint8Array): number;
+  setgroups(count: bigint, groups: Uint8Array): number;
 }
 
 /** The types of what those functions take; each of them returns an `i32`. */
@@ -43,6 +44,7 @@ export const LIBC_TYPES: Record<keyof LibcFunctions, string[]> = {
   close_range: ["u32", "u32", "u32"],
   sendto: ["i32", "buffer", "u64", "i32", "buffer", "u32"],
   clock_gettime: ["i32", "buffer"],
+  setgroups: ["u64", "buffer"],
 };
 
 /** The functions, looked up when they are needed for the first time. */

@@ -30,6 +30,11 @@ export function systemCalls(
       const address = path.replace(/^\0/, "@");
       throw new TcpmuxError("unreachable", `nobody takes it at ${address}`);
     },
+    setGroups(groups) {
+      const list = new Uint8Array(Uint32Array.from(groups).buffer);
+      if (libc.setgroups(BigInt(groups.length), list) === 0) return;
+      throw new TcpmuxError("permission_denied", "cannot set its groups");
+    },
     monotonicTime() {
       const time = new BigInt64Array(2); // a struct timespec of 64 bits
       libc.clock_gettime(CLOCK_MONOTONIC, new Uint8Array(time.buffer));
