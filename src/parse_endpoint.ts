@@ -12,7 +12,8 @@ import { TcpmuxError } from "./errors.ts";
 export const ENDPOINT_FORMS = "HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
 
 /** The forms of an address to listen on, for messages. */
-export const LISTEN_FORMS = `${ENDPOINT_FORMS}, systemd or systemd:NAME`;
+export const LISTEN_FORMS = "HOST:PORT, [V6]:PORT, unix:/path, unix:@name, " +
+  "systemd or systemd:NAME";
 
 /** Sockets that listen already, which systemd has handed over. */
 export interface SystemdSockets {
