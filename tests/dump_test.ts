@@ -51,6 +51,8 @@ time_zone = "UTC"
 penalties = { enabled = false, unknown = 0, malformed = "1s", unfinished = "1s", threshold = "2s", max = "3s", exempt = [] }
 watch = false
 control = "unix:/run/mux.sock"
+user = "nobody"
+group = "nogroup"
 log = { level = "debug", format = "json" }
 [services.builtin]
 builtin = "qotd"

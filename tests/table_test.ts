@@ -60,6 +60,8 @@ describe("a table", () => {
       assertEquals(table.services, []);
       assertEquals({ ...table.server }, {
         listen: undefined,
+        user: "",
+        group: "",
         help: true,
         handshakeTimeout: 10_000,
         connectTimeout: 5_000,
@@ -81,7 +83,9 @@ describe("a table", () => {
   test("says all of the server", () => {
     const { server } = parseTable(
       `[server]
-      listen = ["[::1]:1", "unix:/run/x", "unix:@y"]
+      listen = ["[::1]:1", "unix:/run/x", "unix:@y", "systemd", "systemd:web"]
+      user = "mux"
+      group = "net"
       help = false
       handshake_timeout = "500ms"
       connect_timeout = "2s"
@@ -111,7 +115,11 @@ describe("a table", () => {
         { transport: "tcp", host: "::1", port: 1 },
         { transport: "unix", path: "/run/x" },
         { transport: "unix", path: "\0y" },
+        { transport: "systemd", name: undefined },
+        { transport: "systemd", name: "web" },
       ],
+      user: "mux",
+      group: "net",
       help: false,
       handshakeTimeout: 500,
       connectTimeout: 2_000,

@@ -11,7 +11,13 @@ import {
 } from "../endpoint.ts";
 import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type {
+  BinderOptions,
+  BoundListener,
+  OpenListeners,
+} from "./bound_listener.ts";
 import { FileListener, removeStale } from "./stale_socket.ts";
+import { HandedOverSockets } from "./systemd.ts";
 import type { ListenerSpec, TcpmuxListener } from "../table/service.ts";
 import { fromSystem } from "../transport/errno.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
@@ -22,18 +28,6 @@ export const FALLBACK_PORT = 1078;
 /** The addresses of this machine that no other reaches. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 
-/** A socket that listens for a listener of the table. */
-export interface BoundListener {
-  /** By what it is bound to, a reload finds it again. */
-  readonly key: string;
-  readonly listener: Listener;
-  /** Whether it was bound just now. */
-  readonly isNew: boolean;
-}
-
-/** The listeners that are bound already, by their keys. */
-type OpenListeners = ReadonlyMap<string, { readonly listener: Listener }>;
-
 /**
  * Binds the listeners of a table: each address of a host name, IPv4 beside IPv6
  * where one socket does not take both, and the default port.
@@ -41,10 +35,12 @@ type OpenListeners = ReadonlyMap<string, { readonly listener: Listener }>;
 export class Binder {
   readonly #transport: Transport;
   readonly #log: Log;
+  readonly #handedOver: HandedOverSockets;
 
-  constructor(transport: Transport, log: Log) {
+  constructor({ transport, log, getEnv }: BinderOptions) {
     this.#transport = transport;
     this.#log = log;
+    this.#handedOver = new HandedOverSockets(transport, getEnv);
   }
 
   /**
@@ -57,6 +53,9 @@ export class Binder {
     const bound: BoundListener[] = [];
     try {
       const { endpoint } = spec;
+      if (endpoint?.transport === "systemd") {
+        return await this.#handedOver.bind(endpoint, open);
+      }
       if (endpoint !== undefined) {
         await this.#bindTo(spec, endpoint, open, bound);
       } else if (spec.protocol === "tcpmux") {
