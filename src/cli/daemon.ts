@@ -101,6 +101,7 @@ async function run(
   log("info", "serving", {
     table: first.file,
     services: first.table.services.length,
+    pid: process.pid,
     addresses: server.addresses.map(formatEndpoint).join(" "),
   });
   const announcements = new Announcements(transport, () => server.close(0));
