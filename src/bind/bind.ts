@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { isIP } from "node:net";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import {
   canonicalHost,
   type Endpoint,
@@ -213,9 +213,7 @@ export class Binder {
     if (code !== "permission_denied") return "";
     return endpoint.port >= 1024
       ? "on Deno, --allow-net must permit this address"
-      : "a port below 1024 needs a privilege: listen on a higher port, or run " +
-        "setcap cap_net_bind_service=+ep on the program's file, or start it " +
-        "by a systemd unit with AmbientCapabilities=CAP_NET_BIND_SERVICE";
+      : cureForLowPort(process.execPath);
   }
 
   /** @returns whether the address may be free now */
@@ -275,10 +273,18 @@ function cureForPort(port: number, open: OpenListeners): string {
   return own === undefined
     ? "another program listens there; ss -ltnp shows which: stop it, or " +
       "listen on another port"
-    : `this server already listens on ${
-      formatEndpoint(own)
-    }, which overlaps; ` +
-      "a reload cannot widen or narrow it: restart the server";
+    : `this server already listens on ${formatEndpoint(own)}, which ` +
+      "overlaps; a reload cannot widen or narrow it: restart the server";
+}
+
+/** @param program the file of a binary of ours, or of the runtime */
+function cureForLowPort(program: string): string {
+  const all = /^(node|bun|deno)/.test(basename(program))
+    ? " (which gives it to all scripts that this file runs)"
+    : "";
+  return "a port below 1024 needs a privilege: listen on a higher port, or run " +
+    `setcap cap_net_bind_service=+ep ${program}${all}, or start it by a ` +
+    "systemd unit with AmbientCapabilities=CAP_NET_BIND_SERVICE";
 }
 
 function withCure(error: unknown, cure: string): unknown {

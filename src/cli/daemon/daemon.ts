@@ -140,6 +140,7 @@ export class Daemon {
     this.log("info", "serving", {
       table: first.file,
       services: first.table.services.length,
+      pid: process.pid,
       addresses: this.#server.addresses.map(formatEndpoint).join(" "),
     });
     this.#inForce(first, prepared);
