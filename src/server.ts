@@ -126,7 +126,7 @@ export class MuxServer {
    */
   endSessions(matches: (session: Recorded) => boolean, reason: string): number {
     const ended = [...this.#sessions.all()].filter(matches);
-    for (const session of ended) session.stop("aborted", reason);
+    for (const session of ended) session.stop("killed", reason);
     return ended.length;
   }
 
@@ -212,7 +212,7 @@ export class MuxServer {
 
   #stopSessions(): void {
     for (const session of this.#sessions.all()) {
-      session.stop("aborted", "the server has stopped");
+      session.stop("stopped", "the server has stopped");
     }
   }
 

@@ -80,7 +80,7 @@ export function decide<S extends Guarded>(
       NOT_AVAILABLE,
     )
     : refusal(
-      "denied",
+      reason === undefined ? "closed_hours" : "denied",
       reason ?? `the service ${service.name} is closed at this hour`,
       NOT_AVAILABLE,
     );
