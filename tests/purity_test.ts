@@ -27,6 +27,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   handshake: ["policy", "table", "transport"],
   services: ["policy", "table", "transport"],
   bind: ["policy", "table", "transport"],
+  status: ["policy", "table", "transport"],
   library: ["bind", "handshake", "policy", "services", "table", "transport"],
   cli: [
     "bind",
@@ -34,6 +35,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "library",
     "policy",
     "services",
+    "status",
     "table",
     "transport",
   ],
