@@ -125,10 +125,10 @@ export class Session extends ListNode implements SessionContext, Recorded {
   /** Decides what the client gets, and opens it if that is a service. */
   async #open(step: HandshakeResult): Promise<NoService | OpenedService> {
     if (step.kind !== "name" && step.kind !== "service") return step;
-    const { table, identities, transport } = this.server;
+    const { table, identities, transport, switchedOff } = this.server;
     if (step.kind === "service") this.requested = step.requested;
     const asked = step.kind === "name" ? step.name : step.service;
-    const asking = { remote: this.peer.remote, now: Date.now() };
+    const asking = { remote: this.peer.remote, now: Date.now(), switchedOff };
     const decision = decide(table, asked, asking);
     if (decision.kind !== "serve") return decision;
     const service = this.service = decision.service;
