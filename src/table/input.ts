@@ -178,6 +178,27 @@ export interface ServerInput {
   penalties?: PenaltiesInput;
   /** What is logged, and how. */
   log?: LogInput;
+  /**
+   * The address at which `tcpmux serve` shows itself by HTTP: a page, metrics
+   * for Prometheus, and whether it is ready. It has no password: let it be one
+   * of this machine's own, such as `127.0.0.1:9101`, or a Unix socket, which
+   * only the server's user may use by default. The library makes none.
+   *
+   * Value: HOST:PORT, [V6]:PORT, unix:/path or unix:@name, or an `Endpoint`.
+   *
+   * Default: none.
+   */
+  admin?: string | Endpoint;
+  /**
+   * The names under which `admin` may be asked, besides addresses and
+   * `localhost`; any other name is refused, since a web page may have it lead
+   * here.
+   *
+   * Value: list of host names.
+   *
+   * @default []
+   */
+  admin_hosts?: string[];
 }
 
 /**

@@ -38,6 +38,8 @@ export function resolveServer(
     limits: resolveLimits(valid),
     timeZone: valid.time_zone,
     log: valid.log,
+    admin: valid.admin,
+    adminHosts: valid.admin_hosts,
   };
 }
 

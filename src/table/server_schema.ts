@@ -7,7 +7,9 @@ import {
   duration,
   endpoint,
   flag,
+  hostName,
   limit,
+  listOf,
   maxStartups,
   oneOrMore,
   optional,
@@ -183,4 +185,20 @@ export const serverSchema = z.strictObject({
       "service lines.",
   ),
   log: preset(logSchema, {}, "What is logged, and how."),
+  admin: optional(
+    endpoint(),
+    "none",
+    "The address at which `tcpmux serve` shows itself by HTTP: a page, " +
+      "metrics for Prometheus, and whether it is ready. It has no password: " +
+      "let it be one of this machine's own, such as `127.0.0.1:9101`, or a " +
+      "Unix socket, which only the server's user may use by default. The " +
+      "library makes none.",
+  ),
+  admin_hosts: preset(
+    listOf(hostName(), "list of host names"),
+    [],
+    "The names under which `admin` may be asked, besides addresses and " +
+      "`localhost`; any other name is refused, since a web page may have it " +
+      "lead here.",
+  ),
 }, { error: "a table such as [server]" });

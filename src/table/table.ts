@@ -30,6 +30,10 @@ export interface ServerSettings {
   /** The time zone of hours; undefined for the system's own. */
   readonly timeZone: string | undefined;
   readonly log: LogSettings;
+  /** Where the admin listener is; undefined for none. */
+  readonly admin: Endpoint | undefined;
+  /** Names under which that may be asked. */
+  readonly adminHosts: readonly string[];
 }
 
 export interface LogSettings {
@@ -97,6 +101,9 @@ export function checkRequirements(
     ? "Deno was started without the permission (start it with deno run -A)"
     : `there are none on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
+  if (!abilities.unix && table.server.admin?.transport === "unix") {
+    problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
+  }
   for (const listener of table.listeners) {
     if (abilities.unix || listener.endpoint?.transport !== "unix") continue;
     problems.add(

@@ -152,6 +152,13 @@ export function endpoint() {
   return transformed((text) => readEndpoint(text), ENDPOINT_FORMS, "address");
 }
 
+/** The name of a host, without a port. */
+export function hostName() {
+  const error = 'a host name without a port, such as "mux.example.org"';
+  return z.string({ error }).regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i, { error })
+    .max(253, { error }).meta({ value: "host name" });
+}
+
 /** An address to connect to. */
 export function destination() {
   return transformed(readDestination, ENDPOINT_FORMS, "address");
