@@ -6,6 +6,7 @@ import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
 import { StreamConn } from "../transport/stream_conn.ts";
 import type { Conn, Transport } from "../transport/transport.ts";
+import { amount, clock } from "../units.ts";
 import { clientOptions, withWait } from "./client.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
@@ -154,22 +155,4 @@ class Progress {
     const rate = amount(bytes / Math.max(seconds, 0.001));
     return `${amount(bytes)}  ${rate}/s  ${clock(seconds)}   `;
   }
-}
-
-/** Bytes for people. */
-function amount(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
-}
-
-function clock(seconds: number): string {
-  const whole = Math.floor(seconds);
-  const pad = (part: number) => String(part).padStart(2, "0");
-  return `${Math.floor(whole / 60)}:${pad(whole % 60)}`;
 }

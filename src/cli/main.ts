@@ -17,6 +17,13 @@ const RUNNERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   forward: async () => (await import("./local.ts")).forwardCommand,
   proxy: async () => (await import("./local.ts")).proxyCommand,
   probe: async () => (await import("./probe.ts")).probeCommand,
+  status: async () => (await import("./control/show.ts")).statusCommand,
+  sessions: async () => (await import("./control/show.ts")).sessionsCommand,
+  reload: async () => (await import("./control/steer.ts")).reloadCommand,
+  disable: async () => (await import("./control/steer.ts")).disableCommand,
+  enable: async () => (await import("./control/steer.ts")).enableCommand,
+  kill: async () => (await import("./control/steer.ts")).killCommand,
+  drain: async () => (await import("./control/steer.ts")).drainCommand,
   completions: async () =>
     (await import("./completions.ts")).completionsCommand,
 };

@@ -3,6 +3,7 @@ import { messageOf, TcpmuxError } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
+import { ControlCompanion } from "./control/companion.ts";
 import { AdminCompanion } from "./daemon/admin_companion.ts";
 import { logOf, runDaemon } from "./daemon/daemon.ts";
 import { StatusCompanion } from "./daemon/status_companion.ts";
@@ -35,7 +36,11 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
     // deno-lint-ignore require-await -- others have to be waited for
     companions: async (daemon) => {
       const status = new StatusCompanion(daemon);
-      return [status, new AdminCompanion(daemon, status.source)];
+      return [
+        status,
+        new AdminCompanion(daemon, status.source),
+        new ControlCompanion(daemon, status.source),
+      ];
     },
   });
 }

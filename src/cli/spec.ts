@@ -5,6 +5,15 @@
  */
 import { CONNECT, LIST, PROBE } from "./spec/clients.ts";
 import { type CommandSpec, EXIT_CODES } from "./spec/parts.ts";
+import {
+  DISABLE,
+  DRAIN,
+  ENABLE,
+  KILL,
+  RELOAD,
+  SESSIONS,
+  STATUS,
+} from "./spec/operators.ts";
 import { CHECK, FORWARD, PROXY, SERVE } from "./spec/servers.ts";
 
 export const COMPLETIONS = {
@@ -47,6 +56,13 @@ export const COMMANDS = [
   FORWARD,
   PROXY,
   PROBE,
+  STATUS,
+  SESSIONS,
+  RELOAD,
+  DISABLE,
+  ENABLE,
+  KILL,
+  DRAIN,
   COMPLETIONS,
 ] as const satisfies readonly CommandSpec[];
 

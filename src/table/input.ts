@@ -179,10 +179,9 @@ export interface ServerInput {
   /** What is logged, and how. */
   log?: LogInput;
   /**
-   * The address at which `tcpmux serve` shows itself by HTTP: a page, metrics
-   * for Prometheus, and whether it is ready. It has no password: let it be one
-   * of this machine's own, such as `127.0.0.1:9101`, or a Unix socket, which
-   * only the server's user may use by default. The library makes none.
+   * The address at which `tcpmux serve` shows itself by HTTP: a page, metrics,
+   * and whether it is ready. There is no password: let it be one that others do
+   * not reach, such as `127.0.0.1:9101`, or a Unix socket.
    *
    * Value: HOST:PORT, [V6]:PORT, unix:/path or unix:@name, or an `Endpoint`.
    *
@@ -199,6 +198,17 @@ export interface ServerInput {
    * @default []
    */
   admin_hosts?: string[];
+  /**
+   * The Unix socket of `tcpmux serve`, as `unix:/path`, for `tcpmux status`,
+   * `reload`, `kill` and the like; only the server's user may use it. By
+   * default `/run/tcpmux/control.sock`, else
+   * `$XDG_RUNTIME_DIR/tcpmux/control.sock`, else none; `false` for none.
+   *
+   * Value: unix:/path, or false for none.
+   *
+   * Default: in `/run/tcpmux` or `$XDG_RUNTIME_DIR`.
+   */
+  control?: false | string;
 }
 
 /**

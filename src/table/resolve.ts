@@ -40,6 +40,7 @@ export function resolveServer(
     log: valid.log,
     admin: valid.admin,
     adminHosts: valid.admin_hosts,
+    control: valid.control && valid.control.path,
   };
 }
 

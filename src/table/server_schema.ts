@@ -4,6 +4,7 @@ import { LOG_LEVELS } from "../log.ts";
 import {
   addresses,
   choice,
+  controlSocket,
   duration,
   endpoint,
   flag,
@@ -189,10 +190,8 @@ export const serverSchema = z.strictObject({
     endpoint(),
     "none",
     "The address at which `tcpmux serve` shows itself by HTTP: a page, " +
-      "metrics for Prometheus, and whether it is ready. It has no password: " +
-      "let it be one of this machine's own, such as `127.0.0.1:9101`, or a " +
-      "Unix socket, which only the server's user may use by default. The " +
-      "library makes none.",
+      "metrics, and whether it is ready. There is no password: let it be one " +
+      "that others do not reach, such as `127.0.0.1:9101`, or a Unix socket.",
   ),
   admin_hosts: preset(
     listOf(hostName(), "list of host names"),
@@ -200,5 +199,13 @@ export const serverSchema = z.strictObject({
     "The names under which `admin` may be asked, besides addresses and " +
       "`localhost`; any other name is refused, since a web page may have it " +
       "lead here.",
+  ),
+  control: optional(
+    controlSocket(),
+    "in `/run/tcpmux` or `$XDG_RUNTIME_DIR`",
+    "The Unix socket of `tcpmux serve`, as `unix:/path`, for `tcpmux status`, " +
+      "`reload`, `kill` and the like; only the server's user may use it. By " +
+      "default `/run/tcpmux/control.sock`, else " +
+      "`$XDG_RUNTIME_DIR/tcpmux/control.sock`, else none; `false` for none.",
   ),
 }, { error: "a table such as [server]" });

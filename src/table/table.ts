@@ -34,6 +34,8 @@ export interface ServerSettings {
   readonly admin: Endpoint | undefined;
   /** Names under which that may be asked. */
   readonly adminHosts: readonly string[];
+  /** The path of the control socket; false for none, undefined by default. */
+  readonly control: string | false | undefined;
 }
 
 export interface LogSettings {
@@ -103,6 +105,9 @@ export function checkRequirements(
   addSocketProblems(table, name, abilities, problems);
   if (!abilities.unix && table.server.admin?.transport === "unix") {
     problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
+  }
+  if (table.server.control && !abilities.unix) {
+    problems.add(["server", "control"], `needs Unix sockets: ${cure}`);
   }
   for (const listener of table.listeners) {
     if (abilities.unix || listener.endpoint?.transport !== "unix") continue;
