@@ -139,20 +139,3 @@ export class Episode {
     this.#options.over(times);
   }
 }
-
-/**
- * The same log, except that it never throws: a session must not break off
- * because a line cannot be logged. The first failure goes to standard error.
- */
-export function steadyLog(log: Log): Log {
-  let hasFailed = false;
-  return (level, message, fields) => {
-    try {
-      log(level, message, fields);
-    } catch (error) {
-      if (hasFailed) return;
-      hasFailed = true;
-      console.error("tcpmux: the log function threw an error:", error);
-    }
-  };
-}

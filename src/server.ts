@@ -3,7 +3,7 @@ import { fileLimit, fittedTo, FullnessLog } from "./policy/room.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import { Listeners, type OpenListener } from "./listeners.ts";
-import { type Log, steadyLog } from "./log.ts";
+import type { Log } from "./log.ts";
 import { Limits, type ServerLimits } from "./policy/limits.ts";
 import { warnOfZone } from "./policy/hours.ts";
 import { SharedSourceLog } from "./policy/penalties.ts";
@@ -26,10 +26,7 @@ export interface MuxServerOptions {
   readonly log: Log;
   /** A variable of the server's environment, where it may be read. */
   readonly getEnv: (name: string) => string | undefined;
-  /**
-   * Called once all addresses are bound, before anything else is found out and
-   * anybody is accepted: here a server that is root becomes another user.
-   */
+  /** Called when all is bound, before a client is accepted: to give up root. */
   readonly onBound?: (() => void) | undefined;
   /** Called once for every connection, when it has ended. */
   readonly onRecord?: (record: ConnectionRecord) => void;
@@ -46,7 +43,7 @@ interface TableInForce {
   readonly contexts: Map<ListenerSpec, ListenerContext>;
 }
 
-/** What a server is doing right now. */
+/** What a server is doing. */
 export interface ServerState {
   readonly addresses: readonly Endpoint[];
   readonly sessions: number;
@@ -75,7 +72,7 @@ export class MuxServer {
   #reloading: Promise<void> = Promise.resolve();
 
   private constructor(options: MuxServerOptions) {
-    const log = steadyLog(options.log);
+    const log = steady(options.log);
     this.#options = { ...options, log };
     this.#recorder = new Recorder(log, options.onRecord);
     this.#listeners = new Listeners(this.#options, this.#accept);
@@ -144,21 +141,19 @@ export class MuxServer {
   }
 
   /**
-   * Ends the sessions for which `matches` holds, at once.
+   * Ends the sessions for which `matches` holds, at once; gives how many.
    *
    * @param reason for their records
-   * @returns how many they are
    */
   endSessions(matches: (session: Recorded) => boolean, reason: string): number {
     const ended = [...this.#sessions.all()].filter(matches);
-    for (const session of ended) session.stop("aborted", reason);
+    for (const session of ended) session.stop("killed", reason);
     return ended.length;
   }
 
   /**
-   * Switches a service off, until it is switched on or the server ends: it is
-   * as one that the table does not enable, for all who have not been served
-   * yet. Sessions under way go on.
+   * Switches a service off or on, for all who have not been served yet: one that
+   * is off is as one that the table does not enable.
    *
    * @param name its name or an alias
    * @returns the service; undefined where the table in force has none
@@ -276,11 +271,28 @@ export class MuxServer {
 
   #stopSessions(): void {
     for (const session of this.#sessions.all()) {
-      session.stop("aborted", "the server has stopped");
+      session.stop("stopped", "the server has stopped");
     }
   }
 
   #closeIfEmpty(): void {
     if (this.#sessions.size === 0) this.#resolveClosed();
   }
+}
+
+/**
+ * The same log, except that it never throws: a session must not break off
+ * because a line cannot be logged. The first failure goes to standard error.
+ */
+function steady(log: Log): Log {
+  let hasFailed = false;
+  return (level, message, fields) => {
+    try {
+      log(level, message, fields);
+    } catch (error) {
+      if (hasFailed) return;
+      hasFailed = true;
+      console.error("tcpmux: the log function threw an error:", error);
+    }
+  };
 }

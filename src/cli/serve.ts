@@ -5,6 +5,7 @@ import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
 import type { Companion } from "./daemon/companion.ts";
 import { ControlCompanion } from "./control/companion.ts";
+import { AdminCompanion } from "./daemon/admin_companion.ts";
 import { type Daemon, logOf, runDaemon } from "./daemon/daemon.ts";
 import { StatusCompanion } from "./daemon/status_companion.ts";
 import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
@@ -53,6 +54,7 @@ async function companionsOf(
   const status = new StatusCompanion(daemon);
   const all: Companion[] = [
     status,
+    new AdminCompanion(daemon, status.source),
     new ControlCompanion(daemon, status.source),
     watchFor(source, daemon),
   ];

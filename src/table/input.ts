@@ -200,6 +200,26 @@ export interface ServerInput {
   /** The level and the format of the log. */
   log?: LogInput;
   /**
+   * The address at which `tcpmux serve` shows itself by HTTP: a page, metrics,
+   * and whether it is ready. There is no password: let it be one that others do
+   * not reach, such as `127.0.0.1:9101`, or a Unix socket.
+   *
+   * Value: HOST:PORT, [V6]:PORT, unix:/path or unix:@name, or an `Endpoint`.
+   *
+   * Default: none.
+   */
+  admin?: string | Endpoint;
+  /**
+   * The names under which `admin` may be asked, besides addresses and
+   * `localhost`; any other name is refused, since a web page may have it lead
+   * here.
+   *
+   * Value: list of host names.
+   *
+   * @default []
+   */
+  admin_hosts?: string[];
+  /**
    * The Unix socket of `tcpmux serve`, as `unix:/path`, for `tcpmux status`,
    * `reload`, `kill` and the like; only the server's user may use it. By
    * default `/run/tcpmux/control.sock`, else

@@ -41,6 +41,8 @@ export function resolveServer(
     timeZone: valid.time_zone,
     watch: valid.watch,
     log: valid.log,
+    admin: valid.admin,
+    adminHosts: valid.admin_hosts,
     control: valid.control && valid.control.path,
   };
 }

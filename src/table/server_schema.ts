@@ -6,9 +6,12 @@ import {
   choice,
   controlSocket,
   duration,
+  endpoint,
   flag,
+  hostName,
   limit,
   listenAddress,
+  listOf,
   maxStartups,
   name,
   oneOrMore,
@@ -202,6 +205,20 @@ export const serverSchema = z.strictObject({
       "lines.",
   ),
   log: preset(logSchema, {}, "The level and the format of the log."),
+  admin: optional(
+    endpoint(),
+    "none",
+    "The address at which `tcpmux serve` shows itself by HTTP: a page, " +
+      "metrics, and whether it is ready. There is no password: let it be one " +
+      "that others do not reach, such as `127.0.0.1:9101`, or a Unix socket.",
+  ),
+  admin_hosts: preset(
+    listOf(hostName(), "list of host names"),
+    [],
+    "The names under which `admin` may be asked, besides addresses and " +
+      "`localhost`; any other name is refused, since a web page may have it " +
+      "lead here.",
+  ),
   control: optional(
     controlSocket(),
     "in `/run/tcpmux` or `$XDG_RUNTIME_DIR`",

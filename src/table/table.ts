@@ -36,6 +36,10 @@ export interface ServerSettings {
   /** Whether a change of the table's files is seen. */
   readonly watch: boolean;
   readonly log: LogSettings;
+  /** Where the admin listener is; undefined for none. */
+  readonly admin: Endpoint | undefined;
+  /** Names under which that may be asked. */
+  readonly adminHosts: readonly string[];
   /** The path of the control socket; false for none, undefined by default. */
   readonly control: string | false | undefined;
 }
@@ -105,6 +109,9 @@ export function checkRequirements(
     ? "Deno was started without that permission (start it with deno run -A)"
     : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
+  if (!abilities.unix && table.server.admin?.transport === "unix") {
+    problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
+  }
   if (table.server.control && !abilities.unix) {
     problems.add(["server", "control"], `needs Unix sockets: ${cure}`);
   }

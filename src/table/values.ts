@@ -153,9 +153,21 @@ export function transformed<T extends object>(
   }).meta({ value, form });
 }
 
+/** An address of this machine or of another one. */
+export function endpoint() {
+  return transformed((text) => readEndpoint(text), ENDPOINT_FORMS, "address");
+}
+
 /** An address to listen on. */
 export function listenAddress() {
   return transformed(readListen, LISTEN_FORMS, "address");
+}
+
+/** The name of a host, without a port. */
+export function hostName() {
+  const error = 'a host name without a port, such as "mux.example.org"';
+  return z.string({ error }).regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i, { error })
+    .max(253, { error }).meta({ value: "host name" });
 }
 
 /** The path of a Unix socket that has a file, or `false` for none. */
