@@ -39,7 +39,7 @@ export class MissedDeadline extends TcpmuxError {
   readonly key: TimeKey;
 
   constructor(key: TimeKey) {
-    super("timed_out", `${key} is over`);
+    super("timed_out", `${key} expired`);
     this.key = key;
   }
 }
@@ -74,7 +74,7 @@ export function sooner(
     limits[one] > 0 && limits[one] <= limits[other];
   const name = isOne ? one : other;
   const code = KEYS[name];
-  return { time: limits[name], code, reason: `${code} is over` };
+  return { time: limits[name], code, reason: `${code} expired` };
 }
 
 /** Measures for how long bytes of one direction wait and none is taken. */

@@ -134,7 +134,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const service = this.service = decision.service;
     const refusal = this.#slot.admit(service);
     if (refusal !== undefined) return refusal;
-    const expire = () => this.stop("max_duration", "max_duration is over");
+    const expire = () => this.stop("max_duration", "max_duration expired");
     this.#maxDuration = transport.timers.after(service.maxDuration, expire);
     try {
       return await openService(service, this, identities.get(service));
@@ -176,7 +176,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const limit = sooner(this.service!, "stallTimeout", "idleTimeout");
     for (let at = 0; at < bytes.length; at += PIECE) {
       const piece = bytes.subarray(at, at + PIECE);
-      await this.#within(limit, this.#client.write(piece));
+      await this.#inTime(limit, this.#client.write(piece));
     }
   }
 
@@ -184,7 +184,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   #finish(finishing: Promise<string>, peer?: Conn): Promise<string> {
     const limit = sooner(this.service!, "idleTimeout", "halfClosedTimeout");
     // Without a relay nobody knows whether bytes move: no limit then.
-    return peer === undefined ? finishing : this.#within(limit, finishing);
+    return peer === undefined ? finishing : this.#inTime(limit, finishing);
   }
 
   /** Answers a client that gets no service. */
@@ -198,9 +198,9 @@ export class Session extends ListNode implements SessionContext, Recorded {
       case "help": {
         // A client that does not read must not keep its slot as a handshake.
         const { handshakeTimeout: time } = this.server.table.server;
-        const reason = "HELP was not read within handshake_timeout";
+        const reason = "the client did not read HELP within handshake_timeout";
         const writing = this.#client.write(answer.text);
-        await this.#within({ time, code: "timeout", reason }, writing);
+        await this.#inTime({ time, code: "timeout", reason }, writing);
         this.bytesOut = answer.text.length;
         return { code: "help", reason: "" };
       }
@@ -213,7 +213,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const { code, outcome, reason } = refusal;
     if (this.#slot.verdict === "drop") {
       this.#client.abort();
-      return { code, reason: "too many refusals are on their way" };
+      return { code, reason: "no reply: too many refusals pending" };
     }
     const offence = offenceOf(outcome);
     if (offence !== undefined) this.#slot.blame(offence);
@@ -223,7 +223,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** Waits for work, and stops the session when that takes too long. */
-  async #within<T>(limit: TimeLimit, work: Promise<T>): Promise<T> {
+  async #inTime<T>(limit: TimeLimit, work: Promise<T>): Promise<T> {
     const { time, code, reason } = limit;
     const { timers } = this.server.transport;
     const timer = timers.after(time, () => this.stop(code, reason));
@@ -258,7 +258,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   /** An error of a service that was stopped is no fault, and is not logged. */
   #logFault(error: unknown): void {
     if (this.isStopped) return;
-    this.server.log("error", "a service threw", {
+    this.server.log("error", "a service threw an error", {
       conn: this.id,
       service: this.service?.name,
       stack: stackOf(error),

@@ -149,7 +149,7 @@ describe("services.toml(5)", () => {
     ["[server.penalties]", keysOf(penalties.unwrap())],
     ["[server.log]", keysOf(log.unwrap())],
     ["All services", keysOf(commonSchema)],
-    ["Services of the server's own", keysOf(builtin, commonSchema)],
+    ["Built-in services", keysOf(builtin, commonSchema)],
     ["Programs", keysOf(exec, commonSchema)],
     ["rlimits of programs", keysOf(rlimits.unwrap())],
     ["Other servers", keysOf(connect, commonSchema)],
@@ -166,7 +166,7 @@ describe("services.toml(5)", () => {
 
   test("describes every kind", () => {
     assertEquals(KIND_KEYS, ["builtin", "exec", "connect", "tcpmux", "text"]);
-    assertEquals([...TABLE.matchAll(/^\.Bl -tag -width Ds$/gm)].length, 13);
+    assertEquals([...TABLE.matchAll(/^\.Bl -tag -width Ds$/gm)].length, 14);
   });
 
   test("has an example that is a table", () => {

@@ -71,6 +71,7 @@ describe("a table", () => {
         access: EVERYBODY,
         limits: LIMITS,
         timeZone: undefined,
+        watch: false,
         log: { level: "info", format: "text" },
         control: undefined,
       });
@@ -137,6 +138,7 @@ describe("a table", () => {
         },
       },
       timeZone: "UTC",
+      watch: false,
       log: { level: "warn", format: "json" },
       control: "/run/c",
     });

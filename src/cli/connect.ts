@@ -1,10 +1,10 @@
-import { request, type ServiceConn } from "../connect.ts";
+import { request, type RequestedConn } from "../connect.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { Relay } from "../relay.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
-import { StreamConn } from "../transport/stream_conn.ts";
+import { WrappedConn } from "../transport/stream_conn.ts";
 import type { Conn, Transport } from "../transport/transport.ts";
 import { amount, clock } from "../units.ts";
 import { clientOptions, withWait } from "./client.ts";
@@ -85,7 +85,7 @@ async function ask(
   service: string,
   flags: FlagsOf<typeof CONNECT>,
   transport: Transport,
-): Promise<ServiceConn> {
+): Promise<RequestedConn> {
   const options = { ...clientOptions(flags), dropNul: flags.xinetd, transport };
   try {
     const conn = await request(server, service, options);
@@ -99,7 +99,7 @@ async function ask(
 }
 
 /** Standard input and output, with the error of an output that has failed. */
-class OwnStdio extends StreamConn {
+class OwnStdio extends WrappedConn {
   outputError: unknown;
   readonly #onOutputError: () => void;
 

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import manifest from "../../package.json" with { type: "json" };
 import { nearest } from "../units.ts";
 import { EXIT, exitCodeOf, explain } from "./exit.ts";
-import { usage } from "./flags.ts";
+import { isLikeFile, usage } from "./flags.ts";
 import type { CommandName } from "./spec.ts";
 import { argv, exit, printError, printOut, restoreSignals } from "./system.ts";
 
@@ -12,6 +12,7 @@ type Run = (args: readonly string[]) => Promise<number>;
 const RUNNERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   serve: async () => (await import("./serve.ts")).serveCommand,
   check: async () => (await import("./check.ts")).checkCommand,
+  explain: async () => (await import("./explain/explain.ts")).explainCommand,
   connect: async () => (await import("./connect.ts")).connectCommand,
   list: async () => (await import("./client.ts")).listCommand,
   forward: async () => (await import("./local.ts")).forwardCommand,
@@ -62,7 +63,7 @@ async function run(
     }
     const named = first !== "" && !first.startsWith("-");
     if (!named && !offered.includes("serve")) {
-      throw usage(`a command is needed: ${offered.join(", ")}`);
+      throw usage(`a command is missing: one of ${offered.join(", ")}`);
     }
     const command = commandOf(named ? first : "serve", offered);
     const flags = named ? rest : args;
@@ -95,9 +96,12 @@ async function licenses(): Promise<string> {
 function commandOf(word: string, offered: readonly CommandName[]): CommandName {
   const command = offered.find((name) => name === word);
   if (command !== undefined) return command;
-  const meant = nearest(word, offered);
+  const meant = nearest(word, offered) ??
+    (offered.includes("serve") && isLikeFile(word)
+      ? `--config ${word}`
+      : undefined);
   const hint = meant === undefined
-    ? `, but there are ${offered.join(", ")}`
-    : `; the nearest is ${meant}`;
-  throw usage(`there is no command ${word}${hint}`);
+    ? `; the commands are ${offered.join(", ")}`
+    : `: did you mean ${meant}?`;
+  throw usage(`unknown command ${word}${hint}`);
 }

@@ -3,16 +3,17 @@ import { messageOf, TcpmuxError } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
+import type { Companion } from "./daemon/companion.ts";
 import { ControlCompanion } from "./control/companion.ts";
 import { AdminCompanion } from "./daemon/admin_companion.ts";
-import { logOf, runDaemon } from "./daemon/daemon.ts";
+import { type Daemon, logOf, runDaemon } from "./daemon/daemon.ts";
 import { StatusCompanion } from "./daemon/status_companion.ts";
 import { type FlagsOf, readCommandLine } from "./flags.ts";
 import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
 import { Signals } from "./system.ts";
 
-/** What the built-in table listens on: whoever serves it may be trying it out. */
+/** What the built-in table listens on: it is mostly served to try tcpmux out. */
 const LOCAL = [
   { protocol: "tcpmux", endpoint: undefined, isLocal: true },
 ] as const;
@@ -40,9 +41,27 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
         status,
         new AdminCompanion(daemon, status.source),
         new ControlCompanion(daemon, status.source),
+        watchFor(source, daemon),
       ];
     },
   });
+}
+
+/** A watch on the table's files, made when a table first asks for it. */
+function watchFor(source: TableSource, daemon: Daemon): Companion {
+  let watch: Companion | undefined;
+  return {
+    prepare: async (next) => {
+      if (next.table.server.watch && watch === undefined) {
+        const { TableWatch } = await import("./watch/table_watch.ts");
+        watch = new TableWatch(source, daemon);
+      }
+      return await watch?.prepare?.(next) ?? { commit() {}, undo() {} };
+    },
+    reloaded: (error) => watch?.reloaded?.(error),
+    draining: () => watch?.draining?.(),
+    close: () => watch?.close?.(),
+  };
 }
 
 /** The table's settings, overridden by the flags. */

@@ -89,7 +89,7 @@ export function decide<S extends Guarded>(
     )
     : refusal(
       reason === undefined ? "closed_hours" : "denied",
-      reason ?? `the service ${service.name} is closed at this hour`,
+      reason ?? `the service ${service.name} is outside its hours`,
       NOT_AVAILABLE,
     );
 }
@@ -112,7 +112,7 @@ function keptOutOfAll<S extends Guarded>(
 ): string | undefined {
   if (remote.transport === "unix") return undefined;
   const list = server.access.keepsOut(remote.host);
-  return list && `${remote.host} is kept out by server.${list}`;
+  return list && `${remote.host} ${keptOutBy(list)} server.${list}`;
 }
 
 /** Why a client may not use a service at any hour, for the log. */
@@ -124,12 +124,18 @@ function keptOutOf(
   if (remote.transport === "tcp") {
     const { host } = remote;
     const list = access.keepsOut(host);
-    if (list !== undefined) return `${host} is kept out by ${list} of ${name}`;
+    if (list !== undefined) {
+      return `${host} ${keptOutBy(list)} ${list} of ${name}`;
+    }
   }
   if (!enabled) return `the service ${name} is not enabled`;
   return switchedOff?.has(name.toUpperCase())
     ? `the service ${name} is switched off`
     : undefined;
+}
+
+function keptOutBy(list: "allow" | "deny"): string {
+  return list === "deny" ? "is in" : "is not in";
 }
 
 function listed<S extends Guarded>(

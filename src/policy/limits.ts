@@ -43,7 +43,7 @@ export interface Limited {
 const MAX_CONNECTIONS = busy("limit_global", "max_connections is reached");
 const MAX_HANDSHAKES = busy("limit_global", "max_handshakes is reached");
 
-/** The refusals that any new client gets, whoever it is. */
+/** The refusals that any new client gets, whatever its source. */
 export const SERVER_FULL: readonly Refusal[] = [
   MAX_CONNECTIONS,
   MAX_HANDSHAKES,
@@ -166,7 +166,7 @@ export class Limits {
     if (left > 0) {
       return busy(
         "penalty",
-        `a penalty of ${source}, for ${Math.ceil(left / 1000)} s more`,
+        `${source} is penalised for ${Math.ceil(left / 1000)} s more`,
       );
     }
     const { maxConnectionsPerSource: most, ratePerSource: rate } = limits;
@@ -188,7 +188,8 @@ export class Limits {
 }
 
 function busyWith(code: EndCode, service: string, key: string): Refusal {
-  return busy(code, `${key} of ${service}`);
+  const verb = key.startsWith("rate") ? "exceeded" : "reached";
+  return busy(code, `${key} of ${service} is ${verb}`);
 }
 
 /** What a new connection takes up of the limits, until it is released. */
@@ -265,7 +266,7 @@ export class Slot {
     this.#service = name;
   }
 
-  /** Adds the client's offence to the account of its source. */
+  /** Adds the client's offence to the score of its source. */
   blame(offence: Offence): void {
     const { penalties } = this.#settings;
     const remote = this.#remote;

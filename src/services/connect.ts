@@ -35,7 +35,7 @@ export async function openConnect(
   return unavailable(failures.join("; "));
 }
 
-interface FirstByte {
+export interface FirstByte {
   readonly endpoint: Endpoint;
   /** Milliseconds in all; 0 for no limit. */
   readonly timeout: number;
@@ -48,12 +48,12 @@ interface FirstByte {
  *
  * @throws {TcpmuxError} when the upstream ends before, or sends nothing in time
  */
-async function firstBytes(
+export async function firstBytes(
   conn: Conn,
   { endpoint, timeout, begin }: FirstByte,
   timers: TimerList,
 ): Promise<Uint8Array> {
-  const what = `${formatEndpoint(endpoint)} was connected to, but`;
+  const what = `connected to ${formatEndpoint(endpoint)}, but it`;
   const timer = timers.after(timeLeft(timeout, begin), () => {
     const why = `${what} sent nothing in ${timeout} ms`;
     conn.interrupt(new TcpmuxError("timed_out", why));
@@ -61,7 +61,10 @@ async function firstBytes(
   try {
     const bytes = await conn.read();
     if (bytes !== null) return bytes;
-    throw new TcpmuxError("connection_reset", `${what} ended without a byte`);
+    throw new TcpmuxError(
+      "connection_reset",
+      `${what} closed without sending a byte`,
+    );
   } catch (error) {
     conn.abort();
     throw error;

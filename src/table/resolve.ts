@@ -37,6 +37,7 @@ export function resolveServer(
     access: accessOf(valid),
     limits: resolveLimits(valid),
     timeZone: valid.time_zone,
+    watch: valid.watch,
     log: valid.log,
     admin: valid.admin,
     adminHosts: valid.admin_hosts,

@@ -29,6 +29,8 @@ export interface ServerSettings {
   readonly limits: ServerLimits;
   /** The time zone of hours; undefined for the system's own. */
   readonly timeZone: string | undefined;
+  /** Whether a change of the table's files is seen. */
+  readonly watch: boolean;
   readonly log: LogSettings;
   /** Where the admin listener is; undefined for none. */
   readonly admin: Endpoint | undefined;
@@ -100,8 +102,8 @@ export function checkRequirements(
 ): void {
   const problems = new Problems(file, table.located);
   const cure = name === "deno"
-    ? "Deno was started without the permission (start it with deno run -A)"
-    : `there are none on the ${name} transport`;
+    ? "Deno was started without that permission (start it with deno run -A)"
+    : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
   if (!abilities.unix && table.server.admin?.transport === "unix") {
     problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
@@ -162,8 +164,8 @@ function addSocketProblems(
     if (service.stdio !== "socket") continue;
     problems.add(
       ["services", service.name, "stdio"],
-      `${who} hand a socket to a program: serve this table on Bun or ` +
-        "Node, or take the key out (the program gets pipes then)",
+      `${who} pass a socket to a program: serve this table on Bun or Node, ` +
+        "or remove the key (the program then gets pipes)",
     );
   }
 }
@@ -203,7 +205,7 @@ export function checkLoops(table: Table, file?: string): void {
       isForward
         ? ["forward", service.name, "server"]
         : ["services", service.name, "tcpmux"],
-      `leads back to itself (${names.join(", ")}): this server listens there`,
+      `makes a loop (${names.join(", ")}): this server itself listens there`,
     );
   }
   problems.throwIfAny();

@@ -18,7 +18,13 @@ export function bunTransport(): Transport {
   const libc = bunLibc();
   return {
     name: "bun",
-    abilities: { reset: true, programs: true, socketStdio: true, unix: true },
+    abilities: {
+      reset: true,
+      programs: true,
+      socketStdio: true,
+      unix: true,
+      folderEvents: true,
+    },
     timers,
     lookup: (host) => names.lookup(host),
     listen: bunListen(timers),

@@ -16,7 +16,13 @@ export function nodeTransport(): Transport {
   const connect = nodeConnect(timers, buffers);
   return {
     name: "node",
-    abilities: { reset: true, programs: true, socketStdio: true, unix: true },
+    abilities: {
+      reset: true,
+      programs: true,
+      socketStdio: true,
+      unix: true,
+      folderEvents: true,
+    },
     timers,
     lookup: (host) => names.lookup(host),
     listen,
