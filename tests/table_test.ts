@@ -73,6 +73,8 @@ describe("a table", () => {
         timeZone: undefined,
         watch: false,
         log: { level: "info", format: "text" },
+        admin: undefined,
+        adminHosts: [],
         control: undefined,
       });
     }
@@ -97,6 +99,8 @@ describe("a table", () => {
       rate_per_source = "1/s burst 5"
       ipv6_source_prefix = 56
       log = { level = "warn", format = "json" }
+      admin = "[::1]:9101"
+      admin_hosts = ["Mux.example.org"]
       control = "unix:/run/c"
       [server.penalties]
       unknown = 0
@@ -140,6 +144,8 @@ describe("a table", () => {
       timeZone: "UTC",
       watch: false,
       log: { level: "warn", format: "json" },
+      admin: { transport: "tcp", host: "::1", port: 9101 },
+      adminHosts: ["Mux.example.org"],
       control: "/run/c",
     });
   });
