@@ -98,7 +98,7 @@ describe("the page", needs("chromium"), () => {
             const { page, faults } = await open(browser, await pageOf(server));
             await exchange(server.port, "far\r\n");
             await page.waitForSelector(
-              `#errors >> text=the other server refused: ${MARKUP}`,
+              `#errors >> text=the upstream refused: ${MARKUP}`,
             );
             const shown = await page.textContent("#services");
             assert(shown!.includes(MARKUP), shown!);

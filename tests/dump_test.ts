@@ -50,6 +50,8 @@ deny = ["10.1.0.0/16"]
 time_zone = "UTC"
 penalties = { enabled = false, unknown = 0, malformed = "1s", unfinished = "1s", threshold = "2s", max = "3s", exempt = [] }
 watch = false
+admin = "127.0.0.1:9101"
+admin_hosts = ["mux.example.org"]
 control = "unix:/run/mux.sock"
 admin = "127.0.0.1:9101"
 admin_hosts = ["mux.example"]

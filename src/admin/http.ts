@@ -27,7 +27,7 @@ const KEEP_TIME = 5_000;
 /** Bytes of the head of a request. */
 const MOST_HEAD = 8 * 1024;
 
-/** Answers a request: `answered` when it is over. */
+/** Answers a request, by `endWith` or by writing for as long as it likes. */
 export type Respond = (
   request: IncomingMessage,
   response: ServerResponse,

@@ -187,11 +187,7 @@ export class Limits {
   }
 }
 
-function busyWith(
-  code: EndCode,
-  service: string,
-  key: string,
-): Refusal {
+function busyWith(code: EndCode, service: string, key: string): Refusal {
   const verb = key.startsWith("rate") ? "exceeded" : "reached";
   return busy(code, `${key} of ${service} is ${verb}`);
 }
