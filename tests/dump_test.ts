@@ -53,8 +53,6 @@ watch = false
 admin = "127.0.0.1:9101"
 admin_hosts = ["mux.example.org"]
 control = "unix:/run/mux.sock"
-admin = "127.0.0.1:9101"
-admin_hosts = ["mux.example"]
 user = "nobody"
 group = "nogroup"
 log = { level = "debug", format = "json" }
