@@ -118,7 +118,7 @@ export class TableSource {
       if (this.#isUsedUp) throw new Error(USED_UP);
       if (this.#file !== STDIN) return await this.#readFile(this.#file);
       this.#isUsedUp = true;
-      return await readInput();
+      return decoded(await inputPieces());
     } catch (error) {
       if (error instanceof TableError) throw error;
       const message = `${this.name}: cannot be read: ${whyUnreadable(error)}`;
@@ -154,7 +154,7 @@ export class TableSource {
 }
 
 /** All of standard input. */
-async function readInput(): Promise<string> {
+export async function inputPieces(): Promise<Uint8Array[]> {
   const stdio = (await pickTransport()).stdio();
   const pieces: Uint8Array[] = [];
   try {
@@ -162,7 +162,7 @@ async function readInput(): Promise<string> {
   } finally {
     stdio.close();
   }
-  return decoded(pieces);
+  return pieces;
 }
 
 /** TOML is UTF-8; any other encoding would only show as odd characters. */

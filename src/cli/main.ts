@@ -17,6 +17,7 @@ const RUNNERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   forward: async () => (await import("./local.ts")).forwardCommand,
   proxy: async () => (await import("./local.ts")).proxyCommand,
   probe: async () => (await import("./probe.ts")).probeCommand,
+  import: async () => (await import("./import/command.ts")).importCommand,
   completions: async () =>
     (await import("./completions.ts")).completionsCommand,
 };

@@ -4,6 +4,7 @@
  * backticks are literal, and words in upper case stand for something else.
  */
 import { CONNECT, LIST, PROBE } from "./spec/clients.ts";
+import { IMPORT } from "./spec/migration.ts";
 import { type CommandSpec, EXIT_CODES } from "./spec/parts.ts";
 import { CHECK, FORWARD, PROXY, SERVE } from "./spec/servers.ts";
 
@@ -47,6 +48,7 @@ export const COMMANDS = [
   FORWARD,
   PROXY,
   PROBE,
+  IMPORT,
   COMPLETIONS,
 ] as const satisfies readonly CommandSpec[];
 
