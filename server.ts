@@ -1,9 +1,20 @@
 /**
- * The commands of the server's side: serve, which is the default, check and import.
- * The library is mod.ts.
+ * The commands of the server's side: serve, which is the default, check, import,
+ * and those that ask and steer a server. The library is mod.ts.
  *
  * @module
  */
 import { main } from "./src/cli/main.ts";
 
-await main(["serve", "check", "import"]);
+await main([
+  "serve",
+  "check",
+  "import",
+  "status",
+  "sessions",
+  "reload",
+  "disable",
+  "enable",
+  "kill",
+  "drain",
+]);

@@ -1,6 +1,6 @@
 /**
- * Every failure that a caller may want to tell apart. The codes are stable:
- * programs may compare them, and the log and the exit codes are made from them.
+ * The kinds of failures. The codes are stable: programs may compare them, and
+ * the log and the exit codes are made from them.
  */
 export type ErrorCode =
   /** Another socket listens at the address. */
@@ -63,7 +63,7 @@ export interface ErrorFacts {
 export class TcpmuxError extends Error {
   /** What stands before the message where the error is printed. */
   override readonly name: string = "TcpmuxError";
-  /** By which programs tell errors apart: messages may change. */
+  /** Tells programs which error it is; messages may change. */
   readonly code: ErrorCode;
   /** The address that was listened on or connected to, as text. */
   readonly address: string | undefined;
@@ -72,7 +72,13 @@ export class TcpmuxError extends Error {
   /** The system's name of the error, such as `ECONNREFUSED`. */
   readonly errno: string | undefined;
 
-  /** With what is known of the error beyond its message. */
+  /**
+   * One failure.
+   *
+   * @param code which kind of failure it is
+   * @param message one sentence: what failed, and why
+   * @param facts what is known of it besides
+   */
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
     super(message, facts.cause === undefined ? {} : { cause: facts.cause });
     this.code = code;
@@ -87,10 +93,18 @@ export class TcpmuxError extends Error {
  * that another attempt may succeed, and `refused` otherwise.
  */
 export class RefusedError extends TcpmuxError {
-  override readonly name = "RefusedError";
-  /** The text behind the `-`, with nothing that is not printable ASCII. */
+  /** Shown before the message when the error is printed. */
+  override readonly name: string = "RefusedError";
+  /** The text after the `-`, with only printable ASCII characters. */
   readonly reply: string;
 
+  /**
+   * For a reply that begins with `-`.
+   *
+   * @param service the name that the client asked for
+   * @param server the address of the server, as text
+   * @param reply the text after the `-`
+   */
   constructor(service: string, server: string, reply: string) {
     // RFC 1078 has no code for busy: only the words of the reply show it.
     const busy = /\b(busy|try again|too many|temporar|shutting down)/i.test(
@@ -120,7 +134,7 @@ export function codeOf(error: unknown): ErrorCode {
   return error instanceof TcpmuxError ? error.code : "failed";
 }
 
-/** Whether the error says that a peer left or broke the connection: no bug. */
+/** Whether the error means that a peer has disconnected, which is not a bug. */
 export function isDisconnect(error: unknown): boolean {
   switch (codeOf(error)) {
     case "connection_reset":

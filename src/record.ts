@@ -18,7 +18,14 @@ export interface ConnectionRecord {
   /** The name that a client of a proxy asked for, as it wrote it. */
   readonly requested?: string;
   /** The service's kind; empty where none was reached. */
-  readonly kind: Service["kind"] | "";
+  readonly kind:
+    | "builtin"
+    | "connect"
+    | "exec"
+    | "handler"
+    | "tcpmux"
+    | "text"
+    | "";
   /** How it ended. */
   readonly outcome: Outcome;
   /**
@@ -62,7 +69,7 @@ export class Recorder {
   readonly #log: Log;
   readonly #onRecord: (record: ConnectionRecord) => unknown;
 
-  /** @param onRecord whose failures are logged, and harm nobody */
+  /** @param onRecord its errors are logged, and have no other effect */
   constructor(
     log: Log,
     onRecord: (record: ConnectionRecord) => unknown = () => {},

@@ -3,20 +3,18 @@ import { spawn } from "node:child_process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
-  type Conn,
   type ConnectionRecord,
-  type Listener,
   type LogFields,
   serve,
   type ServeOptions,
   type Server,
   type TableInput,
   TcpmuxError,
-  type Transport,
 } from "../mod.ts";
 import { type Expiring, type Timer, TimerList } from "../src/timers.ts";
 import { fromSystem } from "../src/transport/errno.ts";
 import { pickTransport } from "../src/transport/pick.ts";
+import type { Conn, Listener, Transport } from "../src/transport/transport.ts";
 import { blackhole } from "./support/blackhole.ts";
 import { bytes, readAll, readLine, readSome } from "./support/bytes.ts";
 import { ask, connectTo, exchange } from "./support/client.ts";
@@ -54,7 +52,10 @@ interface Serving {
 async function serving(
   services: TableInput["services"],
   use: (serving: Serving) => Promise<void>,
-  options: ServeOptions & { server?: TableInput["server"] } = {},
+  options: ServeOptions & {
+    server?: TableInput["server"];
+    transport?: Transport;
+  } = {},
 ): Promise<void> {
   const records: ConnectionRecord[] = [];
   const log: Logged[] = [];
@@ -105,9 +106,9 @@ const never = new Promise<never>(() => {});
 
 describe("a service that is over", () => {
   const ways: [string, string, Record<string, string>][] = [
-    ["idle_timeout", "idle_timeout is over", { idle_timeout: "300ms" }],
-    ["max_duration", "max_duration is over", { max_duration: "500ms" }],
-    ["stall_timeout", "stall_timeout is over", { stall_timeout: "300ms" }],
+    ["idle_timeout", "idle_timeout expired", { idle_timeout: "300ms" }],
+    ["max_duration", "max_duration expired", { max_duration: "500ms" }],
+    ["stall_timeout", "stall_timeout expired", { stall_timeout: "300ms" }],
   ];
   for (const [key, reason, limits] of ways) {
     test(`has its record within ${key}, though nobody reads what it wrote`, () =>
@@ -131,7 +132,7 @@ describe("a service that is over", () => {
       much: { text: "x".repeat(16 * 1024 * 1024), idle_timeout: "300ms" },
     }, async ({ port, record }) => {
       const client = await held(port, "much\r\n");
-      assertEquals((await record()).reason, "idle_timeout is over");
+      assertEquals((await record()).reason, "idle_timeout expired");
       client.abort();
     }));
 });
@@ -155,7 +156,7 @@ describe("a text that is not read", {
       ...["unshare", "--net", "--", "sh", "-c", small, "sh"],
       ...onThisRuntime("unread_text.ts"),
     ]);
-    assertEquals(out.trim(), "timeout: idle_timeout is over", err);
+    assertEquals(out.trim(), "timeout: idle_timeout expired", err);
   });
 });
 
@@ -200,7 +201,7 @@ describe("a handler that never settles", () => {
     }, async ({ port, record }) => {
       assertEquals(await exchange(port, "hang\r\n"), "+Go\r\n");
       const { outcome, reason } = await record();
-      assertEquals([outcome, reason], ["timeout", "idle_timeout is over"]);
+      assertEquals([outcome, reason], ["timeout", "idle_timeout expired"]);
     }));
 
   test("ends with its client", () =>
@@ -227,7 +228,7 @@ describe("a side that has ended", () => {
         const { outcome, reason } = await record();
         assertEquals(
           [outcome, reason],
-          ["timeout", "half_closed_timeout is over"],
+          ["timeout", "half_closed_timeout expired"],
         );
         for (const conn of [client, upstream]) conn.abort();
       })
@@ -243,7 +244,7 @@ describe("a side that has ended", () => {
         const { outcome, reason } = await record();
         assertEquals(
           [outcome, reason],
-          ["timeout", "half_closed_timeout is over"],
+          ["timeout", "half_closed_timeout expired"],
         );
         conn.abort();
       }, { server: { half_closed_timeout: "300ms" } })
@@ -346,7 +347,7 @@ describe("a side that is unreachable", () => {
               const record = await server.record("flood");
               assertEquals(
                 [record.outcome, record.reason],
-                ["timeout", "stall_timeout is over"],
+                ["timeout", "stall_timeout expired"],
               );
             } finally {
               reader.kill("SIGKILL");
@@ -464,7 +465,7 @@ describe("a fault of our own", () => {
       assertEquals(await cutOff(port), "");
       assertMatch(
         stacks(log).join("\n"),
-        /^a new connection met a fault: .*a fault of remote[^]*faults_session/,
+        /^internal error at a new connection: .*a fault of remote[^]*faults_session/,
       );
       assertEquals(
         log.filter(({ message }) => message.startsWith("cannot accept")),

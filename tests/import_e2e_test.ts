@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { freePort, withFolder } from "./support/daemon.ts";
-import { needsInetutils, ownHost, withInetdFile } from "./support/inetutils.ts";
+import { needsInetutils, withInetdConf } from "./support/inetutils.ts";
 import { needs, needsRoot } from "./support/needs.ts";
 import { type Ran, run } from "./support/run.ts";
 import {
@@ -220,53 +220,60 @@ describe("xinetd and the table that import makes", {
     }));
 });
 
+const LISTENER = "tcpmux stream tcp nowait root internal";
+
+/** Entries of inetutils-inetd, by the names that are asked for. */
+const INETD_ENTRIES = [
+  "tcpmux/+whoami stream tcp nowait nobody /usr/bin/id id -un",
+  "tcpmux/+group stream tcp nowait nobody.games /usr/bin/id id -gn",
+  "tcpmux/+colon stream tcp nowait nobody:games /usr/bin/id id -gn",
+  'tcpmux/+words stream tcp nowait nobody /usr/bin/printf printf %s- "a b" c',
+  "tcpmux/+bare stream tcp nowait nobody /usr/bin/id",
+  "tcpmux/own stream tcp nowait nobody /usr/bin/printf printf +mine\\r\\nhello",
+  "tcpmux/+waits stream tcp wait nobody /usr/bin/id id -un",
+  "tcpmux/+dup stream tcp nowait nobody /bin/echo echo first",
+  "tcpmux/+dup stream tcp nowait nobody /bin/echo echo second",
+  "tcpmux/+hash stream tcp nowait nobody /bin/echo echo a # b",
+  "127.0.0.5:tcpmux/+addressed stream tcp nowait nobody /usr/bin/id id -un",
+  "tcpmux/+stranger stream tcp nowait nosuchuser /usr/bin/id id",
+  "tcpmux/+dgram dgram udp nowait nobody /usr/bin/id id",
+  "tcpmux/+internal stream tcp nowait root internal",
+  "daytime stream tcp nowait root internal",
+  "tcpmux/+six stream tcp6 nowait nobody /usr/bin/id id -un",
+];
+
+async function namesOf(host: string): Promise<string[]> {
+  const text = await said(host, 1, "127.0.0.1", "HELP\r\n");
+  return text.trim().split("\r\n").sort();
+}
+
 describe("inetutils-inetd and the table that import makes", {
   ...needsInetutils(),
 }, () => {
-  test("answer the same clients with the same bytes", () =>
-    withFolder(async (folder) => {
-      const host = ownHost();
-      const entries = [
-        "tcpmux/+whoami stream tcp nowait nobody /usr/bin/id id -un",
-        "tcpmux/+group stream tcp nowait nobody.games /usr/bin/id id -gn",
-        "tcpmux/+colon stream tcp nowait nobody:games /usr/bin/id id -gn",
-        'tcpmux/+words stream tcp nowait nobody /usr/bin/printf printf %s- "a b" c',
-        "tcpmux/+bare stream tcp nowait nobody /usr/bin/id",
-        "tcpmux/own stream tcp nowait nobody /usr/bin/printf printf +mine\\r\\nhello",
-        "tcpmux/+waits stream tcp wait nobody /usr/bin/id id -un",
-        "tcpmux/+dup stream tcp nowait nobody /bin/echo echo first",
-        "tcpmux/+dup stream tcp nowait nobody /bin/echo echo second",
-        "tcpmux/+hash stream tcp nowait nobody /bin/echo echo a # b",
-        "127.0.0.5:tcpmux/+addressed stream tcp nowait nobody /usr/bin/id id -un",
-        "tcpmux/+stranger stream tcp nowait nosuchuser /usr/bin/id id",
-        "tcpmux/+dgram dgram udp nowait nobody /usr/bin/id id",
-        "tcpmux/+internal stream tcp nowait root internal",
-        "daytime stream tcp nowait root internal",
-        "tcpmux/+six stream tcp6 nowait nobody /usr/bin/id id -un",
-      ].map((line) => `${line.replace(/^daytime/, `${host}:daytime`)}\n`);
-      const names = entries.map((line) =>
-        /^(?:\S*:)?(?:tcpmux\/\+?)?(\S+)/.exec(line)![1]!
-      );
-      const questions = [...new Set(names), "WHOAMI", "unknown"]
-        .map((name) => ({ name }));
-      const listed = async () =>
-        (await said(host, 1, "127.0.0.1", "HELP\r\n")).trim().split("\r\n")
-          .sort();
-      let theirs: Record<string, string> = {};
-      let theirHelp: string[] = [];
-      await withInetdFile(folder, entries, host, async () => {
-        theirs = await outcomes(host, 1, questions);
-        theirHelp = await listed();
-      });
-      const table = await imported([join(folder, "inetd.conf")]);
-      await withServer(table, async () => {
-        assertEquals(await outcomes(host, 1, questions), theirs);
-        assertEquals(await listed(), theirHelp);
-      }, { args: [] });
-      assertEquals(theirs["whoami from 127.0.0.1"], "+Go\r\nnobody\n");
-      assertEquals(theirs["dup from 127.0.0.1"], "+Go\r\nsecond\n");
-      assertEquals(theirs["daytime from 127.0.0.1"], "refused");
-    }));
+  test("answer the same clients with the same bytes", async () => {
+    const names = INETD_ENTRIES.map((line) =>
+      /^(?:[\d.]+:)?(?:tcpmux\/\+?)?(\S+)/.exec(line)![1]!
+    );
+    const questions = [...new Set(names), "WHOAMI", "unknown"]
+      .map((name) => ({ name }));
+    const conf = [LISTENER, ...INETD_ENTRIES, ""].join("\n");
+    let [host, table] = ["", ""];
+    let theirs: Record<string, string> = {};
+    let help: string[] = [];
+    await withInetdConf(conf, async (inetd, file) => {
+      host = inetd.host;
+      theirs = await outcomes(host, 1, questions);
+      help = await namesOf(host);
+      table = await imported([file]);
+    });
+    await withServer(table, async () => {
+      assertEquals(await outcomes(host, 1, questions), theirs);
+      assertEquals(await namesOf(host), help);
+    }, { args: [] });
+    assertEquals(theirs["whoami from 127.0.0.1"], "+Go\r\nnobody\n");
+    assertEquals(theirs["dup from 127.0.0.1"], "+Go\r\nsecond\n");
+    assertEquals(theirs["daytime from 127.0.0.1"], "refused");
+  });
 });
 
 const SAMPLES = [
@@ -342,7 +349,7 @@ describe("tcpmux import", () => {
   });
 
   const failures: [string, string[], string, number, RegExp][] = [
-    ["no file", ["import"], "", 64, /import takes the files/],
+    ["no file", ["import"], "", 64, /import needs the files/],
     [
       "a file that is missing",
       ["import", "/no/such"],
@@ -369,7 +376,7 @@ describe("tcpmux import", () => {
       ["import", "-", "--from", "cups"],
       "",
       64,
-      /--from is "cups", but may be xinetd/,
+      /--from is "cups"; allowed: one of xinetd/,
     ],
   ];
   for (const [what, words, input, code, message] of failures) {

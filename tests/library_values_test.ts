@@ -7,6 +7,7 @@ import {
   formatEndpoint,
   list,
   memoryTransport,
+  pickTransport,
   serve,
   TableError,
   type TableInput,
@@ -102,7 +103,7 @@ describe("a duration may be milliseconds or text:", () => {
       await assertRejects(
         () => set.server.close("soon" as never),
         TypeError,
-        'drainTimeout is "soon", but takes a duration such as "500ms"',
+        'drainTimeout is "soon"; allowed: a duration such as "500ms"',
       );
       await set.server.close("20ms");
       assertEquals((await set.record("wait")).outcome, "aborted");
@@ -166,17 +167,17 @@ describe("what is wrong is said with what helps:", () => {
     [
       "a key of the server one level too high",
       { listen: "127.0.0.1:0" },
-      "listen: is a key of server, as server.listen",
+      "listen: belongs in server: write server.listen",
     ],
     [
       "a function one level too high",
       { echo: () => {} },
-      "echo: is a service, as services.echo",
+      "echo: belongs in services: write services.echo",
     ],
     [
       "a service one level too high",
       { echo: { builtin: "echo" } },
-      "echo: is a service, as services.echo",
+      "echo: belongs in services: write services.echo",
     ],
   ];
   for (const [what, table, message] of mistakes) {
@@ -204,7 +205,7 @@ describe("what is wrong is said with what helps:", () => {
     await assertRejects(
       () => connectTo("localhost:9"),
       TypeError,
-      'as connect("HOST", "NAME"); list("HOST") gives the names',
+      'as in connect("HOST", "NAME"); list("HOST") gives the names',
     );
   });
 });
@@ -223,3 +224,33 @@ function assertThrowsTable(table: unknown, message: string): void {
   assert(thrown instanceof TableError, String(thrown));
   assert(thrown.message.includes(message), thrown.message);
 }
+
+describe("a transport", () => {
+  const table: TableInput = {
+    server: { listen: "127.0.0.1:0" },
+    services: { a: { text: "A" } },
+  };
+
+  for (const pick of [memoryTransport, pickTransport]) {
+    test(`is what ${pick.name} gives, for both sides`, async () => {
+      const transport = await pick();
+      await using server = await serve(table, { transport });
+      await using conn = await connect(server.addresses[0]!, "a", {
+        transport,
+      });
+      assertEquals(await readAll(conn), "A");
+    });
+  }
+
+  test("is nothing else", async () => {
+    const transport = { name: "memory" } as const;
+    const use = [
+      () => serve(table, { transport }),
+      () => connect("127.0.0.1:1", "a", { transport }),
+      () => list("127.0.0.1:1", { transport }),
+    ];
+    for (const call of use) {
+      await assertRejects(call, TypeError, "transport must be the result of");
+    }
+  });
+});

@@ -72,6 +72,7 @@ describe("a table", () => {
         limits: LIMITS,
         timeZone: undefined,
         log: { level: "info", format: "text" },
+        control: undefined,
       });
     }
   });
@@ -95,6 +96,7 @@ describe("a table", () => {
       rate_per_source = "1/s burst 5"
       ipv6_source_prefix = 56
       log = { level = "warn", format = "json" }
+      control = "unix:/run/c"
       [server.penalties]
       unknown = 0
       malformed = "1s"
@@ -136,6 +138,7 @@ describe("a table", () => {
       },
       timeZone: "UTC",
       log: { level: "warn", format: "json" },
+      control: "/run/c",
     });
   });
 

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import manifest from "../../package.json" with { type: "json" };
 import { nearest } from "../units.ts";
 import { EXIT, exitCodeOf, explain } from "./exit.ts";
-import { usage } from "./flags.ts";
+import { isLikeFile, usage } from "./flags.ts";
 import type { CommandName } from "./spec.ts";
 import { argv, exit, printError, printOut, restoreSignals } from "./system.ts";
 
@@ -18,6 +18,13 @@ const RUNNERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   proxy: async () => (await import("./local.ts")).proxyCommand,
   probe: async () => (await import("./probe.ts")).probeCommand,
   import: async () => (await import("./import/command.ts")).importCommand,
+  status: async () => (await import("./control/show.ts")).statusCommand,
+  sessions: async () => (await import("./control/show.ts")).sessionsCommand,
+  reload: async () => (await import("./control/steer.ts")).reloadCommand,
+  disable: async () => (await import("./control/steer.ts")).disableCommand,
+  enable: async () => (await import("./control/steer.ts")).enableCommand,
+  kill: async () => (await import("./control/steer.ts")).killCommand,
+  drain: async () => (await import("./control/steer.ts")).drainCommand,
   completions: async () =>
     (await import("./completions.ts")).completionsCommand,
 };
@@ -56,7 +63,7 @@ async function run(
     }
     const named = first !== "" && !first.startsWith("-");
     if (!named && !offered.includes("serve")) {
-      throw usage(`a command is needed: ${offered.join(", ")}`);
+      throw usage(`a command is missing: one of ${offered.join(", ")}`);
     }
     const command = commandOf(named ? first : "serve", offered);
     const flags = named ? rest : args;
@@ -89,9 +96,12 @@ async function licenses(): Promise<string> {
 function commandOf(word: string, offered: readonly CommandName[]): CommandName {
   const command = offered.find((name) => name === word);
   if (command !== undefined) return command;
-  const meant = nearest(word, offered);
+  const meant = nearest(word, offered) ??
+    (offered.includes("serve") && isLikeFile(word)
+      ? `--config ${word}`
+      : undefined);
   const hint = meant === undefined
-    ? `, but there are ${offered.join(", ")}`
-    : `; the nearest is ${meant}`;
-  throw usage(`there is no command ${word}${hint}`);
+    ? `; the commands are ${offered.join(", ")}`
+    : `: did you mean ${meant}?`;
+  throw usage(`unknown command ${word}${hint}`);
 }

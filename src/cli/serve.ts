@@ -3,13 +3,15 @@ import { messageOf, TcpmuxError } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
+import { ControlCompanion } from "./control/companion.ts";
 import { logOf, runDaemon } from "./daemon/daemon.ts";
+import { StatusCompanion } from "./daemon/status_companion.ts";
 import { type FlagsOf, readCommandLine } from "./flags.ts";
 import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
 import { Signals } from "./system.ts";
 
-/** What the built-in table listens on: whoever serves it may be trying it out. */
+/** What the built-in table listens on: it is mostly served to try tcpmux out. */
 const LOCAL = [
   { protocol: "tcpmux", endpoint: undefined, isLocal: true },
 ] as const;
@@ -29,6 +31,11 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
       log("info", "only this machine can connect", {
         to_open: "--listen '[::]:1', or a table of your own: --config FILE",
       });
+    },
+    // deno-lint-ignore require-await -- others have to be waited for
+    companions: async (daemon) => {
+      const status = new StatusCompanion(daemon);
+      return [status, new ControlCompanion(daemon, status.source)];
     },
   });
 }

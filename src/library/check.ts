@@ -1,6 +1,10 @@
 /** All that is wrong with a table, without serving it. */
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
 import { codeOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { warnOfZone } from "../policy/hours.ts";
+import { fileLimit, fittedTo } from "../policy/room.ts";
+import type { ServeOptions } from "../serve.ts";
 import { advise } from "../services/exec/advice.ts";
 import {
   DEFAULT_PATH,
@@ -15,7 +19,7 @@ import { type Problem, Problems, TableError } from "../table/problem.ts";
 import type { ExecService } from "../table/service.ts";
 import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
 import { getEnv, permitted } from "../transport/permission.ts";
-import { pickTransport } from "../transport/pick.ts";
+import { transportOf } from "../transport/pick.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /** Where a server listens whose table does not say it. */
@@ -53,9 +57,9 @@ export interface TableFindings {
  */
 export async function checkTable(
   table: TableInput | string,
-  options: { readonly transport?: Transport } = {},
+  options: Pick<ServeOptions, "transport"> = {},
 ): Promise<TableFindings> {
-  const transport = options.transport ?? await pickTransport();
+  const transport = await transportOf(options.transport);
   const file = typeof table === "string" ? "table" : undefined;
   try {
     const read = typeof table === "string"
@@ -86,6 +90,7 @@ export async function inspect(
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);
+  await adviseStart(table, advice);
   for (const [service, identity] of identities) {
     await adviseUser(service, identity, transport, advice);
   }
@@ -103,7 +108,7 @@ async function adviseListeners(
     if (!await isTaken(endpoint, transport)) continue;
     advice.add(
       ["server", "listen", index],
-      `${formatEndpoint(endpoint)} is in use just now (stop what listens ` +
+      `${formatEndpoint(endpoint)} is in use (stop the program that listens ` +
         "there, unless it is the server of this table)",
     );
   }
@@ -127,6 +132,22 @@ async function isTaken(
   }
 }
 
+/** Advises of what a server would log as a warning if it were started here. */
+async function adviseStart(table: Table, advice: Problems): Promise<void> {
+  const warns = (key: string): Log => (_, message, fields = {}) => {
+    const { reason, ...others } = fields;
+    const facts = Object.entries(others)
+      .filter(([, value]) => value !== undefined) // as a line of the log
+      .map((fact) => fact.join("="));
+    const why = reason === undefined ? "" : `: ${reason}`;
+    advice.add(["server", key], `${message} (${facts.join(" ")})${why}`);
+  };
+  const hours = table.services.map(({ hours }) => hours);
+  warnOfZone(hours, getEnv("TZ"), warns("time_zone"));
+  const files = await fileLimit();
+  if (files !== undefined) fittedTo(table, files, warns("max_connections"));
+}
+
 /** Advises of a program or a folder that is closed to the user of a service. */
 async function adviseUser(
   service: ExecService,
@@ -144,16 +165,17 @@ async function adviseUser(
   const add = (key: string, what: string) =>
     advice.add(
       ["services", name, key],
-      `${what} by its user; clients will be refused`,
+      `the user of the service has no permission to ${what}; clients will be ` +
+        "refused",
     );
   const program = fileOf(service);
   if (program !== undefined && !await may(program)) {
-    add("exec", `${program} may not be executed`);
+    add("exec", `execute ${program}`);
   }
-  if (cwd !== "" && !await may(cwd)) add("cwd", `${cwd} may not be entered`);
+  if (cwd !== "" && !await may(cwd)) add("cwd", `enter ${cwd}`);
 }
 
-/** Undefined where there is none, which is another advice. */
+/** Undefined if the program is missing, which another warning says. */
 function fileOf(service: ExecService): string | undefined {
   try {
     return programOf(service, getEnv);

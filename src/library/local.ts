@@ -12,6 +12,7 @@ import {
   readLocal,
   readSuffix,
   SERVER_FORMS,
+  SUFFIX_FORM,
 } from "../table/forwards.ts";
 import { Problems } from "../table/problem.ts";
 import { isName, NAME_RULE } from "../table/schema.ts";
@@ -28,13 +29,14 @@ export interface LocalOptions extends ServeOptions {
    */
   connectTimeout?: Duration;
   /**
-   * The time without a byte in either direction after which a session is ended;
-   * 0 for no limit.
+   * The time without a byte in either direction after which a session is ended:
+   * milliseconds, or text such as `"1h"`; 0 for no limit.
    * @default 0
    */
   idleTimeout?: Duration;
   /**
-   * The time that the sessions under way get to end when `close` is called.
+   * The time that the sessions under way get to end when `close` is called:
+   * milliseconds, or text such as `"5s"`; 0 for none.
    * @default "30s"
    */
   drainTimeout?: Duration;
@@ -56,12 +58,12 @@ export type LocalServer = Omit<Server, "reload">;
 export type LocalAddress = number | string | Endpoint;
 
 /**
- * Listens for clients that know nothing of TCPMUX, as `tcpmux forward` does:
- * whoever connects to an address here gets the service there.
+ * Listens for clients that do not speak TCPMUX, as `tcpmux forward` does: a
+ * client that connects to a local address gets the service of that address.
  *
  * @param server as for `connect`
  * @param services the names of services of that server, each with the address
- * to listen on: `PORT` (of 127.0.0.1), `HOST:PORT`, `[V6]:PORT`, `unix:/path`,
+ * to listen on: `PORT` (on 127.0.0.1), `HOST:PORT`, `[V6]:PORT`, `unix:/path`,
  * `unix:@name`, or an {@linkcode Endpoint}
  * @returns what has started; its `addresses` are in the order of `services`
  * @throws {TableError} where an address or a name is wrong, with every problem
@@ -93,7 +95,10 @@ export async function forward(
   const listeners = Object.entries(services).map(
     ([name, local]): ForwardListener => {
       if (!isName(name)) {
-        problems.add([name], `is no name for a service; allowed: ${NAME_RULE}`);
+        problems.add(
+          [name],
+          `is not a valid service name; allowed: ${NAME_RULE}`,
+        );
       }
       const service = forwardService(name, upstream, name, settings);
       const endpoint = localOf(name, local, problems);
@@ -118,7 +123,11 @@ export async function forward(
  *
  * @param listen as an address of {@linkcode forward}
  * @param server as for `connect`
- * @throws as {@linkcode forward} does
+ * @returns what has started
+ * @throws {TableError} where an address or the suffix is wrong, with every
+ * problem
+ * @throws {TcpmuxError} for an address that cannot be listened on, as `serve`
+ * @throws {TypeError} for an option that is no duration
  */
 export async function proxy(
   listen: LocalAddress,
@@ -131,7 +140,10 @@ export async function proxy(
   const endpoint = localOf("listen", listen, problems);
   const { suffix, isSound } = readSuffix(options.suffix);
   if (!isSound) {
-    problems.add(["suffix"], `is ${JSON.stringify(suffix)}, not a word as mux`);
+    problems.add(
+      ["suffix"],
+      `is ${JSON.stringify(suffix)}; allowed: ${SUFFIX_FORM}`,
+    );
   }
   problems.throwIfAny();
   const listener = proxyListener(endpoint, upstream, suffix, settings);
@@ -163,7 +175,7 @@ function addressOf(
   problems: Problems,
 ): Endpoint {
   const text = typeof given === "string" ? given : endpointText(given);
-  const endpoint = text === undefined ? "it is none" : read(text);
+  const endpoint = text === undefined ? "it is not an address" : read(text);
   if (typeof endpoint !== "string") return endpoint;
   const shown = JSON.stringify(given) ?? String(given);
   problems.add([key], `is ${shown}; allowed: ${forms} (${endpoint})`);

@@ -41,11 +41,15 @@ export interface Problem {
 /** A table is wrong (code `invalid_table`): `problems` has every fault of it. */
 export class TableError extends TcpmuxError {
   /** What stands before the message where the error is printed. */
-  override readonly name = "TableError";
+  override readonly name: string = "TableError";
   /** In the order of their lines, as far as these are known. */
   readonly problems: readonly Problem[];
 
-  /** Of all that is wrong, one line each in the message. */
+  /**
+   * Of all that is wrong with a table.
+   *
+   * @param problems each is a line of the message
+   */
   constructor(problems: readonly Problem[]) {
     super("invalid_table", problems.map(formatProblem).join("\n"));
     this.problems = problems;
@@ -155,7 +159,11 @@ export class Definitions {
     if (isNew || this.#tables.has(key) || this.#values.has(key)) {
       this.#once(path, line);
     } else {
-      this.fault(path, line, `must stand before what line ${first} puts in it`);
+      this.fault(
+        path,
+        line,
+        `must come before line ${first}, which puts something into it`,
+      );
     }
     this.#tables.add(key);
     this.mention(path, line);
@@ -191,7 +199,7 @@ export class Definitions {
   #once(path: Path, line: number): void {
     const first = this.lines.get(pathKey(path));
     if (first !== undefined) {
-      this.fault(path, line, `is defined in line ${first} already`);
+      this.fault(path, line, `is already defined in line ${first}`);
     }
   }
 

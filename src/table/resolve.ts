@@ -38,6 +38,7 @@ export function resolveServer(
     limits: resolveLimits(valid),
     timeZone: valid.time_zone,
     log: valid.log,
+    control: valid.control && valid.control.path,
   };
 }
 

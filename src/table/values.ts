@@ -57,7 +57,7 @@ export function text() {
 
 /** Text that is not empty. */
 export function name(what: string) {
-  const error = `${what} in quotes; leave the key out for none`;
+  const error = `${what} in quotes (for none, remove the key)`;
   return z.string({ error }).refine(
     (value) => value !== "" && !value.includes("\0"),
     { error },
@@ -116,7 +116,7 @@ export function duration() {
     .meta({ value: "duration", form: error });
 }
 
-/** The rights of files in octal digits, as a number. */
+/** Permission bits in octal digits, as a number. */
 export function mode() {
   const error = 'three octal digits in quotes, such as "027"';
   return z.string({ error }).regex(/^0?[0-7]{3}$/, { error })
@@ -152,6 +152,21 @@ export function endpoint() {
   return transformed((text) => readEndpoint(text), ENDPOINT_FORMS, "address");
 }
 
+/** The path of a Unix socket that has a file, or `false` for none. */
+export function controlSocket() {
+  const form = "unix:/path, or false for none";
+  const read = (text: string) => {
+    const endpoint = readEndpoint(text);
+    if (typeof endpoint === "string") return endpoint;
+    return endpoint.transport === "unix" && !endpoint.path.startsWith("\0")
+      ? endpoint
+      : "it must be a file, whose mode keeps others away";
+  };
+  return z.union([z.literal(false), transformed(read, form, "")], {
+    error: form,
+  }).meta({ value: "`unix:/path`, or `false`", form });
+}
+
 /** An address to connect to. */
 export function destination() {
   return transformed(readDestination, ENDPOINT_FORMS, "address");
@@ -173,7 +188,7 @@ export function addresses() {
 
 export function hours() {
   return listOf(transformed(readHours, HOURS_FORM, "hours"), "")
-    .min(1, { error: "at least one range; leave the key out for always" })
+    .min(1, { error: "at least one range (for always, remove the key)" })
     .meta({ value: "list of hours" });
 }
 

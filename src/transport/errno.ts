@@ -32,7 +32,8 @@ const CODES: Record<string, ErrorCode> = {
 
 const WORDS: Partial<Record<ErrorCode, string>> = {
   address_in_use: "the address is already in use",
-  address_not_available: "no such address here, or no port of it is free",
+  address_not_available:
+    "this machine does not have the address, or no port is free",
   permission_denied: "permission denied",
   not_found: "no such file",
   connection_refused: "connection refused",
@@ -40,10 +41,15 @@ const WORDS: Partial<Record<ErrorCode, string>> = {
   broken_pipe: "the other side has closed the connection",
   timed_out: "timed out",
   unreachable: "the host cannot be reached",
-  host_not_found: "the host name is not known",
+  host_not_found: "the host name cannot be resolved",
   too_many_files: "out of file descriptors or processes",
   cancelled: "cancelled",
   closed: "the connection is closed",
+};
+
+/** Words for errors of the system that have no code of ours. */
+const ERRNO_WORDS: Readonly<Record<string, string>> = {
+  EISDIR: "it is a directory",
 };
 
 /** Deno's classes of errors, for those that have no errno. */
@@ -80,9 +86,9 @@ export function fromSystem(
   const { code: errno, name, message } = asErrorLike(error);
   const code = CODES[errno] ?? DENO_NAMES[name] ??
     (/lookup|resolve|getaddrinfo/i.test(message) ? "host_not_found" : "failed");
-  const why = WORDS[code] ?? message;
-  const detail = errno !== "" && WORDS[code] !== undefined ? ` (${errno})` : "";
-  return new TcpmuxError(code, `${action}: ${why}${detail}`, {
+  const words = WORDS[code] ?? ERRNO_WORDS[errno];
+  const detail = errno !== "" && words !== undefined ? ` (${errno})` : "";
+  return new TcpmuxError(code, `${action}: ${words ?? message}${detail}`, {
     ...facts,
     cause: error,
     ...(errno === "" ? {} : { errno }),

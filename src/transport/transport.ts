@@ -2,13 +2,20 @@ import type { Endpoint, Peer } from "../endpoint.ts";
 import type { TimerList } from "../timers.ts";
 
 /**
+ * A transport for the option `transport`. Only the library itself can use what
+ * it does.
+ */
+export interface TransportHandle {
+  /** The runtime whose sockets and processes it uses, or `memory`. */
+  readonly name: "deno" | "bun" | "node" | "memory";
+}
+
+/**
  * One way to sockets and processes: Deno's, Bun's, Node's, or memory without a
  * system. `tests/transport_contract.ts` holds every one to the same promises. A
  * failure of the system is a `TcpmuxError` with the same code on each.
  */
-export interface Transport {
-  /** The runtime whose sockets and processes it uses. */
-  readonly name: "deno" | "bun" | "node" | "memory";
+export interface Transport extends TransportHandle {
   /** What differs between transports; see the README's table of runtimes. */
   readonly abilities: Abilities;
   /** The deadlines of all connections of this transport. */
@@ -122,7 +129,7 @@ export interface Listener {
 }
 
 /**
- * A connection. Whoever is handed one closes it, unless a function's
+ * A connection. The function that gets one closes it, unless a function's
  * documentation says that its caller does. One `read` or `pipeTo` and any
  * number of `write`s may be under way at a time; writes keep their order.
  */

@@ -65,51 +65,46 @@ export function needsInetutils(): { skip?: string } {
     : needsRoot();
 }
 
-/** Runs `use` with it, on a loopback address that nobody else takes. */
+/** Runs `use` with it and these services. */
 export function withInetutils(
   services: readonly ForeignService[],
   use: (server: ForeignServer) => Promise<void>,
 ): Promise<void> {
-  return withFolder((folder) => {
-    const host = ownHost();
-    const entries = services.map(({ name, program, ownReply }) =>
-      `tcpmux/${
-        ownReply ? "" : "+"
-      }${name} stream tcp nowait root ${program} ${name}\n`
-    );
-    return withInetdFile(
-      folder,
-      entries,
-      host,
-      () => use({ host, port: 1, address: host }),
-    );
-  });
-}
-
-export function ownHost(): string {
-  const part = () => 2 + Math.floor(Math.random() * 250);
-  return `127.${part()}.${part()}.${part()}`;
+  const entries = services.map(({ name, program, ownReply }) =>
+    `tcpmux/${
+      ownReply ? "" : "+"
+    }${name} stream tcp nowait root ${program} ${name}\n`
+  );
+  const listener = "tcpmux stream tcp nowait root internal\n";
+  return withInetdConf([listener, ...entries].join(""), use);
 }
 
 /**
- * Runs `use` with it, with a listener at `host` and these entries. They stand
- * in `inetd.conf` of the folder.
+ * Runs `use` with it and an inetd.conf, whose ports it serves on a loopback
+ * address that nobody else takes. It is given the file too.
  */
-export async function withInetdFile(
-  folder: string,
-  entries: readonly string[],
-  host: string,
-  use: () => Promise<void>,
+export function withInetdConf(
+  conf: string,
+  use: (server: ForeignServer, file: string) => Promise<void>,
 ): Promise<void> {
-  const file = join(folder, "inetd.conf");
-  const listener = `${host}:tcpmux stream tcp nowait root internal\n`;
-  writeFileSync(file, [listener, ...entries].join(""));
-  // Debugging is its only way to stay in the foreground.
-  const command = [
-    inetd ?? NAME,
-    "--debug",
-    `--pidfile=${join(folder, "pid")}`,
-  ];
-  command.push("--rate=100000", file);
-  await withDaemon(command, 1, use, { host });
+  return withFolder(async (folder) => {
+    const part = () => 2 + Math.floor(Math.random() * 250);
+    const host = `127.${part()}.${part()}.${part()}`;
+    const file = join(folder, "inetd.conf");
+    // What is served by name has no address.
+    writeFileSync(file, conf.replaceAll(/^(?=\w+ )/gm, `${host}:`));
+    // Debugging is its only way to stay in the foreground.
+    const command = [
+      inetd ?? NAME,
+      "--debug",
+      `--pidfile=${join(folder, "pid")}`,
+    ];
+    command.push("--rate=100000", file);
+    await withDaemon(
+      command,
+      1,
+      () => use({ host, port: 1, address: host }, file),
+      { host },
+    );
+  });
 }

@@ -46,7 +46,7 @@ export class SupervisedProcess {
     try {
       return await this.#process.readStderr();
     } catch (error) {
-      this.#log("debug", "standard error broke off", {
+      this.#log("debug", "cannot read the standard error of a program", {
         text: messageOf(error),
       });
       return null;
@@ -58,7 +58,11 @@ export class SupervisedProcess {
     const log = {
       line: (text: string) => this.#log("info", "stderr", { text }),
       dropped: (lines: number) =>
-        this.#log("warn", "stderr was too much, lines were dropped", { lines }),
+        this.#log(
+          "warn",
+          "a program wrote too much to stderr, lines were dropped",
+          { lines },
+        ),
     };
     this.#logged = logLines(() => this.readStderr(), log, this.#timers);
   }
@@ -72,8 +76,8 @@ export class SupervisedProcess {
   async finish(): Promise<string> {
     const exit = await this.#exit;
     await this.end();
-    if (exit === undefined) return "the program was ended";
-    if (exit.signal !== null) return `the program ended by ${exit.signal}`;
+    if (exit === undefined) return "the server ended the program";
+    if (exit.signal !== null) return `the program was killed by ${exit.signal}`;
     return exit.code === 0 ? "" : `the program exited with status ${exit.code}`;
   }
 
@@ -105,7 +109,7 @@ export class SupervisedProcess {
     } catch (error) {
       this.#log("error", "cannot end a program", { text: messageOf(error) });
     }
-    await within(STDERR_GRACE, this.#logged, this.#timers);
+    await resolvesInTime(STDERR_GRACE, this.#logged, this.#timers);
     this.#process.closeStderr();
   }
 
@@ -146,7 +150,7 @@ async function endGroup(
     if (!process.signalGroup(0)) return;
   }
   process.signalGroup("SIGKILL");
-  if (await within(KILL_TIME, process.exited, timers)) return;
+  if (await resolvesInTime(KILL_TIME, process.exited, timers)) return;
   throw new TcpmuxError("timed_out", "it still runs after SIGKILL");
 }
 
@@ -155,7 +159,7 @@ async function endGroup(
  *
  * @returns whether it has resolved
  */
-function within(
+function resolvesInTime(
   milliseconds: number,
   waited: Promise<unknown>,
   timers: TimerList,
