@@ -1,5 +1,5 @@
 /**
- * The commands of the server's side: serve, which is the default, check, import,
+ * The commands of the server's side: serve, which is the default, check, import, export,
  * and those that ask and steer a server. The library is mod.ts.
  *
  * @module
@@ -10,6 +10,7 @@ await main([
   "serve",
   "check",
   "import",
+  "export",
   "status",
   "sessions",
   "reload",

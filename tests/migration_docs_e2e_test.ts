@@ -5,7 +5,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { freePort, withFolder } from "./support/daemon.ts";
-import { needsRoot } from "./support/needs.ts";
+import { needs, needsRoot } from "./support/needs.ts";
 import { quoted, run } from "./support/run.ts";
 import { programUnderTest, ROOT } from "./support/server.ts";
 
@@ -55,7 +55,7 @@ function commands(): string {
 
 test(
   "docs/operations.md: from xinetd to a table that serves",
-  needsRoot(),
+  { ...needs("nft", "promtool"), ...needsRoot() },
   () =>
     withFolder(async (folder) => {
       const etc = join(folder, "etc");

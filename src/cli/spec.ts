@@ -4,7 +4,7 @@
  * backticks are literal, and words in upper case stand for something else.
  */
 import { CONNECT, LIST, PROBE } from "./spec/clients.ts";
-import { IMPORT } from "./spec/migration.ts";
+import { EXPORT, IMPORT } from "./spec/migration.ts";
 import { type CommandSpec, EXIT_CODES } from "./spec/parts.ts";
 import {
   DISABLE,
@@ -58,6 +58,7 @@ export const COMMANDS = [
   PROXY,
   PROBE,
   IMPORT,
+  EXPORT,
   STATUS,
   SESSIONS,
   RELOAD,

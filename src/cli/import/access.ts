@@ -110,6 +110,17 @@ export function both(a: AddressRules, b: AddressRules): AddressRules {
   };
 }
 
+/** Rules that admit whom one of them admits. */
+export function either(a: AddressRules, b: AddressRules): AddressRules {
+  return {
+    rules: [...a.rules, ...b.rules].map(({ network }) => ({
+      network,
+      admits: admits(a, network) || admits(b, network),
+    })),
+    otherwise: a.otherwise || b.otherwise,
+  };
+}
+
 /** Whether a network comes in, but for what longer prefixes say of its parts. */
 function admits({ rules, otherwise }: AddressRules, network: Network): boolean {
   const longest = rules.filter((rule) => rule.network.holds(network))
@@ -118,7 +129,7 @@ function admits({ rules, otherwise }: AddressRules, network: Network): boolean {
 }
 
 /** The same rules without those that change nothing. */
-function shortened({ rules, otherwise }: AddressRules): AddressRules {
+export function shortened({ rules, otherwise }: AddressRules): AddressRules {
   const byText = new Map(rules.map((rule) => [String(rule.network), rule]));
   const [v4, v6] = [byText.get("0.0.0.0/0"), byText.get("::/0")];
   if (v4 !== undefined && v4.admits === v6?.admits) otherwise = v4.admits;

@@ -77,3 +77,67 @@ export const IMPORT = {
     ],
   }],
 } as const satisfies CommandSpec;
+
+export const EXPORT_FORMATS = [
+  "systemd",
+  "nftables",
+  "ssh_config",
+  "prometheus",
+] as const;
+export type ExportFormat = typeof EXPORT_FORMATS[number];
+
+export const EXPORT = {
+  name: "export",
+  about: "make files for other programs",
+  description: [
+    "Prints what other programs need to know of a table: units for systemd, " +
+    "with the rights that this table needs; a rule set for nft(8), which drops " +
+    "what no service would be given to; blocks for ssh_config(5), for each " +
+    "service that speaks ssh; a part of prometheus.yml, and rules that alarm.",
+  ],
+  positionals: [{
+    name: "FORMAT",
+    kind: "choice",
+    choices: EXPORT_FORMATS,
+    about: "whom it is for",
+  }],
+  flags: {
+    config: {
+      short: "c",
+      value: FILE,
+      default: "the built-in table",
+      about: "the service table",
+    },
+    output: {
+      short: "o",
+      value: { name: "FOLDER", kind: "file" },
+      about: "write the files into a folder, and print their names",
+      details: "one that is there already is not replaced",
+      environment: false,
+    },
+    host: {
+      value: { name: "HOST", kind: "host" },
+      default: "the name of this machine",
+      about: "what clients call the server, in ssh_config",
+      environment: false,
+    },
+    admin: {
+      value: { name: "HOST:PORT", kind: "text" },
+      default: "127.0.0.1:9101",
+      about: "where Prometheus asks the server",
+      environment: false,
+    },
+  },
+  exits: [
+    { ...done, meaning: "done" },
+    usage,
+    { ...broken, meaning: "cannot write" },
+    config,
+  ],
+  examples: [{
+    about: "have ssh reach the services of a server by their names",
+    lines: [
+      "tcpmux export ssh_config -c services.toml --host mux.example >> config",
+    ],
+  }],
+} as const satisfies CommandSpec;
