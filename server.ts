@@ -1,6 +1,6 @@
 /**
- * The commands of the server's side: serve, which is the default, check, import, export,
- * and those that ask and steer a server. The library is mod.ts.
+ * The commands of the server's side: serve, which is the default, those that are
+ * about tables, and those that ask and steer a server. The library is mod.ts.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { main } from "./src/cli/main.ts";
 await main([
   "serve",
   "check",
+  "explain",
   "import",
   "export",
   "status",

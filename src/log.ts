@@ -33,8 +33,15 @@ export interface LogLine {
 }
 
 /** `TIME LEVEL message key=value…`, values quoted where they need it. */
-export function textLine({ time, level, message, fields }: LogLine): string {
-  let line = `${time.toISOString()} ${level.padEnd(5)} ${message}`;
+export function textLine(line: LogLine): string {
+  return `${line.time.toISOString()} ${line.level.padEnd(5)} ${bareLine(line)}`;
+}
+
+/** The same without time and level. */
+export function bareLine(
+  { message, fields }: Pick<LogLine, "message" | "fields">,
+): string {
+  let line = message;
   for (const key in fields) {
     const value = fields[key];
     if (value === undefined || value === "") continue;
@@ -131,4 +138,21 @@ export class Episode {
     this.#times = 0;
     this.#options.over(times);
   }
+}
+
+/**
+ * The same log, except that it never throws: a session must not break off
+ * because a line cannot be logged. The first failure goes to standard error.
+ */
+export function steadyLog(log: Log): Log {
+  let hasFailed = false;
+  return (level, message, fields) => {
+    try {
+      log(level, message, fields);
+    } catch (error) {
+      if (hasFailed) return;
+      hasFailed = true;
+      console.error("tcpmux: the log function threw an error:", error);
+    }
+  };
 }

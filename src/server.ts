@@ -1,9 +1,9 @@
-import type { Endpoint } from "./endpoint.ts";
+import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { fileLimit, fittedTo, FullnessLog } from "./policy/room.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import { Listeners, type OpenListener } from "./listeners.ts";
-import type { Log } from "./log.ts";
+import { type Log, steadyLog } from "./log.ts";
 import { Limits, type ServerLimits } from "./policy/limits.ts";
 import { warnOfZone } from "./policy/hours.ts";
 import { SharedSourceLog } from "./policy/penalties.ts";
@@ -26,6 +26,11 @@ export interface MuxServerOptions {
   readonly log: Log;
   /** A variable of the server's environment, where it may be read. */
   readonly getEnv: (name: string) => string | undefined;
+  /**
+   * Called once all addresses are bound, before anything else is found out and
+   * anybody is accepted: here a server that is root becomes another user.
+   */
+  readonly onBound?: (() => void) | undefined;
   /** Called once for every connection, when it has ended. */
   readonly onRecord?: (record: ConnectionRecord) => void;
   /** Called with the number of live sessions when one has begun. */
@@ -70,10 +75,10 @@ export class MuxServer {
   #reloading: Promise<void> = Promise.resolve();
 
   private constructor(options: MuxServerOptions) {
-    const log = steady(options.log);
+    const log = steadyLog(options.log);
     this.#options = { ...options, log };
     this.#recorder = new Recorder(log, options.onRecord);
-    this.#listeners = new Listeners(options.transport, log, this.#accept);
+    this.#listeners = new Listeners(this.#options, this.#accept);
     this.#leavers = new LeaverWatch(log, options.transport.timers);
     const shared = new SharedSourceLog(log);
     this.#limits = new Limits({ onSharedSource: (at) => shared.note(at) });
@@ -97,8 +102,26 @@ export class MuxServer {
     file?: string,
   ): Promise<MuxServer> {
     const server = new MuxServer(options);
-    await server.reload(table, file);
+    if (options.onBound === undefined) await server.reload(table, file);
+    else await server.#startAs(options.onBound, table, file);
     return server;
+  }
+
+  /** What `onBound` changes holds for all else that is found out. */
+  async #startAs(
+    onBound: () => void,
+    table: Table,
+    file?: string,
+  ): Promise<void> {
+    const listeners = await this.#listeners.prepare(table.listeners);
+    try {
+      onBound();
+      this.#inForce = await this.#prepare(table, file);
+    } catch (error) {
+      listeners.undo();
+      throw error;
+    }
+    listeners.commit();
   }
 
   /** Where it listens, with the real ports, in the order of the table. */
@@ -163,7 +186,9 @@ export class MuxServer {
   reload(table: Table, file?: string): Promise<void> {
     const turn = this.#reloading.then(async () => {
       const next = await this.#prepare(table, file);
-      await this.#listeners.set(table.listeners, () => this.#inForce = next);
+      const listeners = await this.#listeners.prepare(table.listeners);
+      this.#inForce = next;
+      listeners.commit();
     });
     this.#reloading = turn.catch(() => {});
     return turn;
@@ -182,7 +207,16 @@ export class MuxServer {
     return { table, identities, limits, contexts: new Map() };
   }
 
-  #accept = (conn: Conn, { spec, address }: OpenListener): void => {
+  /** Serves a connection that another program has accepted for it. */
+  adopt(conn: Conn): void {
+    const spec = { protocol: "tcpmux", endpoint: conn.local } as const;
+    this.#accept(conn, { spec, address: formatEndpoint(conn.local) });
+  }
+
+  #accept = (
+    conn: Conn,
+    { spec, address }: Omit<OpenListener, "listener">,
+  ): void => {
     const context = this.#inForce.contexts.get(spec) ??
       this.#addContext(spec, address);
     const slot = this.#limits.arrive(conn.remote, this.#inForce.limits);
@@ -249,21 +283,4 @@ export class MuxServer {
   #closeIfEmpty(): void {
     if (this.#sessions.size === 0) this.#resolveClosed();
   }
-}
-
-/**
- * The same log, except that it never throws: a session must not break off
- * because a line cannot be logged. The first failure goes to standard error.
- */
-function steady(log: Log): Log {
-  let hasFailed = false;
-  return (level, message, fields) => {
-    try {
-      log(level, message, fields);
-    } catch (error) {
-      if (hasFailed) return;
-      hasFailed = true;
-      console.error("tcpmux: the log function threw an error:", error);
-    }
-  };
 }

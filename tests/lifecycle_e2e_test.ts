@@ -69,6 +69,11 @@ describe("starting, reloading and stopping", () => {
     });
   });
 
+  test("the log names the process that takes signals", () =>
+    withServer(ECHO, async (server) => {
+      assertEquals((await server.logged("serving")).pid, server.pid);
+    }));
+
   test("SIGHUP reads the table again; sessions keep what they have", () =>
     withServer(ECHO, async (server, folder) => {
       const { conn } = await ask(server.port, "echo");

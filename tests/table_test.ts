@@ -60,6 +60,8 @@ describe("a table", () => {
       assertEquals(table.services, []);
       assertEquals({ ...table.server }, {
         listen: undefined,
+        user: "",
+        group: "",
         help: true,
         handshakeTimeout: 10_000,
         connectTimeout: 5_000,
@@ -71,6 +73,7 @@ describe("a table", () => {
         access: EVERYBODY,
         limits: LIMITS,
         timeZone: undefined,
+        watch: false,
         log: { level: "info", format: "text" },
         control: undefined,
       });
@@ -80,7 +83,9 @@ describe("a table", () => {
   test("says all of the server", () => {
     const { server } = parseTable(
       `[server]
-      listen = ["[::1]:1", "unix:/run/x", "unix:@y"]
+      listen = ["[::1]:1", "unix:/run/x", "unix:@y", "systemd", "systemd:web"]
+      user = "mux"
+      group = "net"
       help = false
       handshake_timeout = "500ms"
       connect_timeout = "2s"
@@ -110,7 +115,11 @@ describe("a table", () => {
         { transport: "tcp", host: "::1", port: 1 },
         { transport: "unix", path: "/run/x" },
         { transport: "unix", path: "\0y" },
+        { transport: "systemd", name: undefined },
+        { transport: "systemd", name: "web" },
       ],
+      user: "mux",
+      group: "net",
       help: false,
       handshakeTimeout: 500,
       connectTimeout: 2_000,
@@ -137,6 +146,7 @@ describe("a table", () => {
         },
       },
       timeZone: "UTC",
+      watch: false,
       log: { level: "warn", format: "json" },
       control: "/run/c",
     });

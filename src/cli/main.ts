@@ -12,6 +12,7 @@ type Run = (args: readonly string[]) => Promise<number>;
 const RUNNERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   serve: async () => (await import("./serve.ts")).serveCommand,
   check: async () => (await import("./check.ts")).checkCommand,
+  explain: async () => (await import("./explain/explain.ts")).explainCommand,
   connect: async () => (await import("./connect.ts")).connectCommand,
   list: async () => (await import("./client.ts")).listCommand,
   forward: async () => (await import("./local.ts")).forwardCommand,
@@ -61,6 +62,10 @@ async function run(
     if (first === "--licenses") {
       printOut(await licenses());
       return EXIT.done;
+    }
+    if (/^(version|-v|-V)$/.test(first)) {
+      const what = first === "version" ? "command" : "flag";
+      throw usage(`unknown ${what} ${first}: did you mean --version?`);
     }
     const named = first !== "" && !first.startsWith("-");
     if (!named && !offered.includes("serve")) {

@@ -15,7 +15,7 @@ import {
   SESSIONS,
   STATUS,
 } from "./spec/operators.ts";
-import { CHECK, FORWARD, PROXY, SERVE } from "./spec/servers.ts";
+import { CHECK, EXPLAIN, FORWARD, PROXY, SERVE } from "./spec/servers.ts";
 
 export const COMPLETIONS = {
   name: "completions",
@@ -52,6 +52,7 @@ export const COMPLETIONS = {
 export const COMMANDS = [
   SERVE,
   CHECK,
+  EXPLAIN,
   CONNECT,
   LIST,
   FORWARD,

@@ -29,6 +29,14 @@ const DEFAULT_ADDRESS: Endpoint = {
   port: TCPMUX_PORT,
 };
 
+const IN_USE =
+  "is in use (stop the program that listens there, unless it is the " +
+  "server of this table)";
+
+const NOT_PERMITTED = "may not be listened on by who runs this (the server's " +
+  "user may: root, or one with CAP_NET_BIND_SERVICE; or take a port from 1024 " +
+  "on)";
+
 /** What {@linkcode checkTable} has found. */
 export interface TableFindings {
   /** For these, `serve` would throw a {@linkcode TableError}. */
@@ -97,38 +105,47 @@ export async function inspect(
   return advice.all;
 }
 
-/** Advises of addresses that another program has just now. */
+/** Advises of addresses at which the server could not listen just now. */
 async function adviseListeners(
   { listeners }: Table,
   transport: Transport,
   advice: Problems,
 ): Promise<void> {
   if (!permitted("net")) return;
-  for (const [index, { endpoint = DEFAULT_ADDRESS }] of listeners.entries()) {
-    if (!await isTaken(endpoint, transport)) continue;
-    advice.add(
-      ["server", "listen", index],
-      `${formatEndpoint(endpoint)} is in use (stop the program that listens ` +
-        "there, unless it is the server of this table)",
-    );
+  for (const [index, { endpoint: wanted }] of listeners.entries()) {
+    const endpoint = wanted ?? DEFAULT_ADDRESS;
+    if (endpoint.transport === "systemd") continue; // it is for systemd to open
+    const why = await hindrance(endpoint, transport);
+    if (why === undefined) continue;
+    if (why === NOT_PERMITTED && wanted === undefined) continue; // it has 1078
+    const key = ["server", "listen", index];
+    advice.add(key, `${formatEndpoint(endpoint)} ${why}`);
   }
 }
 
-async function isTaken(
+/** Why nobody can listen there; undefined where the socket was closed again. */
+async function hindrance(
   endpoint: Endpoint,
   transport: Transport,
-): Promise<boolean> {
+): Promise<string | undefined> {
   try {
     if (endpoint.transport === "unix") { // listening would make a file
       (await transport.connect(endpoint).conn).close();
-      return true;
+      return IN_USE;
     }
     (await transport.listen(endpoint)).close();
-    return false;
   } catch (error) {
-    const code = codeOf(error);
-    // Who accepts, and closes at once, listens as well.
-    return code === "address_in_use" || code === "connection_reset";
+    switch (codeOf(error)) {
+      case "address_in_use":
+      case "connection_reset": // who accepts, and closes at once, listens too
+        return IN_USE;
+      case "permission_denied":
+        return endpoint.transport === "unix" ? undefined : NOT_PERMITTED;
+      case "address_not_available":
+        return "is no address of this machine just now";
+      case "host_not_found":
+        return "has no address just now";
+    }
   }
 }
 

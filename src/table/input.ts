@@ -16,13 +16,33 @@ export interface TableInput {
 export interface ServerInput {
   /**
    * The addresses to listen on. A host name stands for all of its addresses;
-   * `[::]` accepts IPv4 connections too.
+   * `[::]` accepts IPv4 connections too. `systemd` stands for all sockets that
+   * systemd has opened for the server, and `systemd:NAME` for those whose unit
+   * has `FileDescriptorName=NAME`.
    *
    * Value: address, or list of addresses, each as text or as an `Endpoint`.
    *
    * Default: `"[::]:1"`, or port 1078 where port 1 is not permitted.
    */
   listen?: string | Endpoint | (string | Endpoint)[];
+  /**
+   * The user that the server becomes, for good and in all groups of that user,
+   * once it has bound its addresses. It must have been started as root. Only a
+   * restart changes it.
+   *
+   * Value: the name of a user.
+   *
+   * Default: the one that starts it.
+   */
+  user?: string;
+  /**
+   * The group that the server gets with `user`.
+   *
+   * Value: the name of a group.
+   *
+   * Default: the user's.
+   */
+  group?: string;
   /**
    * Whether `HELP` is answered with the names of the services.
    *
@@ -190,6 +210,15 @@ export interface ServerInput {
    * Default: in `/run/tcpmux` or `$XDG_RUNTIME_DIR`.
    */
   control?: false | string;
+  /**
+   * Whether the table is read again by itself when its file has changed, or one
+   * that it includes, or the files that a pattern matches.
+   *
+   * Value: `true` or `false`.
+   *
+   * @default false
+   */
+  watch?: boolean;
 }
 
 /**

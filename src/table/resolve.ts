@@ -1,6 +1,6 @@
 /** Makes settings and services of the values that the schemas have read. */
 import type * as z from "zod";
-import type { Endpoint } from "../endpoint.ts";
+import type { ListenAddress } from "../parse_endpoint.ts";
 import {
   Access,
   AddressSet,
@@ -26,6 +26,8 @@ export function resolveServer(
 ): ServerSettings {
   return {
     listen: valid.listen === undefined ? undefined : asList(valid.listen),
+    user: valid.user ?? "",
+    group: valid.group ?? "",
     help: valid.help,
     handshakeTimeout: valid.handshake_timeout,
     connectTimeout: valid.connect_timeout,
@@ -37,6 +39,7 @@ export function resolveServer(
     access: accessOf(valid),
     limits: resolveLimits(valid),
     timeZone: valid.time_zone,
+    watch: valid.watch,
     log: valid.log,
     control: valid.control && valid.control.path,
   };
@@ -167,6 +170,6 @@ function resolveBase(
   };
 }
 
-function asList(value: Endpoint | Endpoint[]): [Endpoint, ...Endpoint[]] {
-  return (Array.isArray(value) ? value : [value]) as [Endpoint, ...Endpoint[]];
+function asList<A extends ListenAddress>(value: A | A[]): [A, ...A[]] {
+  return (Array.isArray(value) ? value : [value]) as [A, ...A[]];
 }

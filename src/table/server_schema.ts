@@ -6,10 +6,11 @@ import {
   choice,
   controlSocket,
   duration,
-  endpoint,
   flag,
   limit,
+  listenAddress,
   maxStartups,
+  name,
   oneOrMore,
   optional,
   preset,
@@ -108,10 +109,24 @@ const penaltiesSchema = z.strictObject({
 
 export const serverSchema = z.strictObject({
   listen: optional(
-    oneOrMore(endpoint()),
+    oneOrMore(listenAddress()),
     '`"[::]:1"`, or port 1078 where port 1 is not permitted',
     "The addresses to listen on. A host name stands for all of its addresses; " +
-      "`[::]` accepts IPv4 connections too.",
+      "`[::]` accepts IPv4 connections too. `systemd` stands for all sockets " +
+      "that systemd has opened for the server, and `systemd:NAME` for those " +
+      "whose unit has `FileDescriptorName=NAME`.",
+  ),
+  user: optional(
+    name("the name of a user"),
+    "the one that starts it",
+    "The user that the server becomes, for good and in all groups of that " +
+      "user, once it has bound its addresses. It must have been started as " +
+      "root. Only a restart changes it.",
+  ),
+  group: optional(
+    name("the name of a group"),
+    "the user's",
+    "The group that the server gets with `user`.",
   ),
   help: preset(
     flag(),
@@ -194,5 +209,11 @@ export const serverSchema = z.strictObject({
       "`reload`, `kill` and the like; only the server's user may use it. By " +
       "default `/run/tcpmux/control.sock`, else " +
       "`$XDG_RUNTIME_DIR/tcpmux/control.sock`, else none; `false` for none.",
+  ),
+  watch: preset(
+    flag(),
+    false,
+    "Whether the table is read again by itself when its file has changed, or " +
+      "one that it includes, or the files that a pattern matches.",
   ),
 }, { error: "a table such as [server]" });

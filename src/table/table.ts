@@ -1,6 +1,7 @@
 /** A service table, and what is checked of it as a whole before it is served. */
 import { resolve } from "node:path";
 import { canonicalHost, type Endpoint } from "../endpoint.ts";
+import type { ListenAddress } from "../parse_endpoint.ts";
 import type { LogLevel } from "../log.ts";
 import type { Access } from "../policy/access.ts";
 import { Listing } from "../policy/decide.ts";
@@ -13,7 +14,10 @@ import type { ListenerSpec, Service } from "./service.ts";
 /** The `[server]` part of the table, every value of it resolved. */
 export interface ServerSettings {
   /** The addresses to listen on; undefined if the table has no `listen`. */
-  readonly listen: readonly Endpoint[] | undefined;
+  readonly listen: readonly ListenAddress[] | undefined;
+  /** Who the server becomes when all is bound; empty for nobody else. */
+  readonly user: string;
+  readonly group: string;
   readonly help: boolean;
   /** Milliseconds, as all times here; 0 for no limit, and drains at once. */
   readonly handshakeTimeout: number;
@@ -29,6 +33,8 @@ export interface ServerSettings {
   readonly limits: ServerLimits;
   /** The time zone of hours; undefined for the system's own. */
   readonly timeZone: string | undefined;
+  /** Whether a change of the table's files is seen. */
+  readonly watch: boolean;
   readonly log: LogSettings;
   /** The path of the control socket; false for none, undefined by default. */
   readonly control: string | false | undefined;
@@ -77,7 +83,7 @@ export class Table {
 }
 
 function defaultListeners(
-  listen: readonly Endpoint[] | undefined,
+  listen: readonly ListenAddress[] | undefined,
 ): ListenerSpec[] {
   const endpoints = listen ?? [undefined];
   return endpoints.map((endpoint) => ({ protocol: "tcpmux", endpoint }));
@@ -227,7 +233,8 @@ function behind(table: Table, service: Service): Service | undefined {
 }
 
 /** Whether a connection to `upstream` arrives at `listener`. */
-function leadsTo(upstream: Endpoint, listener: Endpoint): boolean {
+function leadsTo(upstream: Endpoint, listener: ListenAddress): boolean {
+  if (listener.transport === "systemd") return false; // nobody can tell
   if (upstream.transport === "unix" || listener.transport === "unix") {
     return upstream.transport === "unix" && listener.transport === "unix" &&
       pathOf(upstream.path) === pathOf(listener.path);

@@ -5,7 +5,12 @@
  */
 import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
-import { ENDPOINT_FORMS, readEndpoint } from "../parse_endpoint.ts";
+import {
+  ENDPOINT_FORMS,
+  LISTEN_FORMS,
+  readEndpoint,
+  readListen,
+} from "../parse_endpoint.ts";
 import { PREFIX_FORM, readPrefixes } from "../policy/access.ts";
 import { HOURS_FORM, isTimeZone, readHours } from "../policy/hours.ts";
 import { MAX_STARTUPS_FORM, readMaxStartups } from "../policy/penalties.ts";
@@ -148,8 +153,9 @@ export function transformed<T extends object>(
   }).meta({ value, form });
 }
 
-export function endpoint() {
-  return transformed((text) => readEndpoint(text), ENDPOINT_FORMS, "address");
+/** An address to listen on. */
+export function listenAddress() {
+  return transformed(readListen, LISTEN_FORMS, "address");
 }
 
 /** The path of a Unix socket that has a file, or `false` for none. */

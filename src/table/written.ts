@@ -68,7 +68,7 @@ function duration(value: unknown): unknown {
 }
 
 /** The schema within those that make a key optional. */
-function innermost(schema: z.core.$ZodType): z.core.$ZodType {
+export function innermost(schema: z.core.$ZodType): z.core.$ZodType {
   const { innerType } = schema._zod.def as { innerType?: z.core.$ZodType };
   return innerType === undefined ? schema : innermost(innerType);
 }

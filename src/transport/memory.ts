@@ -39,6 +39,7 @@ export function memoryTransport(): Transport {
       reset: true,
       programs: false,
       socketStdio: false,
+      folderEvents: false,
       unix: true,
     },
     timers,

@@ -1,5 +1,6 @@
 import type { Endpoint, Peer } from "../endpoint.ts";
 import type { TimerList } from "../timers.ts";
+import type { SystemCalls } from "./system.ts";
 
 /**
  * A transport for the option `transport`. Only the library itself can use what
@@ -18,6 +19,8 @@ export interface TransportHandle {
 export interface Transport extends TransportHandle {
   /** What differs between transports; see the README's table of runtimes. */
   readonly abilities: Abilities;
+  /** Undefined where this runtime cannot call the C library. */
+  readonly system?: SystemCalls | undefined;
   /** The deadlines of all connections of this transport. */
   readonly timers: TimerList;
   /**
@@ -30,10 +33,7 @@ export interface Transport extends TransportHandle {
    * the runtime's error, such as one with code `ENOTFOUND`.
    */
   lookup(host: string): Promise<readonly string[]>;
-  /**
-   * Whether a listener on `::` takes IPv4 as well. Where this is missing, it
-   * always does.
-   */
+  /** Whether a listener on `::` takes IPv4 as well; if missing, it does. */
   isDualStack?(): Promise<boolean>;
   /** Begins to connect to an address; `dial.ts` tries those of a name. */
   connect(endpoint: Endpoint, options?: AttemptOptions): Attempt;
@@ -56,14 +56,15 @@ export interface Transport extends TransportHandle {
    * @returns the descriptors that programs inherit nevertheless
    */
   sealInherited?(): readonly number[];
+  /** Listens on a socket that this process was started with. */
+  listenOn?(fd: number, endpoint?: Endpoint): Promise<Listener>;
+  /** Its connection; rejects with `connection_reset` where the client is gone. */
+  connOn?(fd: number): Promise<Conn>;
   /** The standard input and output of this program itself. */
   stdio(): Conn;
   /** Standard output or standard error of this program itself. */
   output(descriptor: 1 | 2): Output;
-  /**
-   * Collects garbage while the program goes on. Only the command line calls it:
-   * a library leaves that to its host.
-   */
+  /** Collects garbage. Only the command line calls it, no library. */
   collectGarbage?(): void;
 }
 
@@ -90,6 +91,8 @@ export interface Abilities {
   readonly socketStdio: boolean;
   /** There are Unix sockets. Deno must have been given the permission. */
   readonly unix: boolean;
+  /** `fs.watch` tells of all that happens in a folder, and never blocks. */
+  readonly folderEvents: boolean;
 }
 
 export interface ListenOptions {

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { jsonLine, type Log, LOG_LEVELS, textLine } from "../../log.ts";
 import type { LogSettings } from "../../table/table.ts";
 import type { Output } from "../../transport/transport.ts";
+import { journalLine } from "./journal.ts";
 import { PATIENCE, printError, settlesWithin } from "../system.ts";
 
 /** Characters of lines that may wait for the log's reader. */
@@ -25,6 +26,7 @@ interface Entry {
  */
 export class LogQueue {
   readonly #output: Output;
+  readonly #isJournal: boolean;
   #format: LogSettings["format"] = "text";
   #waiting: Entry[] = [];
   #size = 0;
@@ -32,8 +34,10 @@ export class LogQueue {
   #isWriting = false;
   #written: Promise<void> | undefined;
 
-  constructor(output: Output) {
+  /** @param isJournal whether its reader is systemd's */
+  constructor(output: Output, isJournal = false) {
     this.#output = output;
+    this.#isJournal = isJournal;
     process.on("exit", () => this.#writeRest());
   }
 
@@ -106,8 +110,9 @@ export class LogQueue {
   }
 
   #line(...[level, message, fields = {}]: Parameters<Log>): string {
-    const write = this.#format === "json" ? jsonLine : textLine;
-    return write({ time: new Date(), level, message, fields });
+    const line = { time: new Date(), level, message, fields };
+    if (this.#isJournal) return journalLine(this.#format, line);
+    return this.#format === "json" ? jsonLine(line) : textLine(line);
   }
 
   /** Where the program ends by an unexpected error. */

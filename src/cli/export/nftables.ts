@@ -13,6 +13,9 @@ import {
 } from "../import/access.ts";
 import type { ExportedFile, ExportTarget } from "./exported.ts";
 
+/** A table that does not say it listens on the port of TCPMUX too. */
+const SYSTEMD = { transport: "systemd", name: undefined } as const;
+
 export function nftablesRules(
   table: Table,
   { about }: ExportTarget,
@@ -61,13 +64,16 @@ function rulesOf({ allow, deny }: Access): AddressRules {
   };
 }
 
-/** What comes to the listeners; a host name stands for all addresses. */
+/**
+ * What comes to the listeners; a host name stands for all addresses, and what
+ * systemd opens for the port of TCPMUX.
+ */
 function doors({ server }: Table): string[] {
-  const listen = server.listen ??
-    [{ transport: "tcp", host: "::", port: TCPMUX_PORT } as const];
-  return listen.flatMap((endpoint) => {
-    if (endpoint.transport === "unix" || endpoint.port === 0) return [];
-    const { host, port } = endpoint;
+  return (server.listen ?? [SYSTEMD]).flatMap((address) => {
+    if (address.transport === "unix") return [];
+    if (address.transport === "systemd") return `tcp dport ${TCPMUX_PORT}`;
+    const { host, port } = address;
+    if (port === 0) return [];
     const isAny = isIP(host) === 0 || host === "::" || host === "0.0.0.0";
     const family = isIP(host) === 6 ? "ip6" : "ip";
     const to = isAny ? "" : `${family} daddr ${host.replace(/%.*/, "")} `;

@@ -1,6 +1,6 @@
 /** Units that systemd starts a table's server by (systemd.service(5)). */
 import { isIP } from "node:net";
-import { type Endpoint, TCPMUX_PORT } from "../../endpoint.ts";
+import { TCPMUX_PORT } from "../../endpoint.ts";
 import type { ExecService } from "../../table/service.ts";
 import type { Table } from "../../table/table.ts";
 import type { ExportedFile, ExportTarget } from "./exported.ts";
@@ -17,7 +17,6 @@ ProtectKernelModules=yes
 ProtectKernelTunables=yes
 RestrictRealtime=yes
 LockPersonality=yes
-UMask=0077
 `;
 
 /** What programs may need, and the server itself does not. */
@@ -32,6 +31,7 @@ RemoveIPC=yes
 RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK
 RestrictNamespaces=yes
 RestrictSUIDSGID=yes
+UMask=0077
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallFilter=~@privileged
@@ -43,6 +43,7 @@ export function systemdUnits(
   { file, about }: ExportTarget,
 ): readonly ExportedFile[] {
   const streams = streamsOf(table);
+  const name = socketsName(table);
   const service = {
     name: "tcpmux.service",
     text: `${comment(about)}
@@ -60,7 +61,7 @@ ExecStart=${
         "/usr/local/bin/tcpmux",
         "serve",
         ...file === undefined ? [] : ["--config", file],
-        ...streams === undefined ? [] : ["--listen", `systemd:${SOCKETS}`],
+        ...streams === undefined ? [] : ["--listen", `systemd:${name}`],
       ])
     }
 ${
@@ -70,6 +71,7 @@ ${
 ExecReload=/bin/kill -HUP $MAINPID
 `
     }TimeoutStopSec=${stopSeconds(table)}
+WatchdogSec=60
 Restart=on-failure
 LimitNOFILE=16384
 RuntimeDirectory=tcpmux
@@ -89,7 +91,7 @@ Documentation=man:tcpmux(1)
 
 [Socket]
 ${streams.map((stream) => `ListenStream=${stream}\n`).join("")}BindIPv6Only=both
-FileDescriptorName=${SOCKETS}
+FileDescriptorName=${name}
 Backlog=511
 
 [Install]
@@ -105,32 +107,42 @@ function stopSeconds({ server }: Table): number {
 }
 
 /** The user and the rights that what the table serves needs. */
-function rights({ services }: Table, hasSocket: boolean): string {
+function rights({ services, server }: Table, hasSocket: boolean): string {
   const programs = services.filter((one): one is ExecService =>
     one.kind === "exec" && one.enabled
   );
   const port = hasSocket ? [] : ["CAP_NET_BIND_SERVICE"];
+  const isRoot = server.user !== "" || server.group !== "" ||
+    programs.some(({ user, group }) => user !== "" || group !== "");
+  const runAsRoot = programs.filter(({ user }) => /^(root|0|)$/.test(user));
+  if (isRoot && server.user === "" && runAsRoot.length > 0) {
+    return `# Root, with all of its rights, which these run with:
+# ${runAsRoot.map(({ name }) => name).join(" ")}
+`;
+  }
+  if (isRoot) {
+    return `# Root at the start: the table has users for its programs, or for the server.
+# Those have none of these rights.
+CapabilityBoundingSet=${
+      [...port, "CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_SYS_NICE"].join(
+        " ",
+      )
+    } CAP_SYS_RESOURCE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER
+`;
+  }
   if (programs.length === 0) {
     return `${WITHOUT_PROGRAMS}AmbientCapabilities=${port.join(" ")}
 CapabilityBoundingSet=${port.join(" ")}
 # No MemoryDenyWriteExecute=: JavaScript is compiled while it runs.
 `;
   }
-  if (programs.every(({ user, group }) => user === "" && group === "")) {
-    return `# Its programs run as this user. They may need more than these lines
-# let them have, and seldom less.
+  return `# Its programs run as this user. They may need more than these lines let
+# them have.
 DynamicUser=yes
 NoNewPrivileges=yes
 ProtectSystem=strict
 AmbientCapabilities=${port.join(" ")}
 CapabilityBoundingSet=${port.join(" ")}
-`;
-  }
-  return `# Root, since its programs run as users of their own. What they have of
-# these rights is none where their user is not root.
-CapabilityBoundingSet=${
-    [...port, "CAP_SETUID", "CAP_SETGID", "CAP_KILL", "CAP_SYS_NICE"].join(" ")
-  } CAP_SYS_RESOURCE CAP_DAC_READ_SEARCH CAP_CHOWN CAP_FOWNER
 `;
 }
 
@@ -138,16 +150,25 @@ CapabilityBoundingSet=${
  * What a socket unit listens on; undefined where it cannot, as on host names.
  */
 function streamsOf({ server }: Table): readonly string[] | undefined {
-  const any: Endpoint = { transport: "tcp", host: "::", port: TCPMUX_PORT };
-  const streams = (server.listen ?? [any]).map((endpoint) => {
-    if (endpoint.transport === "unix") {
-      return endpoint.path.replace(/^\0/, "@").replaceAll("%", "%%");
+  const streams = (server.listen ?? [undefined]).map((address) => {
+    if (address?.transport === "unix") {
+      return address.path.replace(/^\0/, "@").replaceAll("%", "%%");
     }
-    const { host, port } = endpoint;
+    // What systemd opens is said there: the port of TCPMUX is the usual one.
+    if (address?.transport !== "tcp") return `[::]:${TCPMUX_PORT}`;
+    const { host, port } = address;
     if (isIP(host) === 0 || host.includes("%") || port === 0) return undefined;
     return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
   });
-  return streams.includes(undefined) ? undefined : streams as readonly string[];
+  return streams.includes(undefined)
+    ? undefined
+    : [...new Set(streams as readonly string[])];
+}
+
+/** The name by which a table asks for its sockets, if it does. */
+function socketsName({ server }: Table): string {
+  const named = server.listen?.find(({ transport }) => transport === "systemd");
+  return named?.transport === "systemd" && named.name || SOCKETS;
 }
 
 function comment(about: string): string {

@@ -1,0 +1,24 @@
+/** The C library on Node, from 26.1 on: https://nodejs.org/api/ffi.html */
+import { LIBC, Libc, LIBC_TYPES, type LibcFunctions } from "../net/libc.ts";
+
+/** Node's module of foreign functions, which older ones do not have. */
+interface ForeignModule {
+  dlopen(
+    library: string,
+    symbols: Record<string, { arguments: string[]; return: "i32" }>,
+  ): { functions: LibcFunctions };
+}
+
+/** Looking at it makes Node warn, once, that the module is experimental. */
+export function nodeLibc(): Libc {
+  return new Libc(() => {
+    const foreign = process.getBuiltinModule("node:ffi") as unknown as
+      | ForeignModule
+      | undefined;
+    if (foreign === undefined) throw new TypeError("this Node has none");
+    const symbols = Object.entries(LIBC_TYPES).map((
+      [name, types],
+    ) => [name, { arguments: types, return: "i32" as const }]);
+    return foreign.dlopen(LIBC, Object.fromEntries(symbols)).functions;
+  });
+}
