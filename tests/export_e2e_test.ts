@@ -74,6 +74,21 @@ describe("tcpmux export systemd", () => {
       '[server]\nlisten = "localhost:1"\n[services.a]\ntext = ""',
       /^CapabilityBoundingSet=CAP_NET_BIND_SERVICE$/m,
     ],
+    [
+      "a program of root's",
+      '[services.a]\nexec = ["cat"]\nuser = "root"',
+      /^# Root, with all of its rights/m,
+    ],
+    [
+      "a user of its own",
+      '[server]\nuser = "nobody"\n[services.a]\ntext = ""',
+      /^CapabilityBoundingSet=CAP_SETUID CAP_SETGID /m,
+    ],
+    [
+      "the sockets of systemd",
+      '[server]\nlisten = "systemd:mux"\n[services.a]\ntext = ""',
+      /^ExecStart=.* --listen systemd:mux$/m,
+    ],
   ];
   for (const [what, table, expected] of tables) {
     test(

@@ -16,10 +16,12 @@ defaults
 }
 includedir xinetd.d
 `;
-const ENTRIES = `
+const entries = (port: number) => `
 service tcpmux
 {
-	type		= INTERNAL
+	type		= INTERNAL UNLISTED
+	bind		= 127.0.0.1
+	port		= ${port}
 	id		= tcpmux
 	socket_type	= stream
 	protocol	= tcp
@@ -61,7 +63,10 @@ test(
       const etc = join(folder, "etc");
       mkdirSync(join(etc, "xinetd.d"), { recursive: true });
       writeFileSync(join(etc, "xinetd.conf"), XINETD);
-      writeFileSync(join(etc, "xinetd.d", "services"), ENTRIES);
+      writeFileSync(
+        join(etc, "xinetd.d", "services"),
+        entries(await freePort()),
+      );
       const program = join(folder, "tcpmux");
       const words = programUnderTest().map(quoted).join(" ");
       writeFileSync(program, `#!/bin/sh\nexec ${words} "$@"\n`);
@@ -78,8 +83,8 @@ test(
         "",
       ]);
       const said = String(ran.stdout).replaceAll(`${etc}/`, "");
-      assertMatch(said, /^xinetd\.d\/services:11: kept: cat: \/bin\/cat$/m);
-      assertMatch(said, /^xinetd\.d\/services:20: changed: ftp: offered by/m);
+      assertMatch(said, /^xinetd\.d\/services:13: kept: cat: \/bin\/cat$/m);
+      assertMatch(said, /^xinetd\.d\/services:22: changed: ftp: offered by/m);
       assertMatch(said, /^there is no HELP, as with xinetd\nhello$/m);
     }),
 );
