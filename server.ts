@@ -1,6 +1,6 @@
 /**
- * The commands of the server's side: serve, which is the default, check, explain,
- * and those that ask and steer a server. The library is mod.ts.
+ * The commands of the server's side: serve, which is the default, those that are
+ * about tables, and those that ask and steer a server. The library is mod.ts.
  *
  * @module
  */
@@ -10,6 +10,8 @@ await main([
   "serve",
   "check",
   "explain",
+  "import",
+  "export",
   "status",
   "sessions",
   "reload",

@@ -2,6 +2,7 @@ import type { Target } from "../target.ts";
 import { connecting, listing } from "./client.ts";
 import { HANDSHAKES } from "./handshake.ts";
 import { http } from "./http.ts";
+import { importing } from "./importing.ts";
 import { FORMS } from "./policy.ts";
 import { reply } from "./reply.ts";
 import { request } from "./request.ts";
@@ -19,5 +20,6 @@ export const TARGETS: readonly Target[] = [
   table,
   forwards,
   locating,
+  importing,
   ...FORMS,
 ];

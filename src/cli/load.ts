@@ -144,7 +144,7 @@ export class TableSource {
       }
       this.#isUsedUp = true;
       return file === STDIN
-        ? await readInput()
+        ? decoded(await inputPieces())
         : decoded([await readFile(file)]);
     } catch (error) {
       if (error instanceof TableError) throw error;
@@ -155,7 +155,7 @@ export class TableSource {
 }
 
 /** All of standard input. */
-async function readInput(): Promise<string> {
+export async function inputPieces(): Promise<Uint8Array[]> {
   const stdio = (await pickTransport()).stdio();
   const pieces: Uint8Array[] = [];
   try {
@@ -163,5 +163,5 @@ async function readInput(): Promise<string> {
   } finally {
     stdio.close();
   }
-  return decoded(pieces);
+  return pieces;
 }

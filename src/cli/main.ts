@@ -18,6 +18,8 @@ const RUNNERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   forward: async () => (await import("./local.ts")).forwardCommand,
   proxy: async () => (await import("./local.ts")).proxyCommand,
   probe: async () => (await import("./probe.ts")).probeCommand,
+  import: async () => (await import("./import/command.ts")).importCommand,
+  export: async () => (await import("./export/command.ts")).exportCommand,
   status: async () => (await import("./control/show.ts")).statusCommand,
   sessions: async () => (await import("./control/show.ts")).sessionsCommand,
   reload: async () => (await import("./control/steer.ts")).reloadCommand,

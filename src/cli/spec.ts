@@ -4,6 +4,7 @@
  * backticks are literal, and words in upper case stand for something else.
  */
 import { CONNECT, LIST, PROBE } from "./spec/clients.ts";
+import { EXPORT, IMPORT } from "./spec/migration.ts";
 import { type CommandSpec, EXIT_CODES } from "./spec/parts.ts";
 import {
   DISABLE,
@@ -57,6 +58,8 @@ export const COMMANDS = [
   FORWARD,
   PROXY,
   PROBE,
+  IMPORT,
+  EXPORT,
   STATUS,
   SESSIONS,
   RELOAD,

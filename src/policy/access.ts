@@ -87,8 +87,12 @@ export class Access {
   #byDefault: "allow" | undefined;
   /** Whether every address may come in. */
   readonly admitsAll: boolean;
+  readonly allow: readonly Prefix[];
+  readonly deny: readonly Prefix[];
 
   constructor(allow: readonly Prefix[], deny: readonly Prefix[]) {
+    this.allow = allow;
+    this.deny = deny;
     this.admitsAll = allow.length + deny.length === 0;
     this.#byDefault = allow.length > 0 ? "allow" : undefined;
     for (const prefix of allow) this.#add("allow", prefix);

@@ -105,11 +105,11 @@ export function withInetutils(
 
 /**
  * Runs `use` with it and an inetd.conf, whose ports it serves on a loopback
- * address that nobody else takes.
+ * address that nobody else takes. It is given the file too.
  */
 export function withInetdConf(
   conf: string,
-  use: (server: ForeignServer) => Promise<void>,
+  use: (server: ForeignServer, file: string) => Promise<void>,
 ): Promise<void> {
   return withFolder(async (folder) => {
     const part = () => 2 + Math.floor(Math.random() * 250);
@@ -120,7 +120,7 @@ export function withInetdConf(
     await withDaemon(
       inetdCommand(folder, file),
       1,
-      () => use({ host, port: 1, address: host }),
+      () => use({ host, port: 1, address: host }, file),
       { host },
     );
   });

@@ -20,8 +20,11 @@ service ${name}
 `;
 }
 
-/** Runs `use` with an xinetd of this file, once it answers on `port`. */
-function withFile(
+/**
+ * Runs `use` with an xinetd of these entries, once it answers on `port`. They
+ * stand in `xinetd.conf` of the folder.
+ */
+export function withXinetdFile(
   folder: string,
   services: readonly string[],
   port: number,
@@ -57,7 +60,7 @@ export function withXinetdService(
       entry("limited", "", at(port) + keys.join("\n  ")),
       entry("other", "", at(other)),
     ];
-    await withFile(folder, services, other, () => use(port), env);
+    await withXinetdFile(folder, services, other, () => use(port), env);
   });
 }
 
@@ -75,7 +78,7 @@ export function withXinetdProgram(
       `bind = 127.0.0.1\n  port = ${port}\n  server = ${program}\n  ` +
         `server_args = ${args.join(" ")}`,
     );
-    await withFile(folder, [service], port, () => use(port));
+    await withXinetdFile(folder, [service], port, () => use(port));
   });
 }
 
@@ -99,7 +102,7 @@ export function withXinetd(
         `server = ${program}${denied ? "\n  only_from = 192.0.2.1" : ""}`,
       )
     );
-    await withFile(
+    await withXinetdFile(
       folder,
       [listener, ...programs],
       port,

@@ -1,0 +1,111 @@
+/** What Prometheus asks of a server's admin listener, and when it alarms. */
+import type { Table } from "../../table/table.ts";
+import type { ExportedFile, ExportTarget } from "./exported.ts";
+
+interface Alert {
+  readonly name: string;
+  readonly expression: string;
+  readonly for: string;
+  readonly severity: "critical" | "warning";
+  readonly summary: string;
+}
+
+export function prometheusFiles(
+  table: Table,
+  { about, admin }: ExportTarget,
+): readonly ExportedFile[] {
+  const scrape = `# ${about}
+# A part of prometheus.yml; the server has an admin listener: admin = "${admin}"
+rule_files:
+  - tcpmux.rules.yml
+scrape_configs:
+  - job_name: tcpmux
+    static_configs:
+      - targets: [${JSON.stringify(admin)}]
+`;
+  const rules = `# ${about}
+groups:
+  - name: tcpmux
+    rules:
+${alertsOf(table).map(ruleText).join("")}`;
+  return [
+    { name: "prometheus.yml", text: scrape },
+    { name: "tcpmux.rules.yml", text: rules },
+  ];
+}
+
+/** Limits of the table are in them, so they are made anew with it. */
+function alertsOf({ server }: Table): readonly Alert[] {
+  const most = server.limits.maxConnections;
+  const failures = "tcpmux_upstream_failures_total";
+  const handshakes = "tcpmux_handshakes_total";
+  return [
+    {
+      name: "TcpmuxDown",
+      expression: 'up{job="tcpmux"} == 0',
+      for: "1m",
+      severity: "critical",
+      summary: "{{ $labels.instance }} does not answer",
+    },
+    {
+      name: "TcpmuxReloadFailed",
+      expression: "tcpmux_config_last_reload_successful == 0",
+      for: "5m",
+      severity: "warning",
+      summary: "{{ $labels.instance }} goes on with its last table: " +
+        "the new one is wrong",
+    },
+    {
+      name: "TcpmuxServiceFails",
+      expression: `sum by (instance, service) (rate(${failures}[5m])) > 0`,
+      for: "5m",
+      severity: "critical",
+      summary:
+        "{{ $labels.service }} of {{ $labels.instance }} cannot be opened",
+    },
+    {
+      name: "TcpmuxBusy",
+      expression: "sum by (instance, result) " +
+        `(rate(${handshakes}{result=~"limit_.*|rate"}[5m])) > 0`,
+      for: "10m",
+      severity: "warning",
+      summary: "{{ $labels.instance }} refuses clients: {{ $labels.result }}",
+    },
+    {
+      name: "TcpmuxNearlyFull",
+      expression: `tcpmux_connections_active{state="session"} > ${most} * 0.9`,
+      for: "5m",
+      severity: "warning",
+      summary: `{{ $labels.instance }} has {{ $value }} sessions of ${most}`,
+    },
+    {
+      name: "TcpmuxFewDescriptors",
+      expression:
+        'process_open_fds{job="tcpmux"} > process_max_fds{job="tcpmux"} * 0.9',
+      for: "5m",
+      severity: "warning",
+      summary: "{{ $labels.instance }} has {{ $value }} descriptors open",
+    },
+    {
+      name: "TcpmuxNamesGuessed",
+      expression: "sum by (instance) " +
+        `(rate(${handshakes}{result=~"unknown|denied"}[15m])) > 1`,
+      for: "15m",
+      severity: "warning",
+      summary:
+        "{{ $labels.instance }} is asked for names that clients have not",
+    },
+  ];
+}
+
+/** JSON's strings are YAML's too. */
+function ruleText({ name, expression, severity, summary, ...alert }: Alert) {
+  return `      - alert: ${name}
+        expr: ${JSON.stringify(expression)}
+        for: ${alert.for}
+        labels:
+          severity: ${severity}
+        annotations:
+          summary: ${JSON.stringify(summary)}
+`;
+}

@@ -1,0 +1,159 @@
+/** The entries of an inetd.conf that are a line each (inetd.conf(5)). */
+import { basename } from "node:path";
+import type { Place, Report } from "../../report.ts";
+import { type Line, linesOf, type Source, wordsIn } from "../../sources.ts";
+import type { InetdEntry, InetdFlavour, InetdLimits } from "./inetd_entry.ts";
+
+/** The lines of entries: without comments, each with those that continue it. */
+export function entryLines(
+  source: Source,
+  flavour: InetdFlavour,
+): Line[] {
+  const lines: Line[] = [];
+  for (const { place, text } of linesOf(source)) {
+    if (text.trim() === "" || /^#(?!@)/.test(text)) continue;
+    const last = lines.at(-1);
+    const continues = flavour !== "gnu" && /^\s/.test(text) &&
+      last !== undefined && !last.text.startsWith("#@");
+    if (continues) {
+      lines.splice(-1, 1, { ...last, text: `${last.text}\n${text.trim()}` });
+    } else lines.push({ place, text: text.trim() });
+  }
+  return lines;
+}
+
+/** Reads one such line after the other; some hold for those that follow. */
+export class InetdLines {
+  /** Set by a line with `ADDRESS:` alone. */
+  hosts: readonly string[] = [];
+  /** Whether an IPsec policy is set, by `#@`. */
+  #hasPolicy = false;
+  readonly #flavour: InetdFlavour;
+  readonly #report: Report;
+
+  constructor(flavour: InetdFlavour, report: Report) {
+    this.#flavour = flavour;
+    this.#report = report;
+  }
+
+  /** Undefined for a line that is no entry, which is in the report. */
+  read({ place, text }: Line): InetdEntry | undefined {
+    const flavour = this.#flavour;
+    if (text.startsWith("#@")) return this.#setPolicy(text, place);
+    if (flavour !== "freebsd" && /^\S+:$/.test(text)) {
+      this.hosts = hostList(text.slice(0, -1));
+      return;
+    }
+    const words = flavour === "freebsd"
+      ? wordsIn(text)
+      : quotedWords(text, flavour);
+    const [spec = "", socket = "", protocol = "", wait = "", user = ""] = words;
+    const [server, name, ...args] = words.slice(5);
+    if (server === undefined) {
+      this.#report.add(
+        "dropped",
+        place,
+        "it is no entry: it has too few words",
+      );
+      return;
+    }
+    const faults = this.#hasPolicy ? ["it is under an IPsec policy"] : [];
+    const { service, hosts } = addressed(spec, flavour);
+    const waiting = waitOf(wait, flavour);
+    if (waiting === undefined) {
+      faults.push(`${wait} is neither wait nor nowait`);
+    }
+    return {
+      place,
+      service,
+      hosts: hosts ?? this.hosts,
+      socket: socket.replace(/[,:].*$/, ""),
+      protocol: protocol.replace(/,.*$/, ""),
+      isOn: true,
+      waits: waiting?.waits ?? true,
+      limits: waiting?.limits ?? {},
+      ...userOf(user, flavour),
+      server,
+      name: name ?? basename(server),
+      args,
+      faults,
+    };
+  }
+
+  #setPolicy(text: string, place: Place): undefined {
+    this.#hasPolicy = text.slice(2).trim() !== "";
+    this.#report.add(
+      "dropped",
+      place,
+      "IPsec policies belong to the system, and not to a table" +
+        (this.#hasPolicy ? "; what follows is closed" : ""),
+    );
+  }
+}
+
+/** Words, of which quoted ones may hold blanks. */
+function quotedWords(text: string, flavour: InetdFlavour): string[] {
+  const pattern = flavour === "netbsd"
+    ? /(?:[^\s"']|"[^"]*"|'[^']*'|["'])+/g
+    : /(?:[^\s"]|"[^"]*"|")+/g;
+  const quotes = flavour === "netbsd" ? /"([^"]*)"|'([^']*)'/g : /"([^"]*)"/g;
+  return (text.match(pattern) ?? []).map((word) =>
+    word.replaceAll(quotes, (_, double, single) => double ?? single)
+  );
+}
+
+/** `ADDRESS:SERVICE`, where the dialect has it. */
+function addressed(
+  spec: string,
+  flavour: InetdFlavour,
+): { service: string; hosts?: readonly string[] } {
+  const [, hosts, service] = flavour === "freebsd"
+    ? []
+    : /^(.*):([^:\]]+)$/.exec(spec) ?? [];
+  return service === undefined
+    ? { service: spec }
+    : { service, hosts: hostList(hosts!) };
+}
+
+/** None for `*`. */
+export function hostList(text: string): string[] {
+  return text.split(/,(?![^[]*\])/)
+    .map((host) => host.replace(/^\[(.*)\]$/, "$1"))
+    .filter((host) => host !== "*" && host !== "");
+}
+
+/** Undefined for what is neither. */
+function waitOf(
+  word: string,
+  flavour: InetdFlavour,
+): { waits: boolean; limits: InetdLimits } | undefined {
+  const pattern = flavour === "freebsd"
+    ? /^(no)?wait(?:\/(\d{1,6}))?(?:\/(\d{1,6}))?(?:\/(\d{1,6}))?$/
+    : /^(no)?wait(?:[.:](\d{1,6}))?$/;
+  const match = pattern.exec(word);
+  if (match === null) return;
+  const [first, second, third] = match.slice(2).map((digits) =>
+    digits === undefined ? undefined : Number(digits)
+  );
+  return {
+    waits: match[1] === undefined,
+    limits: flavour === "freebsd"
+      ? { connections: first, perSourceAndMinute: second, perSource: third }
+      : { perMinute: first },
+  };
+}
+
+/** `USER[:GROUP][/CLASS]`, or `USER.GROUP` where the dialect has it. */
+function userOf(
+  text: string,
+  flavour: InetdFlavour,
+): Pick<InetdEntry, "user" | "group" | "loginClass"> {
+  const [owner = "", loginClass] = flavour === "freebsd"
+    ? text.split("/")
+    : [text];
+  const [, user = owner, group] =
+    (flavour === "freebsd" ? /^([^:]*):(.*)$/ : /^([^:.]*)[:.](.*)$/).exec(
+      owner,
+    ) ?? [];
+  return { user, group, loginClass };
+}
