@@ -273,6 +273,14 @@ describe("tcpmux export prometheus", () => {
 });
 
 describe("tcpmux export", () => {
+  test("takes the address of the admin listener from the table", () =>
+    withFolder(async (folder) => {
+      const table =
+        '[server]\nadmin = "[::1]:9200"\n[services.a]\ntext = "x"\n';
+      const { stdout } = await exported(folder, ["prometheus"], table);
+      assertMatch(String(stdout), /targets: \["\[::1\]:9200"\]/);
+    }));
+
   test("replaces no file", () =>
     withFolder(async (folder) => {
       const file = join(folder, "tcpmux.nft");

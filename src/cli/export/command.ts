@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join, resolve } from "node:path";
+import { formatEndpoint } from "../../endpoint.ts";
 import { fromSystem } from "../../transport/errno.ts";
 import type { Table } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
@@ -56,13 +57,18 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
     file: flags.config === undefined ? undefined : resolve(flags.config),
     about: `Made by tcpmux export ${format} of ${JSON.stringify(file)}`,
     host: flags.host ?? hostname(),
-    admin: flags.admin ?? "127.0.0.1:9101",
+    admin: flags.admin ?? adminOf(table),
   });
   if (flags.output === undefined) printOut(inOne(files));
   else {
     for (const one of files) printOut(`${written(one, flags.output)}\n`);
   }
   return EXIT.done;
+}
+
+/** Prometheus asks by TCP: a Unix socket of the table is none of its targets. */
+function adminOf({ server: { admin } }: Table): string {
+  return admin?.transport === "tcp" ? formatEndpoint(admin) : "127.0.0.1:9101";
 }
 
 /** One as it is; several, each behind its name, as systemctl cat has them. */

@@ -123,7 +123,7 @@ export const EXPORT = {
     },
     admin: {
       value: { name: "HOST:PORT", kind: "text" },
-      default: "127.0.0.1:9101",
+      default: "`admin` of the table, else 127.0.0.1:9101",
       about: "where Prometheus asks the server",
       environment: false,
     },
