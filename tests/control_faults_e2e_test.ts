@@ -270,7 +270,7 @@ describe("by default", () => {
         assertEquals((await other.exited).code, 78);
         assertMatch(
           other.other.join("\n"),
-          /services\.toml:2: server\.control: needs Unix sockets: Deno was started without the permission/,
+          /services\.toml:2: server\.control: needs Unix sockets: Deno was started without that permission/,
         );
       }));
   }

@@ -253,7 +253,7 @@ describe("an included file", () => {
       assertEquals(shared.code, 78);
       assertMatch(
         shared.err,
-        /^services\.toml: the folder services\.d, whose files it includes, can be written/m,
+        /^services\.toml: the directory services\.d, whose files it includes, is writable/m,
       );
       assertMatch(shared.err, /: 2 errors\n$/);
     }

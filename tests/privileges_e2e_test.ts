@@ -1,5 +1,5 @@
 /** A server that root has started becomes another user once it has bound. */
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -105,6 +105,21 @@ describe("the user of the server", needsRoot(), () => {
       }
       assertMatch(await exchange(server.port, "who\r\n"), /\nnews\n/);
     }));
+
+  test("its control socket is that user's", () =>
+    withServer(
+      table(`user = "${USER}"\ncontrol = "unix:{folder}/control"`),
+      async (server, folder) => {
+        await server.serving();
+        const found = statSync(join(folder, "control"));
+        assertEquals(
+          [String(found.uid), String(found.gid), found.mode & 0o777],
+          [await idOf("-u", USER), await idOf("-g", USER), 0o600],
+        );
+        const control = ["--control", join(folder, "control")];
+        await mustRun([...programUnderTest(), "status", ...control]);
+      },
+    ));
 
   test("what takes root is refused at the start", async () => {
     const { code, stderr } = await refusal(

@@ -1,3 +1,4 @@
+import { chownSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ControlSocket } from "../../control/control_socket.ts";
 import { placeToServe } from "../../control/place.ts";
@@ -6,6 +7,7 @@ import type { StatusSource } from "../../status/status.ts";
 import { getEnv } from "../../transport/permission.ts";
 import type { Companion, Prepared } from "../daemon/companion.ts";
 import type { Daemon } from "../daemon/daemon.ts";
+import type { Rights } from "../daemon/privileges.ts";
 import type { Loaded } from "../load.ts";
 
 /** The control socket of a daemon, at the place that its table says. */
@@ -13,6 +15,8 @@ export class ControlCompanion implements Companion {
   readonly #daemon: Daemon;
   readonly #status: StatusSource;
   #socket: ControlSocket | undefined;
+  /** What the next table will have. */
+  #next: ControlSocket | undefined;
   #isReady = false;
 
   constructor(daemon: Daemon, status: StatusSource) {
@@ -22,6 +26,7 @@ export class ControlCompanion implements Companion {
 
   async prepare({ table }: Loaded): Promise<Prepared> {
     const next = await this.#socketFor(table.server.control);
+    this.#next = next;
     const last = this.#socket;
     const isNew = next !== last;
     return {
@@ -37,6 +42,10 @@ export class ControlCompanion implements Companion {
         if (isNew) next?.close();
       },
     };
+  }
+
+  becoming({ uid, gid }: Rights): void {
+    if (this.#next !== undefined) chownSync(this.#next.path, uid, gid);
   }
 
   /** @throws {TcpmuxError} where the table's own place cannot be had */

@@ -1,5 +1,6 @@
 import type { ConnectionRecord } from "../../record.ts";
 import type { Loaded } from "../load.ts";
+import type { Rights } from "./privileges.ts";
 
 /** What a companion has made ready for a table that is to come into force. */
 export interface Prepared {
@@ -23,6 +24,8 @@ export interface Companion {
   prepare?(next: Loaded): Promise<Prepared>;
   /** A reload begins. */
   reloading?(): void;
+  /** The server, still root, becomes another user: what is its own goes along. */
+  becoming?(rights: Rights): void;
   /** A reload has ended, with an error if the old table stays in force. */
   reloaded?(error: unknown): void;
   /** A connection has ended. */

@@ -152,7 +152,9 @@ export class Daemon {
     this.#user = userOf(table);
     const watching = this.#companions.filter(({ recorded }) => recorded);
     return await MuxServer.start(table, {
-      onBound: await rightsOf(table.server, this.#transport),
+      onBound: await rightsOf(table.server, this.#transport, (rights) => {
+        for (const companion of this.#companions) companion.becoming?.(rights);
+      }),
       transport: this.#transport,
       log: this.log,
       getEnv,

@@ -7,7 +7,7 @@ import type { ServerSettings } from "../../table/table.ts";
 import type { Transport } from "../../transport/transport.ts";
 
 /** Who the server is to be. */
-interface Rights {
+export interface Rights {
   readonly user: string;
   readonly uid: number;
   readonly gid: number;
@@ -17,12 +17,14 @@ interface Rights {
 /**
  * Finds out who the server is to be, while it may still ask.
  *
+ * @param becoming called just before, while files can still be given away
  * @returns what makes it so, at once and for good; undefined where it stays
  * @throws {TcpmuxError} code `permission_denied` where it cannot be done
  */
 export async function rightsOf(
   { user, group }: ServerSettings,
   transport: Transport,
+  becoming: (rights: Rights) => void = () => {},
 ): Promise<(() => void) | undefined> {
   if (user === "" && group === "") return undefined;
   if (user === "") {
@@ -51,7 +53,10 @@ export async function rightsOf(
     gid: Number(gid),
     groups: [...new Set([...groups, Number(gid)])],
   };
-  return () => become(rights, transport);
+  return () => {
+    becoming(rights);
+    become(rights, transport);
+  };
 }
 
 function become(rights: Rights, transport: Transport): void {
