@@ -33,6 +33,8 @@ export class Listeners {
   #open = new Map<string, OpenListener>();
   #endpoints: readonly Endpoint[] = [];
   #isClosed = false;
+  /** The loops that accept from sockets of systemd's. */
+  readonly #handedOver: Promise<void>[] = [];
   readonly #binder: Binder;
   readonly #log: Log;
   readonly #onAccepted: OnAccepted;
@@ -97,12 +99,13 @@ export class Listeners {
       this.#log("info", "no longer listening", { address });
     }
     for (const key of fresh) {
-      const { spec, address, listener } = next.get(key)!;
+      const { spec, address } = next.get(key)!;
       this.#log("info", "listening", {
         address,
         service: spec.protocol === "forward" ? spec.service.name : undefined,
       });
-      this.#acceptFrom(key, listener, address);
+      const accepting = this.#acceptFrom(key, next.get(key)!);
+      if (isHandedOver(spec)) this.#handedOver.push(accepting);
     }
   }
 
@@ -110,18 +113,20 @@ export class Listeners {
     return new Map([...this.#open, ...next]);
   }
 
-  close(): void {
+  /** Resolves when the last of those has been accepted who have to be. */
+  async close(): Promise<void> {
     this.#isClosed = true;
     for (const { listener } of this.#open.values()) listener.close();
     this.#open.clear();
     this.#endpoints = [];
+    await Promise.all(this.#handedOver);
   }
 
   async #acceptFrom(
     key: string,
-    listener: Listener,
-    address: string,
+    opened: OpenListener,
   ): Promise<void> {
+    const { listener, address } = opened;
     const failing = new Episode({
       began: (reason) =>
         this.#log("error", "cannot accept connections, retrying", {
@@ -140,7 +145,8 @@ export class Listeners {
         continue;
       }
       if (conn === null) return failing.cancel();
-      const open = this.#open.get(key); // a reload may have changed it
+      const open = this.#open.get(key) ?? // a reload may have changed it
+        (isHandedOver(opened.spec) ? opened : undefined);
       try {
         if (open === undefined) this.#tooLate(conn);
         else this.#onAccepted(conn, open);
@@ -170,6 +176,14 @@ export class Listeners {
  */
 function areOne(one: ListenerSpec, other: ListenerSpec): boolean {
   return one.protocol === "tcpmux" && other.protocol === "tcpmux";
+}
+
+/**
+ * Whether another server can accept from the socket as well: it has nobody whom
+ * this one has accepted, so this one must serve them.
+ */
+export function isHandedOver({ endpoint }: ListenerSpec): boolean {
+  return endpoint?.transport === "systemd";
 }
 
 function twice(address: string): TcpmuxError {

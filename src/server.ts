@@ -2,7 +2,7 @@ import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { fileLimit, fittedTo, FullnessLog } from "./policy/room.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
-import { Listeners, type OpenListener } from "./listeners.ts";
+import { isHandedOver, Listeners, type OpenListener } from "./listeners.ts";
 import type { Log } from "./log.ts";
 import { Limits, type ServerLimits } from "./policy/limits.ts";
 import { warnOfZone } from "./policy/hours.ts";
@@ -104,7 +104,6 @@ export class MuxServer {
     return server;
   }
 
-  /** What `onBound` changes holds for all else that is found out. */
   async #startAs(
     onBound: () => void,
     table: Table,
@@ -250,18 +249,22 @@ export class MuxServer {
 
   /**
    * Stops: accepts no more, refuses clients that have not named a service yet,
-   * and gives live sessions time to end. A second call may shorten that time.
+   * and gives live sessions time to end; who came by a socket of systemd's is
+   * served, as the next server serves there. A second call may shorten it.
    *
    * @param drainTimeout milliseconds, 0 for at once; by default the table's
    */
   async close(drainTimeout?: number): Promise<void> {
     const limit = drainTimeout ?? this.#inForce.table.server.drainTimeout;
-    this.#listeners.close();
+    const lastAccepted = this.#listeners.close();
     this.#fullness.stop();
     this.#isDraining = true;
-    for (const session of this.#sessions.all()) session.endSoon();
+    for (const session of this.#sessions.all()) {
+      session.endSoon(isHandedOver(session.server.spec));
+    }
     const { timers } = this.#options.transport;
     const timer = timers.after(limit, () => this.#stopSessions());
+    await lastAccepted;
     if (limit === 0) this.#stopSessions();
     this.#closeIfEmpty();
     await this.closed;

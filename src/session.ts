@@ -289,9 +289,9 @@ export class Session extends ListNode implements SessionContext, Recorded {
     this.#held?.abort();
   }
 
-  /** The server begins to stop: a client without a service is refused. */
-  endSoon(): void {
-    this.#request?.refuse(REFUSALS.draining);
+  /** The server begins to stop: a client may not name a service any more. */
+  endSoon(mayName = false): void {
+    if (!mayName) this.#request?.refuse(REFUSALS.draining);
     this.#held?.stopping?.();
   }
 }
