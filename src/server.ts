@@ -87,8 +87,6 @@ export class MuxServer {
   }
 
   /**
-   * Starts a server.
-   *
    * @param file the table's name, for errors
    * @throws {TableError} for a table that cannot be served here
    * @throws {TcpmuxError} for an address that cannot be listened on
@@ -259,8 +257,8 @@ export class MuxServer {
     const lastAccepted = this.#listeners.close();
     this.#fullness.stop();
     this.#isDraining = true;
-    for (const session of this.#sessions.all()) {
-      session.endSoon(isHandedOver(session.server.spec));
+    for (const one of this.#sessions.all()) {
+      one.endSoon(isHandedOver(one.server.spec));
     }
     const { timers } = this.#options.transport;
     const timer = timers.after(limit, () => this.#stopSessions());
