@@ -51,7 +51,7 @@ export async function loadTable(source: TableSource): Promise<LoadedTable> {
   const table = tableOf(main, documents, errors);
   if (table.services.length === 0) {
     // Most likely a file that was cut short, perhaps while it is being saved.
-    const message = "there are none: a table has a [services.NAME] at least";
+    const message = "is empty; needed: at least one table [services.NAME]";
     throw new TableError([{ file: name, key: "services", message }]);
   }
   return {
