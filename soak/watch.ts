@@ -1,7 +1,10 @@
 import type { LogLine } from "../tests/support/server.ts";
 
 /** What else the log says where the table is as it is here. */
-const EXPECTED = new Set(["the table", "full: new clients are refused"]);
+const EXPECTED = new Set([
+  "warning about the table",
+  "full: new clients are refused",
+]);
 
 /** Services that cannot be opened: their sessions fail, as they shall. */
 const FAILING = new Set(["dead", "missing", "chained-to-nothing"]);

@@ -24,14 +24,14 @@ export interface ConnectOptions {
    */
   signal?: AbortSignal;
   /**
-   * The time to reach the server, its name looked up and all its addresses
-   * tried: milliseconds, or text such as `"10s"`; 0 for no limit.
+   * The time limit to look up the server's name and connect to one of its
+   * addresses: milliseconds, or text such as `"10s"`; 0 for no limit.
    * @default "10s"
    */
   connectTimeout?: Duration;
   /**
-   * The time from there to the end of the reply: milliseconds, or text such as
-   * `"30s"`; 0 for no limit.
+   * The time limit for the reply, from the connection on: milliseconds, or text
+   * such as `"30s"`; 0 for no limit.
    * @default "30s"
    */
   replyTimeout?: Duration;
@@ -47,8 +47,8 @@ export interface ConnectOptions {
    */
   early?: Uint8Array;
   /**
-   * Drops one NUL byte directly behind the reply line: xinetd sends it, and it
-   * belongs to no service.
+   * Drops one NUL byte directly after the reply line: xinetd sends it, and it
+   * is not part of the service's output.
    * @default false
    */
   dropNul?: boolean;
@@ -63,18 +63,18 @@ export interface ConnectOptions {
  * Connects to a service of a TCPMUX server (RFC 1078).
  *
  * @param server `HOST`, `HOST:PORT`, `[V6]:PORT`, `unix:/path` or
- * `unix:@name`, whose port is 1 where none is given; or an
- * {@linkcode Endpoint}, as a server's `addresses` are
+ * `unix:@name`, with 1 as the default port; or an {@linkcode Endpoint}, such as
+ * one of a server's `addresses`
  * @param service 1 to 255 printable ASCII characters without spaces; servers
  * ignore its case
- * @returns the connection, whose first byte is the service's; it is the
- * caller's to close, which `await using` does
+ * @returns the connection; the first byte that it reads is the service's. The
+ * caller closes it, for example by `await using`
  * @throws {RefusedError} when the server answers `-`: code `refused`, or
- * `busy` where its words say so
+ * `busy` if its text says so
  * @throws {TcpmuxError} `timed_out`, `cancelled`, `host_not_found`,
- * `connection_refused` and the like; `protocol` where no TCPMUX server answers;
- * `usage` where `server` is no address
- * @throws {TypeError} where `service` cannot be a name, or an option is no
+ * `connection_refused` and the like; `protocol` if the other side is not a
+ * TCPMUX server; `usage` if `server` is not an address
+ * @throws {TypeError} if `service` is not a valid name, or an option is not a
  * duration
  *
  * @example
@@ -153,7 +153,7 @@ export class ServiceConn extends StreamConn {
     }
   }
 
-  /** The text behind the `+`, with nothing that is not printable ASCII. */
+  /** The text after the `+`, with only printable ASCII characters. */
   get message(): string {
     return this.#message;
   }
@@ -184,7 +184,7 @@ function serverEndpoint(server: string | Endpoint): Endpoint {
     "usage",
     `${
       JSON.stringify(server)
-    } is no address (${ENDPOINT_FORMS}, or an Endpoint)`,
+    } is not an address (${ENDPOINT_FORMS}, or an Endpoint)`,
   );
 }
 
@@ -201,19 +201,19 @@ function replyTimeoutOf({ replyTimeout = 30_000 }: ConnectOptions): number {
 function checkName(service: string): void {
   if (typeof service !== "string") {
     throw new TypeError(
-      'connect takes a server and the name of a service, as connect("HOST", ' +
+      'connect needs a server and the name of a service, as in connect("HOST", ' +
         '"NAME"); list("HOST") gives the names',
     );
   }
   if (service.toUpperCase() === HELP) {
     throw new TypeError(
-      "HELP is no service: ask for the list of names instead",
+      "HELP is not a service: to get the names, use list() or tcpmux list",
     );
   }
   if (/^[\x21-\x7e]{1,255}$/.test(service)) return;
   throw new TypeError(
-    `${JSON.stringify(service)} is no name for a service: a name is 1 to 255 ` +
-      "printable ASCII characters without blanks",
+    `${JSON.stringify(service)} is not a valid service name: a name is 1 to ` +
+      "255 printable ASCII characters without blanks",
   );
 }
 
@@ -254,7 +254,7 @@ export async function list(
   const transport = options.transport ?? await pickTransport();
   const conn = await reach(transport, endpoint, options);
   const { signal } = options;
-  const what = `no list of ${formatEndpoint(conn.remote)}`;
+  const what = `no list of services from ${formatEndpoint(conn.remote)}`;
   try {
     const text = await withDeadline(what, { timeout, signal }, async (own) => {
       own.addEventListener("abort", () => conn.abort());
@@ -275,7 +275,7 @@ async function readAll(conn: Conn, what: string): Promise<string> {
     if (text.length > MAX_LIST) {
       throw new TcpmuxError(
         "protocol",
-        `${what}: it is over ${MAX_LIST} bytes`,
+        `${what}: the list is longer than ${MAX_LIST} bytes`,
       );
     }
   }

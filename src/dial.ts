@@ -185,7 +185,7 @@ export async function readReply(
   { timeout, begin = performance.now(), timers, signal }: ReplyDeadline,
 ): Promise<Reply> {
   const from = formatEndpoint(conn.remote);
-  const what = `no reply of ${from}`;
+  const what = `no reply from ${from}`;
   if (signal?.aborted) throw cancelled(what, signal.reason);
   const cancel = () => conn.interrupt(cancelled(what, signal?.reason));
   const expire = () => conn.interrupt(timedOut(what, timeout));
@@ -196,14 +196,14 @@ export async function readReply(
     for (;;) {
       const bytes = await conn.read();
       if (bytes === null) {
-        throw new TcpmuxError("protocol", `${what}: it closed without one`);
+        throw new TcpmuxError("protocol", `${what}: it closed the connection`);
       }
       const state = reader.push(bytes);
       if (state.state === "reply") return state;
       if (state.state === "malformed") {
         throw new TcpmuxError(
           "protocol",
-          `${from} is no TCPMUX server: ${state.why}`,
+          `${from} is not a TCPMUX server: ${state.why}`,
         );
       }
     }

@@ -9,7 +9,7 @@ export type Endpoint = TcpEndpoint | UnixEndpoint;
  * from 0 to 65535, and 0 asks for any free port to listen on.
  */
 export interface TcpEndpoint {
-  /** What tells it from a Unix socket. */
+  /** Distinguishes it from a Unix socket. */
   readonly transport: "tcp";
   /** A name or an address, an IPv6 address without brackets. */
   readonly host: string;
@@ -19,7 +19,7 @@ export interface TcpEndpoint {
 
 /** A Unix socket. A path that begins with a NUL byte is an abstract name. */
 export interface UnixEndpoint {
-  /** What tells it from a TCP address. */
+  /** Distinguishes it from a TCP address. */
   readonly transport: "unix";
   /** Of its file, or NUL and an abstract name. */
   readonly path: string;
@@ -76,7 +76,7 @@ interface SocketEnds {
 /** The end of a Unix socket that has no name. */
 export const UNNAMED: Endpoint = { transport: "unix", path: "" };
 
-/** One end of a socket, as its runtime shows it; nothing of one that is gone. */
+/** One end of a socket, as its runtime shows it; empty after it was closed. */
 export function tcpEnd(address = "", port = 0): Endpoint {
   // Looking first is cheap, and most addresses are not mapped.
   const host = address.startsWith("::ffff:") ? unmapped(address) : address;

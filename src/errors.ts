@@ -1,6 +1,6 @@
 /**
- * Every failure that a caller may want to tell apart. The codes are stable:
- * programs may compare them, and the log and the exit codes are made from them.
+ * The kinds of failures. The codes are stable: programs may compare them, and
+ * the log and the exit codes are made from them.
  */
 export type ErrorCode =
   /** Another socket listens at the address. */
@@ -63,7 +63,7 @@ export interface ErrorFacts {
 export class TcpmuxError extends Error {
   /** What stands before the message where the error is printed. */
   override readonly name: string = "TcpmuxError";
-  /** By which programs tell errors apart: messages may change. */
+  /** Tells programs which error it is; messages may change. */
   readonly code: ErrorCode;
   /** The address that was listened on or connected to, as text. */
   readonly address: string | undefined;
@@ -88,7 +88,7 @@ export class TcpmuxError extends Error {
  */
 export class RefusedError extends TcpmuxError {
   override readonly name = "RefusedError";
-  /** The text behind the `-`, with nothing that is not printable ASCII. */
+  /** The text after the `-`, with only printable ASCII characters. */
   readonly reply: string;
 
   constructor(service: string, server: string, reply: string) {
@@ -120,7 +120,7 @@ export function codeOf(error: unknown): ErrorCode {
   return error instanceof TcpmuxError ? error.code : "failed";
 }
 
-/** Whether the error says that a peer left or broke the connection: no bug. */
+/** Whether the error means that a peer has disconnected, which is not a bug. */
 export function isDisconnect(error: unknown): boolean {
   switch (codeOf(error)) {
     case "connection_reset":

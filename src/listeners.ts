@@ -111,7 +111,7 @@ export class Listeners {
   ): Promise<void> {
     const failing = new Episode({
       began: (reason) =>
-        this.#log("error", "cannot accept, will go on trying", {
+        this.#log("error", "cannot accept connections, retrying", {
           address,
           reason,
         }),
@@ -133,7 +133,10 @@ export class Listeners {
         else this.#onAccepted(conn, open);
       } catch (error) {
         const stack = stackOf(error);
-        this.#log("error", "a new connection met a fault", { address, stack });
+        this.#log("error", "internal error at a new connection", {
+          address,
+          stack,
+        });
         conn.abort();
       }
     }
@@ -141,7 +144,9 @@ export class Listeners {
 
   #tooLate(conn: Conn): void {
     const client = formatEndpoint(conn.remote);
-    this.#log("debug", "a client came as its listener was closed", { client });
+    this.#log("debug", "a client connected while its listener was closed", {
+      client,
+    });
     conn.abort();
   }
 }
@@ -156,6 +161,6 @@ function areOne(one: ListenerSpec, other: ListenerSpec): boolean {
 
 function twice(address: string): TcpmuxError {
   const what = `cannot listen on ${address}`;
-  const why = "two listeners of the table lead to it (give one another port)";
+  const why = "two listeners of the table use it (give one another port)";
   return new TcpmuxError("address_in_use", `${what}: ${why}`, { address });
 }

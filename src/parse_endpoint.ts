@@ -32,7 +32,7 @@ export function parseServer(text: string): Endpoint {
   return endpointOf(text, readServer(text));
 }
 
-/** The text of an address that a program has given; undefined if it is none. */
+/** The text of an address that a program has given; undefined for other values. */
 export function endpointText(given: unknown): string | undefined {
   const { transport, host, port, path } = (given ?? {}) as Partial<
     Record<"transport" | "host" | "port" | "path", unknown>
@@ -66,11 +66,11 @@ export function readEndpoint(
   // No host is called unix: with a port, it would look like a path.
   if (/^unix(:|$)/.test(text)) return unixEndpoint(text);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
-    return "it is a URL: an address has neither a scheme nor a path";
+    return "it is a URL; an address has no scheme and no path";
   }
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::([^:]*))?$/.exec(text);
   if (match === null) {
-    return "an IPv6 address stands in brackets, as [::1]:1";
+    return "an IPv6 address must be in brackets, as in [::1]:1";
   }
   const host = match[1] ?? match[2] ?? "";
   if (host === "") return "the host is missing";
@@ -78,13 +78,16 @@ export function readEndpoint(
     match[1] !== undefined &&
     !/^[0-9a-fA-F.]*:[0-9a-fA-F:.]*(%\S+)?$/.test(host)
   ) {
-    return "brackets hold an IPv6 address";
+    return "only an IPv6 address can be in brackets";
   }
   if (!/^[\x21-\x7e]+$/.test(host) || host.length > 253) {
-    return "the host holds a character that no host name has";
+    return "the host has a character that is not allowed in a host name";
   }
   if (match[3] === undefined && defaultPort !== undefined) {
     return { transport: "tcp", host, port: defaultPort };
+  }
+  if (match[3] === undefined && /^\d+$/.test(host)) {
+    return `the host is missing, as in 127.0.0.1:${host}`;
   }
   const port = /^\d{1,5}$/.test(match[3] ?? "") ? Number(match[3]) : -1;
   if (port < 0 || port > 65535) {
@@ -96,11 +99,11 @@ export function readEndpoint(
 function unixEndpoint(text: string): UnixEndpoint | string {
   const name = text.slice("unix:".length);
   if (!/^[/@.]/.test(name) || name.length < 2 || name.includes("\0")) {
-    return "unix: is followed by a path or by @name";
+    return "unix: must be followed by a path or by @name";
   }
   // sockaddr_un holds 108 bytes, one of them the NUL at either end.
   if (new TextEncoder().encode(name).length > 107) {
-    return "the path of a Unix socket has 107 bytes at the most";
+    return "the path of a Unix socket may have at most 107 bytes";
   }
   const path = name.startsWith("@") ? `\0${name.slice(1)}` : name;
   return { transport: "unix", path };

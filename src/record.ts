@@ -62,7 +62,7 @@ export class Recorder {
   readonly #log: Log;
   readonly #onRecord: (record: ConnectionRecord) => unknown;
 
-  /** @param onRecord whose failures are logged, and harm nobody */
+  /** @param onRecord its errors are logged, and have no other effect */
   constructor(
     log: Log,
     onRecord: (record: ConnectionRecord) => unknown = () => {},

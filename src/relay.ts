@@ -265,7 +265,7 @@ export class Relay implements Pump {
     this.#fail(
       new TcpmuxError(
         "connection_reset",
-        "the connection was reset after its end",
+        "the connection was reset while half-closed",
       ),
     );
   }

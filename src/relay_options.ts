@@ -34,7 +34,7 @@ export interface RelayOptions {
 export class MissedDeadline extends TcpmuxError {
   /** @param key of the table, such as `idle_timeout` */
   constructor(key: string) {
-    super("timed_out", `${key} is over`);
+    super("timed_out", `${key} expired`);
   }
 }
 
@@ -59,7 +59,7 @@ export function sooner(
   const isOne = limits[other] === 0 ||
     limits[one] > 0 && limits[one] <= limits[other];
   const name = isOne ? one : other;
-  return { time: limits[name], reason: `${KEYS[name]} is over` };
+  return { time: limits[name], reason: `${KEYS[name]} expired` };
 }
 
 /** Measures for how long bytes of one direction wait and none is taken. */

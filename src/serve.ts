@@ -11,7 +11,7 @@ import { pickTransport } from "./transport/pick.ts";
 import type { Transport } from "./transport/transport.ts";
 import { type Duration, millisecondsOf } from "./units.ts";
 
-/** How a program serves, besides what its table says. */
+/** Options of {@linkcode serve}, in addition to the table. */
 export interface ServeOptions {
   /**
    * Stops the server when aborted, as `close()` does.
@@ -20,13 +20,13 @@ export interface ServeOptions {
   signal?: AbortSignal;
   /**
    * Where log lines go.
-   * @default LogTape's category `tcpmux`; until the program sets that up, errors
-   * go to standard error, and all else nowhere
+   * @default LogTape's category `tcpmux`; if the program has not configured
+   * LogTape, errors go to standard error, and all else is dropped
    */
   log?: Log;
   /**
-   * Called once for every connection, when it has ended. What it throws or
-   * rejects with is logged, and has no other effect.
+   * Called once for every connection, when it has ended. If it throws or
+   * rejects, the error is logged, and has no other effect.
    * @default nothing is called
    */
   onRecord?: (record: ConnectionRecord) => void;
@@ -46,11 +46,11 @@ export interface Server extends AsyncDisposable {
   /** Resolves when it has stopped and the last session has ended. */
   readonly closed: Promise<void>;
   /**
-   * Puts another table in force, all of it or none. Sessions under way keep
-   * their service, and listeners that both tables have stay open.
+   * Replaces the table, completely or not at all. Live sessions keep their
+   * service, and listeners that are in both tables stay open.
    *
    * @throws {TableError} for a table that is wrong or cannot be served here;
-   * the old table stays in force then, as with every error
+   * the old table then stays in force, as after every error
    * @throws {TcpmuxError} for an address that cannot be listened on, as
    * {@linkcode serve} does; `closed` once the server has stopped
    */
@@ -61,7 +61,7 @@ export interface Server extends AsyncDisposable {
    *
    * @param drainTimeout milliseconds, or text such as `"5s"`; 0 for at once; by
    * default the table's `drain_timeout`
-   * @throws {TypeError} where that is no duration; nothing is stopped then
+   * @throws {TypeError} if that is not a duration; the server then goes on
    */
   close(drainTimeout?: Duration): Promise<void>;
 }
@@ -139,8 +139,8 @@ function toTable(table: TableInput | string): Table {
 }
 
 /**
- * The log of LogTape's category `tcpmux`. Where the program has set none up, an
- * error goes to standard error: most likely its own function has thrown.
+ * The log of LogTape's category `tcpmux`. If the program has not configured it,
+ * an error goes to standard error: most likely its own function has thrown.
  */
 function tapeLog(): Log {
   const logger = getLogger("tcpmux");

@@ -131,9 +131,9 @@ export class MuxServer {
   }
 
   /**
-   * Puts another table in force, all of it or none. Sessions under way keep
-   * their service, and listeners that both tables have stay open. A reload
-   * waits for one that is under way.
+   * Replaces the table, completely or not at all. Live sessions keep their
+   * service, and listeners that are in both tables stay open. A reload waits for
+   * one that is under way.
    *
    * @throws as {@linkcode MuxServer.start} does, or with code `closed` when
    * the server has stopped; and then nothing has changed
@@ -233,7 +233,7 @@ function steady(log: Log): Log {
     } catch (error) {
       if (hasFailed) return;
       hasFailed = true;
-      console.error("tcpmux: the log failed:", error);
+      console.error("tcpmux: the log function threw an error:", error);
     }
   };
 }

@@ -137,7 +137,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const service = this.service = decision.service;
     const refusal = this.#slot.admit(service);
     if (refusal !== undefined) return refusal;
-    const expire = () => this.stop("timeout", "max_duration is over");
+    const expire = () => this.stop("timeout", "max_duration expired");
     this.#maxDuration = transport.timers.after(service.maxDuration, expire);
     try {
       return await openService(service, this, identities.get(service));
@@ -201,7 +201,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
       case "help": {
         // A client that does not read must not keep its slot as a handshake.
         const { handshakeTimeout } = this.server.table.server;
-        const reason = "HELP was not read within handshake_timeout";
+        const reason = "the client did not read HELP within handshake_timeout";
         const writing = this.#client.write(answer.text);
         await this.#within(handshakeTimeout, reason, writing);
         this.bytesOut = answer.text.length;
@@ -216,7 +216,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const { outcome, reason } = refusal;
     if (this.#slot.verdict === "drop") {
       this.#client.abort();
-      return { outcome, reason: "too many refusals are on their way" };
+      return { outcome, reason: "no reply: too many refusals pending" };
     }
     const offence = offenceOf(outcome);
     if (offence !== undefined) this.#slot.blame(offence);
@@ -260,7 +260,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   /** An error of a service that was stopped is no fault, and is not logged. */
   #logFault(error: unknown): void {
     if (this.isStopped) return;
-    this.server.log("error", "a service threw", {
+    this.server.log("error", "a service threw an error", {
       conn: this.id,
       service: this.service?.name,
       stack: stackOf(error),

@@ -17,7 +17,7 @@ export type Duration =
 
 /** The form of a duration, for messages. */
 export const DURATION_FORM =
-  'a duration such as "500ms", "10s", "5m" or "1h", or 0 for none';
+  'a duration such as "500ms", "10s", "5m" or "1h", or 0';
 
 export const DURATION = /^(\d{1,9})(ms|s|m|h)$/;
 
@@ -40,9 +40,8 @@ export function millisecondsOf(option: string, value: Duration): number {
   const read = typeof given === "string" ? readDuration(given) : given;
   if (Number.isSafeInteger(read) && read as number >= 0) return read as number;
   throw new TypeError(
-    `${option} is ${JSON.stringify(given) ?? String(given)}, but takes ` +
-      'a duration such as "500ms", "10s", "5m" or "1h", whole milliseconds, ' +
-      "or 0 for none",
+    `${option} is ${JSON.stringify(given) ?? String(given)}; allowed: ` +
+      `${DURATION_FORM}, or a whole number of milliseconds`,
   );
 }
 

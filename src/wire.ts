@@ -53,7 +53,7 @@ export class RequestReader {
     const bad = name.search(NOT_PRINTABLE);
     if (bad >= 0) {
       const hex = line[bad]!.toString(16).padStart(2, "0");
-      return illegal(`holds the byte 0x${hex}`);
+      return illegal(`contains the byte 0x${hex}`);
     }
     if (end > MAX_NAME || (lf < 0 && line.length >= MAX_LINE)) {
       return illegal(`is longer than ${MAX_NAME} bytes`);
@@ -140,7 +140,10 @@ export class ReplyReader {
     const line = this.#held.length === 0 ? bytes : joined(this.#held, bytes);
     const sign = String.fromCharCode(line[0] ?? 0);
     if (line.length > 0 && sign !== "+" && sign !== "-") {
-      return { state: "malformed", why: "the reply begins with no + or -" };
+      return {
+        state: "malformed",
+        why: "the reply does not begin with + or -",
+      };
     }
     const end = line.indexOf(LF);
     if ((end < 0 ? line.length : end) >= MAX_REPLY) {
@@ -184,7 +187,7 @@ export function namesIn(text: string, server: string): string[] {
   if (names.length === 0 && lines.some((line) => line !== "")) {
     throw new TcpmuxError(
       "protocol",
-      `${server} is no TCPMUX server: its answer holds no name`,
+      `${server} is not a TCPMUX server: its answer has no service names`,
     );
   }
   return names;

@@ -66,7 +66,7 @@ describe("a service of another TCPMUX server", () => {
         const record = await front.record(`front-${name}`);
         assertEquals(
           [record.outcome, record.reason],
-          ["failed", "the other server refused: Service not available"],
+          ["failed", "the upstream refused: Service not available"],
         );
       }
       await behind.logged("connection", (line) => line.outcome === "unknown");
@@ -183,20 +183,24 @@ connect_timeout = "500ms"
         refused(
           port,
           "-ERR unknown command 'name', with args beginning with: \r\n",
-          /^the other server refused: ERR unknown command/,
+          /^the upstream refused: ERR unknown command/,
         )
       ),
   );
 
   const cases: [string, (conn: Conn) => Promise<void>, RegExp][] = [
-    ["ends without a word", (conn) => conn.closeWrite(), /closed without one/],
+    [
+      "ends without a word",
+      (conn) => conn.closeWrite(),
+      /it closed the connection/,
+    ],
     [
       "ends within its reply",
       async (conn) => {
         await readLine(conn);
         await conn.write(bytes("+almos"));
       },
-      /closed without one/,
+      /it closed the connection/,
     ],
     ["says nothing", async (conn) => {
       while (await conn.read().catch(() => null) !== null);

@@ -52,7 +52,7 @@ text = "x"
       const taken = (index: number, address: string) => ({
         line: 2,
         key: `server.listen[${index}]`,
-        message: `${address} is in use just now (stop what listens there, ` +
+        message: `${address} is in use (stop the program that listens there, ` +
           "unless it is the server of this table)",
       });
       await whileTaken({ port, host: "127.0.0.1" }, async () =>
@@ -95,14 +95,14 @@ user = "nobody"
           {
             line: 3,
             key: "services.x.exec",
-            message: `${program} may not be executed by its user; clients ` +
-              "will be refused",
+            message: "the user of the service has no permission to execute " +
+              `${program}; clients will be refused`,
           },
           {
             line: 4,
             key: "services.x.cwd",
-            message: `${secret} may not be entered by its user; clients will ` +
-              "be refused",
+            message: "the user of the service has no permission to enter " +
+              `${secret}; clients will be refused`,
           },
         ];
         assertEquals(await warnings(folder, table("nobody")), closed);

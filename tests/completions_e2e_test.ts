@@ -76,9 +76,9 @@ describe("tcpmux completions", () => {
   test("takes a shell that it knows", async () => {
     for (
       const [words, says] of [
-        [[], /takes a shell: bash, zsh, fish \(/],
-        [["tcsh"], /takes a shell: bash, zsh, fish, not "tcsh"/],
-        [["bash", "zsh"], /"zsh" is one word too many/],
+        [[], /needs a shell: tcpmux completions bash\|zsh\|fish \(/],
+        [["tcsh"], /SHELL is "tcsh"; allowed: one of bash, zsh, fish/],
+        [["bash", "zsh"], /unexpected argument "zsh"/],
       ] as [string[], RegExp][]
     ) {
       const { code, out, err } = await tcpmux(["completions", ...words]);

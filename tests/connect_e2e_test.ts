@@ -149,7 +149,7 @@ describe("tcpmux connect", () => {
       assertEquals([quiet.code, quiet.stderr], [69, ""]);
       const wrong = await connect(port, ["-q", "a b"]);
       assertEquals(wrong.code, 64);
-      assertMatch(wrong.stderr, /"a b" is no name for a service/);
+      assertMatch(wrong.stderr, /"a b" is not a valid service name/);
     }));
 
   test("sends nothing before the reply, but with --early", () => {
@@ -209,9 +209,9 @@ describe("the exit code of tcpmux connect is", () => {
     [69, "a refusal by xinetd", says("-No\r\n\0"), /refuses "x": No$/],
     [69, "a refusal without words", says("-\n"), /refuses "x": \(no reason\)$/],
     [75, "busy", says("-Server busy\r\n"), /refuses "x": Server busy$/],
-    [76, "no word", says(""), /closed without one$/],
-    [76, "half a reply", says("+Go"), /closed without one$/],
-    [76, "another protocol", says("SSH-2.0-x\r\n"), /is no TCPMUX server/],
+    [76, "no word", says(""), /it closed the connection$/],
+    [76, "half a reply", says("+Go"), /it closed the connection$/],
+    [76, "another protocol", says("SSH-2.0-x\r\n"), /is not a TCPMUX server/],
     [76, "a line without end", saysOnAndOn("+"), /reply line is too long$/],
   ];
   for (const [code, what, script, wanted] of outcomes) {
@@ -230,7 +230,7 @@ describe("the exit code of tcpmux connect is", () => {
       assertEquals(ran.code, 124);
       assertMatch(
         ran.stderr,
-        /^tcpmux: no reply of .*: no answer in 300 ms\n$/,
+        /^tcpmux: no reply from .*: no answer in 300 ms\n$/,
       );
     }));
 
@@ -260,13 +260,13 @@ describe("the exit code of tcpmux connect is", () => {
 
   for (
     const [words, wanted] of [
-      [["connect"], /takes a server and a service/],
-      [["connect", "host"], /takes a server and a service/],
-      [["connect", "host", "x", "y"], /"y" is one word too many/],
+      [["connect"], /needs a server and a service/],
+      [["connect", "host"], /needs a server and a service/],
+      [["connect", "host", "x", "y"], /unexpected argument "y"/],
       [["connect", "host:port", "x"], /"host:port" is not an address/],
       [["connect", "h", "x", "-t", "1 day"], /--timeout is "1 day"/],
-      [["connect", "h", "x", "-4", "-6"], /leave no address/],
-      [["list"], /list takes a server/],
+      [["connect", "h", "x", "-4", "-6"], /exclude each other/],
+      [["list"], /list needs a server/],
     ] as [string[], RegExp][]
   ) {
     test(`64 for tcpmux ${words.join(" ")}`, async () => {
@@ -305,8 +305,8 @@ describe("tcpmux list", () => {
 
   const failures: [number, string, Script, RegExp][] = [
     [69, "a refusal", says("-No \x07help\r\n\0"), /refuses "HELP": No \?help$/],
-    [76, "no names", says("<a b>\r\n"), /its answer holds no name$/],
-    [76, "a list without end", saysOnAndOn("a\n"), /is over \d+ bytes$/],
+    [76, "no names", says("<a b>\r\n"), /its answer has no service names$/],
+    [76, "a list without end", saysOnAndOn("a\n"), /longer than \d+ bytes$/],
     [124, "silence", saysNothing, /no answer in 400 ms$/],
   ];
   for (const [code, what, script, wanted] of failures) {

@@ -157,10 +157,10 @@ listed = false
       return decision.reason;
     });
     assertEquals(reasons, [
-      "198.51.100.7 is kept out by server.deny",
-      "192.0.2.9 is kept out by deny of inside",
-      "203.0.113.1 is kept out by allow of inside",
-      "the service days is closed at this hour",
+      "198.51.100.7 is in server.deny",
+      "192.0.2.9 is in deny of inside",
+      "203.0.113.1 is not in allow of inside",
+      "the service days is outside its hours",
     ]);
   });
 });

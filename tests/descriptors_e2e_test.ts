@@ -77,7 +77,7 @@ async function withstand(
   }
   await descriptorsBackTo(before, pid);
   assertEquals(saidTimes(server, "full: new clients are refused"), 2);
-  assertEquals(saidTimes(server, "cannot accept, will go on trying"), 0);
+  assertEquals(saidTimes(server, "cannot accept connections, retrying"), 0);
   const short = server.log.filter(({ reason }) =>
     String(reason).includes("out of file descriptors")
   );
@@ -137,15 +137,15 @@ test(
       const port = Number(/:(\d+)$/.exec(await server.serving())![1]);
       const before = descriptors(server.pid);
       const conns = await attack(port, "echo\r\n");
-      await server.logged("cannot accept, will go on trying");
+      await server.logged("cannot accept connections, retrying");
       await sleep(300); // it goes on trying meanwhile
-      assertEquals(saidTimes(server, "cannot accept, will go on trying"), 1);
+      assertEquals(saidTimes(server, "cannot accept connections, retrying"), 1);
       assertEquals(saidTimes(server, "accepting again"), 0);
       for (const conn of conns) conn.abort();
       await server.logged("accepting again");
       assertMatch(await exchange(port, "about\r\n"), /^\+Go\r\n/);
       await descriptorsBackTo(before, server.pid);
-      assertEquals(saidTimes(server, "cannot accept, will go on trying"), 1);
+      assertEquals(saidTimes(server, "cannot accept connections, retrying"), 1);
     } finally {
       await server.stop();
     }
@@ -178,8 +178,8 @@ describe("without a port for another connection", needsNamespace(), () => {
           outcome === "failed");
         assertEquals(
           reason,
-          "cannot connect to 127.0.0.1:7777: no such address here, or no " +
-            "port of it is free (EADDRNOTAVAIL)",
+          "cannot connect to 127.0.0.1:7777: this machine does not have the " +
+            "address, or no port is free (EADDRNOTAVAIL)",
         );
         const last = conns.pop()!;
         await last.write(bytes("still here"));

@@ -39,6 +39,7 @@ describe("parseEndpoint", () => {
     ["", "the host is missing"],
     [":1", "the host is missing"],
     ["[]:1", "the host is missing"],
+    ["22", "the host is missing, as in 127.0.0.1:22"],
     ["host", "a port"],
     ["host:", "a port"],
     ["host:x", "a port"],

@@ -24,7 +24,7 @@ describe("readEscapes", () => {
 
   for (const input of ["\\", "\\q", "\\x1", "\\xgg", "a\\ b", "\\\n"]) {
     test(`refuses ${JSON.stringify(input)}`, () => {
-      assertThrows(() => readEscapes(input), TcpmuxError, "escapes are");
+      assertThrows(() => readEscapes(input), TcpmuxError, "unknown escape");
     });
   }
 });

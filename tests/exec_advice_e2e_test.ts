@@ -67,7 +67,7 @@ describe("a program is looked for where it is started", () => {
   test("and a folder that is not there is named", async () => {
     assertMatch(
       await warnings(`[services.x]\nexec = ["true"]\ncwd = "/no/such"\n`),
-      /services\.x\.cwd: cannot start in \/no\/such: no such folder; clients/,
+      /services\.x\.cwd: cannot start in \/no\/such: no such directory; clients/,
     );
   });
 });
@@ -100,7 +100,7 @@ describe("check warns", () => {
       join(ROOT, "mod.ts"),
     ];
     const lines = (text: string) =>
-      text.split("\n").filter((line) => /becomes a daemon/.test(line)).length;
+      text.split("\n").filter((line) => /as a daemon/.test(line)).length;
     assertEquals(lines(await warnings(table, { words })), 2);
     assertEquals(lines(await warnings(table)), 0);
   });

@@ -42,9 +42,9 @@ cwd = "/no/such/folder"
   const cases: [string, RegExp][] = [
     ["missing", /cannot start no-such-program-here: no such program in \/usr/],
     ["path", /cannot start \/no\/such\/program: no such program/],
-    ["folder", /cannot start \/tmp: it is not a file/],
-    ["data", /cannot start \/etc\/passwd: it may not be executed/],
-    ["cwd", /cannot start in \/no\/such\/folder: no such folder/],
+    ["folder", /cannot start \/tmp: it is not a regular file/],
+    ["data", /cannot start \/etc\/passwd: no permission to execute it/],
+    ["cwd", /cannot start in \/no\/such\/folder: no such directory/],
   ];
   test("are refused, and the log alone says why", () =>
     withServer(table, async (server) => {
@@ -69,7 +69,7 @@ describe("how a program ends", () => {
       async (server) => {
         const cases: [string, unknown][] = [
           ["three", "the program exited with status 3"],
-          ["killed", "the program ended by SIGKILL"],
+          ["killed", "the program was killed by SIGKILL"],
           ["zero", undefined],
         ];
         for (const [service, reason] of cases) {
@@ -136,7 +136,7 @@ describe("how a program ends", () => {
         const { outcome, reason } = await server.record("deaf");
         assertEquals(
           [outcome, reason],
-          ["served", "the program ended by SIGTERM"],
+          ["served", "the program was killed by SIGTERM"],
         );
         await until("it is gone", () => !isAlive(pid));
         assert(isAlive(other));
@@ -231,7 +231,7 @@ kill_grace = 0
             asked.conn.close();
             assertEquals((await server.record("away")).outcome, "served");
             const { level, service, pid: left, name } = await server.logged(
-              "a program has left a process behind, which runs on",
+              "a program has left a running process behind",
             );
             assertEquals([level, service], ["warn", "away"]);
             assertEquals([left, name], [pid, "sleep"]);
@@ -277,7 +277,7 @@ kill_grace = 0
         const record = await server.record("stuck");
         assertEquals(
           [record.outcome, record.reason],
-          ["timeout", "idle_timeout is over"],
+          ["timeout", "idle_timeout expired"],
         );
         assert(Number(record.bytes_in) < all / 10);
         await allGone(server, pid);

@@ -159,7 +159,7 @@ ${shell("missing", "echo out; no-such-thing", keys + limits("missing"))}
       withServer(table, async (server) => {
         const reasons = {
           three: "the program exited with status 3",
-          killed: "the program ended by SIGKILL",
+          killed: "the program was killed by SIGKILL",
           missing: "the program exited with status 127",
         };
         for (const [service, reason] of Object.entries(reasons)) {
@@ -197,7 +197,7 @@ ${keys}rlimits = { files = 8 }
         async (server) => {
           assertEquals(await answer(server.port, "cpu"), "");
           const { reason } = await server.record("cpu");
-          assertEquals(reason, "the program ended by SIGXCPU");
+          assertEquals(reason, "the program was killed by SIGXCPU");
           assertEquals(await answer(server.port, "files"), "5");
           assertEquals(await answer(server.port, "size"), "1024\n");
           assertEquals(await answer(server.port, "memory"), "too much\n");
@@ -227,7 +227,7 @@ rlimits = { files = 999_999_999 }
         assertEquals(code, 78);
         assertMatch(
           err,
-          /t\.toml:4: services\.low\.rlimits\.memory: no program can be started with it: /,
+          /t\.toml:4: services\.low\.rlimits\.memory: no program starts with this limit: /,
         );
         assertMatch(
           err,
@@ -283,7 +283,7 @@ user = "daemon"
 `);
       assertMatch(
         said,
-        /t\.toml:4: services\.first\.nice: cannot be set: .*Permission denied \(the server's own is \d+; only root/,
+        /t\.toml:4: services\.first\.nice: cannot be set: .*Permission denied \(the server's own nice value is \d+; only root/,
       );
       assertMatch(
         said,
@@ -291,7 +291,7 @@ user = "daemon"
       );
       assertMatch(
         said,
-        /t\.toml:10: services\.other\.user: cannot run a program as daemon: only/,
+        /t\.toml:10: services\.other\.user: cannot run a program as daemon: the server does not run as root/,
       );
     },
   );
@@ -310,7 +310,7 @@ user = "daemon"
         assertEquals(code, 78);
         assertMatch(
           err,
-          /t\.toml:3: services\.x\.rlimits\.processes: does not limit root/,
+          /t\.toml:3: services\.x\.rlimits\.processes: has no effect: the program runs as root/,
         );
       }),
   );

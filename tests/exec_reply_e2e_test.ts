@@ -62,7 +62,7 @@ describe("a program's standard error", () => {
         text === "12345678" || text === "123"
       ).length;
       const { lines } = await server.logged(
-        "stderr was too much, lines were dropped",
+        "a program wrote too much to stderr, lines were dropped",
       );
       assertEquals(count + Number(lines), Math.ceil(300_000 / 9));
     }));

@@ -40,7 +40,7 @@ const debug = {
 
 function usedPipes(server: RunningServer): boolean {
   return server.log.some(({ message }) =>
-    message === "pipes in place of the socket"
+    message === "a program gets pipes instead of the socket"
   );
 }
 
@@ -161,7 +161,7 @@ describe("a program on the socket", { skip: !can }, () => {
           const record = await server.record(service!);
           assertEquals([record.outcome, record.bytes_in], ["served", 13]);
           const why = await server.logged(
-            "pipes in place of the socket",
+            "a program gets pipes instead of the socket",
             (line) => line.service === service,
           );
           assertEquals([why.level, why.conn], ["debug", record.conn]);
@@ -269,7 +269,7 @@ ${SOCKET}
 
 describe("stdio = socket where there is no such thing", { skip: can }, () => {
   const why =
-    /t\.toml:4: services\.x\.stdio: Deno cannot hand a socket to a program: /;
+    /t\.toml:4: services\.x\.stdio: Deno cannot pass a socket to a program: /;
 
   test("is refused at the start and by check", () =>
     withFolder(async (folder) => {

@@ -11,7 +11,7 @@ import {
   withServer,
 } from "./support/server.ts";
 
-const DROPPED = "stderr was too much, lines were dropped";
+const DROPPED = "a program wrote too much to stderr, lines were dropped";
 
 /** The lines of a service that were logged. */
 function logged(server: RunningServer, service: string): unknown[] {

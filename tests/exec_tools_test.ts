@@ -36,7 +36,7 @@ describe("a tool that hangs", () => {
         TcpmuxError,
       );
       assertEquals(error.code, "timed_out");
-      assert(error.message.startsWith(`${words.join(" ")} has not ended`));
+      assert(error.message.startsWith(`${words.join(" ")} did not end`));
     }
     await nothingLeft(before);
   });
@@ -62,7 +62,7 @@ describe("a tool that hangs", () => {
       TcpmuxError,
     );
     assertEquals(error.code, "timed_out");
-    assert(error.message.includes("/bin/sh has not started it"), error.message);
+    assert(error.message.includes("/bin/sh did not start it"), error.message);
     await nothingLeft(before);
   });
 });

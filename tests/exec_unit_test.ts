@@ -256,7 +256,7 @@ describe("a supervised process", () => {
       await settled();
       const finishing = supervised.finish();
       supervised.abort();
-      assertEquals(await finishing, "the program was ended");
+      assertEquals(await finishing, "the server ended the program");
       assertEquals([signals, state.stderrClosed], [["SIGTERM"], true]);
     }
   });
@@ -264,7 +264,7 @@ describe("a supervised process", () => {
   test("is killed when the grace is over, and signalled no more", async () => {
     const { signals, supervised } = program(["SIGKILL"]);
     supervised.abort();
-    assertEquals(await supervised.finish(), "the program was ended");
+    assertEquals(await supervised.finish(), "the server ended the program");
     assertEquals([signals[0], signals.at(-1)], ["SIGTERM", "SIGKILL"]);
     const count = signals.length;
     supervised.abort();
@@ -280,7 +280,7 @@ describe("a supervised process", () => {
     while (timers.waiting.length === 0) await settled();
     assertEquals(await timers.pass(), [5_000]);
     assertEquals(await timers.pass(), [500]);
-    assertEquals(await finishing, "the program was ended");
+    assertEquals(await finishing, "the server ended the program");
     assertEquals(
       logged.map(([message, fields]) => [message, fields?.["text"]]),
       [

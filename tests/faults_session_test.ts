@@ -105,9 +105,9 @@ const never = new Promise<never>(() => {});
 
 describe("a service that is over", () => {
   const ways: [string, string, Record<string, string>][] = [
-    ["idle_timeout", "idle_timeout is over", { idle_timeout: "300ms" }],
-    ["max_duration", "max_duration is over", { max_duration: "500ms" }],
-    ["stall_timeout", "stall_timeout is over", { stall_timeout: "300ms" }],
+    ["idle_timeout", "idle_timeout expired", { idle_timeout: "300ms" }],
+    ["max_duration", "max_duration expired", { max_duration: "500ms" }],
+    ["stall_timeout", "stall_timeout expired", { stall_timeout: "300ms" }],
   ];
   for (const [key, reason, limits] of ways) {
     test(`has its record within ${key}, though nobody reads what it wrote`, () =>
@@ -131,7 +131,7 @@ describe("a service that is over", () => {
       much: { text: "x".repeat(16 * 1024 * 1024), idle_timeout: "300ms" },
     }, async ({ port, record }) => {
       const client = await held(port, "much\r\n");
-      assertEquals((await record()).reason, "idle_timeout is over");
+      assertEquals((await record()).reason, "idle_timeout expired");
       client.abort();
     }));
 });
@@ -155,7 +155,7 @@ describe("a text that is not read", {
       ...["unshare", "--net", "--", "sh", "-c", small, "sh"],
       ...onThisRuntime("unread_text.ts"),
     ]);
-    assertEquals(out.trim(), "timeout: idle_timeout is over", err);
+    assertEquals(out.trim(), "timeout: idle_timeout expired", err);
   });
 });
 
@@ -200,7 +200,7 @@ describe("a handler that never settles", () => {
     }, async ({ port, record }) => {
       assertEquals(await exchange(port, "hang\r\n"), "+Go\r\n");
       const { outcome, reason } = await record();
-      assertEquals([outcome, reason], ["timeout", "idle_timeout is over"]);
+      assertEquals([outcome, reason], ["timeout", "idle_timeout expired"]);
     }));
 
   test("ends with its client", () =>
@@ -227,7 +227,7 @@ describe("a side that has ended", () => {
         const { outcome, reason } = await record();
         assertEquals(
           [outcome, reason],
-          ["timeout", "half_closed_timeout is over"],
+          ["timeout", "half_closed_timeout expired"],
         );
         for (const conn of [client, upstream]) conn.abort();
       })
@@ -243,7 +243,7 @@ describe("a side that has ended", () => {
         const { outcome, reason } = await record();
         assertEquals(
           [outcome, reason],
-          ["timeout", "half_closed_timeout is over"],
+          ["timeout", "half_closed_timeout expired"],
         );
         conn.abort();
       }, { server: { half_closed_timeout: "300ms" } })
@@ -346,7 +346,7 @@ describe("a side that is unreachable", () => {
               const record = await server.record("flood");
               assertEquals(
                 [record.outcome, record.reason],
-                ["timeout", "stall_timeout is over"],
+                ["timeout", "stall_timeout expired"],
               );
             } finally {
               reader.kill("SIGKILL");
@@ -464,7 +464,7 @@ describe("a fault of our own", () => {
       assertEquals(await cutOff(port), "");
       assertMatch(
         stacks(log).join("\n"),
-        /^a new connection met a fault: .*a fault of remote[^]*faults_session/,
+        /^internal error at a new connection: .*a fault of remote[^]*faults_session/,
       );
       assertEquals(
         log.filter(({ message }) => message.startsWith("cannot accept")),

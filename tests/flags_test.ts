@@ -127,23 +127,23 @@ describe("readCommandLine", () => {
   });
 
   const wrong: [string, string][] = [
-    ["--confg x", "no flag --confg; the nearest is --config"],
-    ["--lisen=x", "no flag --lisen=x; the nearest is --listen"],
-    ["--hlp", "no flag --hlp; the nearest is --help"],
-    ["-x", "no flag -x"],
-    ["--config.a x", "no flag --config.a"],
-    ["--no-json", "no flag --no-json"],
-    ["--toString", "no flag --toString"],
-    ["--__proto__ x", "no flag --__proto__"],
+    ["--confg x", "unknown flag --confg: did you mean --config?"],
+    ["--lisen=x", "unknown flag --lisen: did you mean --listen?"],
+    ["--hlp", "unknown flag --hlp: did you mean --help?"],
+    ["-x", "unknown flag -x"],
+    ["--config.a x", "unknown flag --config.a"],
+    ["--no-json", "unknown flag --no-json"],
+    ["--toString", "unknown flag --toString"],
+    ["--__proto__ x", "unknown flag --__proto__"],
     ["--config", "--config needs a value"],
     ["--config=", "--config needs a value"],
     ["--config --json", "--config needs a value"],
     ["--listen a:1 --listen", "--listen needs a value"],
-    ["--log-level loud", '--log-level is "loud", but may be info, warn'],
-    ["--wait 1", '--wait is "1", but is a duration such as'],
-    ["--late soon", '--late is "soon", but is a time such as 0.5'],
-    ["--most 0", '--most is "0", but is a whole number from 1 to 999999'],
-    ["a b", '"b" is one word too many'],
+    ["--log-level loud", '--log-level is "loud"; allowed: one of info, warn'],
+    ["--wait 1", '--wait is "1"; allowed: a duration such as'],
+    ["--late soon", '--late is "soon"; allowed: a time such as 0.5'],
+    ["--most 0", '--most is "0"; allowed: a whole number from 1 to 999999'],
+    ["a b", 'unexpected argument "b"'],
   ];
   for (const [args, why] of wrong) {
     test(`refuses ${args}`, () => {
@@ -217,12 +217,12 @@ describe("a command with arguments that it needs", () => {
 
   for (const words of [[], ["h"]]) {
     test(`refuses ${words.length} of them`, () => {
-      const says = "ask takes a host and a colour: HOST red, blue (";
+      const says = "ask needs a host and a colour: tcpmux ask HOST red|blue (";
       assertThrows(() => read(...words), TcpmuxError, says);
     });
   }
 
   test("refuses a word that is not among the choices", () => {
-    assertThrows(() => read("h", "green"), TcpmuxError, 'not "green"');
+    assertThrows(() => read("h", "green"), TcpmuxError, 'is "green"; allowed');
   });
 });

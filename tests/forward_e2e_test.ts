@@ -137,7 +137,7 @@ describe("tcpmux forward", () => {
         const { outcome, reason } = await forward.record(name);
         assertEquals(
           [outcome, reason],
-          ["failed", "the other server refused: Service not available"],
+          ["failed", "the upstream refused: Service not available"],
         );
       }
     }));
@@ -312,14 +312,14 @@ server = "host"
       assertEquals([code, out], [78, ""]);
       for (
         const says of [
-          ":4: server.listen: is no known key",
+          ":4: server.listen: unknown key",
           ':5: server.default_server: is "nowhere:x"; allowed: HOST, HOST:PORT',
           ":6: server.max_connections: is 0; allowed: a whole number",
-          ':8: forward.a.listen: is "127.0.0.1"; allowed: PORT (of 127.0.0.1)',
+          ':8: forward.a.listen: is "127.0.0.1"; allowed: PORT (on 127.0.0.1)',
           ":9: forward.b.listen: is missing; allowed: ",
-          ":11: forward.b.servce: is no known key (is service meant?)",
+          ":11: forward.b.servce: unknown key (did you mean service?)",
           ':18: forward.d.service: is "two words"; allowed: ',
-          ":19: forward.HELP: is no name",
+          ":19: forward.HELP: is not a valid",
           ":2: forward.e: is 1; allowed: a table",
         ]
       ) assert(err.includes(`forwards.toml${says}`), `${says}\n${err}`);
@@ -334,18 +334,18 @@ server = "host"
     [
       "no server",
       `[forward.a]\nlisten = "1"`,
-      /:1: forward\.a: needs server, here or as default_server in \[server\]/,
+      /:1: forward\.a: needs a server: set server here, or default_server/,
     ],
     [
       "an address twice",
       `[server]\ndefault_server = "h"\n[forward.a]\nlisten = "9"\n` +
       `[forward.b]\nlisten = "127.0.0.1:9"`,
-      /:6: forward\.b\.listen: 127\.0\.0\.1:9 is taken already by the forward a/,
+      /:6: forward\.b\.listen: 127\.0\.0\.1:9 is already used by the forward a/,
     ],
     [
       "other tables",
       `[services.a]\ntext = "x"`,
-      /:1: services: is no known key/,
+      /:1: services: unknown key/,
     ],
     ["no TOML", "[forward", /not TOML/],
   ];
@@ -361,19 +361,40 @@ server = "host"
 
 describe("the words of tcpmux forward", () => {
   const wrong: [string[], RegExp][] = [
-    [[], /forward takes LOCAL=SERVICE… and a server/],
-    [["1=a"], /forward takes LOCAL=SERVICE… and a server/],
-    [["host"], /forward takes LOCAL=SERVICE… and a server/],
-    [["1=a", "host", "b"], /"b" is neither LOCAL=SERVICE nor the one server/],
-    [["x=a", "host"], /"x" is no address to listen on \(PORT/],
-    [["1=", "host"], /1=: "" is no name for a service/],
-    [["1=help", "host"], /"help" is no name for a service/],
-    [["1=a", "127.0.0.1:1=b", "host"], /127\.0\.0\.1:1 is said twice/],
-    [["0=a", "0=b", "0=a", "host"], /0=a: 127\.0\.0\.1:0 is said twice/],
-    [["1=a", "host:port"], /"host:port" is no server \(HOST, HOST:PORT/],
-    [["1=a", "host", "--config=x"], /with --config all forwards stand in/],
+    [[], /forward needs LOCAL=SERVICE and a server/],
+    [["1=a"], /needs LOCAL=SERVICE and a server.* forward 1=a HOST/],
+    [["host"], /needs LOCAL=SERVICE and a server.* forward 5432=postgres host/],
+    [
+      ["5432", "host"],
+      /5432 is not LOCAL=SERVICE.* forward 5432=SERVICE host;/,
+    ],
+    [
+      ["host", "5432"],
+      /5432 is not LOCAL=SERVICE.* forward 5432=SERVICE host;/,
+    ],
+    [["5432"], /5432 is not LOCAL=SERVICE.* forward 5432=SERVICE HOST;/],
+    [["1=a", "2", "host"], /2 is not LOCAL=SERVICE.* forward 2=SERVICE host;/],
+    [["[::1]:5", "host"], / forward \[::1\]:5=SERVICE host; tcpmux list host /],
+    [
+      ["5432:db", "host"],
+      /5432:db is not LOCAL=SERVICE.* forward 5432=db host;/,
+    ],
+    [["1=a", "host", "b"], /unexpected argument "b": forward takes one server/],
+    [["x=a", "host"], /"x" is not an address to listen on \(PORT/],
+    [["1=", "host"], /1=: "" is not a valid service name/],
+    [["1=help", "host"], /"help" is not a valid service name/],
+    [["1=a", "127.0.0.1:1=b", "host"], /127\.0\.0\.1:1 is given twice/],
+    [["0=a", "0=b", "0=a", "host"], /0=a: 127\.0\.0\.1:0 is given twice/],
+    [
+      ["1=a", "host:port"],
+      /"host:port" is not a server's address \(HOST, HOST:PORT/,
+    ],
+    [
+      ["1=a", "host", "--config=x"],
+      /with --config, write the forward into the file/,
+    ],
     [["1=a", "host", "--max-connections=0"], /--max-connections is "0"/],
-    [["1=a", "host", "--idle-timeout=1"], /--idle-timeout is "1", but is a/],
+    [["1=a", "host", "--idle-timeout=1"], /--idle-timeout is "1"; allowed: a/],
   ];
   for (const [words, says] of wrong) {
     test(`${words.join(" ")}: exit 64 and why`, async () => {

@@ -33,20 +33,20 @@ const CLIENTS: [string, Record<string, string | undefined>][] = [
   ["127.0.0.1", {
     open: undefined,
     some: undefined,
-    six: "127.0.0.1 is kept out by allow of six",
+    six: "127.0.0.1 is not in allow of six",
     most: undefined,
   }],
   ["127.0.0.2", {
     open: undefined,
-    some: "127.0.0.2 is kept out by allow of some",
-    six: "127.0.0.2 is kept out by allow of six",
-    most: "127.0.0.2 is kept out by deny of most",
+    some: "127.0.0.2 is not in allow of some",
+    six: "127.0.0.2 is not in allow of six",
+    most: "127.0.0.2 is in deny of most",
   }],
   ["127.0.1.1", {
-    open: "127.0.1.1 is kept out by server.deny",
-    some: "127.0.1.1 is kept out by server.deny",
-    six: "127.0.1.1 is kept out by server.deny",
-    most: "127.0.1.1 is kept out by server.deny",
+    open: "127.0.1.1 is in server.deny",
+    some: "127.0.1.1 is in server.deny",
+    six: "127.0.1.1 is in server.deny",
+    most: "127.0.1.1 is in server.deny",
   }],
   ["::1", {
     open: undefined,
@@ -132,7 +132,7 @@ describe("hours", () => {
           "connection",
           ({ outcome, reason }) =>
             outcome === "denied" &&
-            reason === "the service closed is closed at this hour",
+            reason === "the service closed is outside its hours",
         );
       },
     );
@@ -202,9 +202,9 @@ describe("the file of forward", needs("nc"), () => {
             );
           assertEquals(await said("127.0.0.1"), "through");
           assertEquals(await said("127.0.0.2"), "");
-          await refused("denied", "127.0.0.2 is kept out by server.deny");
+          await refused("denied", "127.0.0.2 is in server.deny");
           assertEquals(await said("127.0.1.1"), "");
-          await refused("denied", "127.0.1.1 is kept out by server.allow");
+          await refused("denied", "127.0.1.1 is not in server.allow");
           const first = new Netcat(local, "127.0.0.3");
           first.send("first\n");
           assertEquals(await first.line(), "first");

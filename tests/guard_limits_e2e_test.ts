@@ -52,7 +52,7 @@ const AT_A_TIME: Case[] = [
     service: "max_connections = 2",
     from: [HERE, THERE, ELSEWHERE],
     isIn: [true, true, false],
-    reason: "max_connections of limited",
+    reason: "max_connections of limited is reached",
   },
   {
     name: "max_connections_per_source of the server",
@@ -66,7 +66,7 @@ const AT_A_TIME: Case[] = [
     service: "max_connections_per_source = 1",
     from: [HERE, HERE, THERE],
     isIn: [true, false, true],
-    reason: "max_connections_per_source of limited",
+    reason: "max_connections_per_source of limited is reached",
   },
 ];
 
@@ -84,14 +84,14 @@ const RATES: Case[] = [
     service: 'rate_per_source = "2/h"',
     from: [HERE, HERE, HERE, THERE],
     isIn: [true, true, false, true],
-    reason: "rate_per_source of limited",
+    reason: "rate_per_source of limited is exceeded",
   },
   {
     name: "rate of a service",
     service: 'rate = "1/h burst 2"',
     from: [HERE, THERE, ELSEWHERE],
     isIn: [true, true, false],
-    reason: "rate of limited",
+    reason: "rate of limited is exceeded",
   },
 ];
 
@@ -159,7 +159,7 @@ describe("times of a session", () => {
       await talk.catch(() => {}); // a reset, where there is one
       conn.close();
       const { outcome, reason } = await server.record("limited");
-      assertEquals([outcome, reason], ["timeout", "max_duration is over"]);
+      assertEquals([outcome, reason], ["timeout", "max_duration expired"]);
     }));
 
   test("idle_timeout ends one that says nothing, not one that talks", () =>
@@ -175,7 +175,7 @@ describe("times of a session", () => {
       }
       await end;
       const { outcome, reason } = await server.record("limited");
-      assertEquals([outcome, reason], ["timeout", "idle_timeout is over"]);
+      assertEquals([outcome, reason], ["timeout", "idle_timeout expired"]);
       for (let i = 0; i < 10; i++) {
         await talking.conn.write(bytes("y"));
         assertEquals(await talking.read(), "y");
@@ -201,7 +201,7 @@ describe("penalties", needs("nc"), () => {
         assertEquals(await guess(), `${BUSY}\r\n`);
         await server.logged("connection", ({ outcome, reason }) =>
           outcome === "busy" &&
-          /^a penalty of 127\.0\.0\.2, for \d s more$/.test(String(reason)));
+          /^127\.0\.0\.2 is penalised for \d s more$/.test(String(reason)));
         const other = await exchangeFrom(ELSEWHERE, port, "limited\r\nx");
         assertEquals(other, "+Go\r\nx");
         await until("it is over", async () => {

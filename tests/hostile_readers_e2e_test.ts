@@ -61,7 +61,8 @@ describe("clients that never read leave nothing behind", () => {
             "connection",
             ({ outcome, reason }) =>
               outcome === "timeout" &&
-              reason === "HELP was not read within handshake_timeout",
+              reason ===
+                "the client did not read HELP within handshake_timeout",
           );
           await healthy(server.port);
         },

@@ -197,6 +197,6 @@ describe("our client and what only xinetd does", needs("xinetd"), () => {
     started(xinetd, async ({ address }) => {
       const ran = await tcpmux(["connect", address, "cat"]);
       assertEquals([ran.code, String(ran.stdout)], [76, ""]);
-      assertMatch(ran.stderr, /it closed without one/);
+      assertMatch(ran.stderr, /it closed the connection/);
     }, (all) => all.map((service) => ({ ...service, denied: true }))));
 });

@@ -64,14 +64,14 @@ describe("forward and proxy say what is wrong:", () => {
     [
       "all of the addresses and names",
       () => forward("mux", { "a b": 1, c: "nowhere" }),
-      'c: is "nowhere"; allowed: PORT (of 127.0.0.1)',
+      'c: is "nowhere"; allowed: PORT (on 127.0.0.1)',
     ],
     ["a server", () => forward("mux:x", { a: 1 }), 'server: is "mux:x"'],
     ["no service", () => forward("mux", {}), "nothing to forward"],
     [
       "an address that two services have",
       () => forward("mux", { a: 1234, b: "127.0.0.1:1234" }),
-      "b: 127.0.0.1:1234 is taken already by the forward a",
+      "b: 127.0.0.1:1234 is already used by the forward a",
     ],
     ["an address for a proxy", () => proxy("x", "mux"), 'listen: is "x"'],
     [

@@ -71,7 +71,7 @@ describe("a handler", () => {
         const record = await set.record("bad");
         assertEquals([record.outcome, record.reason], ["failed", "oops"]);
         const logged = set.log.find(({ level }) => level === "error")!;
-        assertEquals(logged.message, "a service threw");
+        assertEquals(logged.message, "a service threw an error");
         assertEquals(
           [logged.fields["conn"], logged.fields["service"]],
           [record.conn, "bad"],

@@ -40,7 +40,10 @@ function said(program: string): Promise<string> {
 describe("a function that throws", () => {
   test("is said on standard error, with its stack", async () => {
     const text = await said(SERVER.replace("LOG", ""));
-    assert(text.includes("tcpmux: a service threw: conn=1 service=bad"), text);
+    assert(
+      text.includes("tcpmux: a service threw an error: conn=1 service=bad"),
+      text,
+    );
     assert(text.includes("TypeError: oops"), text);
   });
 

@@ -102,7 +102,7 @@ describe("a duration may be milliseconds or text:", () => {
       await assertRejects(
         () => set.server.close("soon" as never),
         TypeError,
-        'drainTimeout is "soon", but takes a duration such as "500ms"',
+        'drainTimeout is "soon"; allowed: a duration such as "500ms"',
       );
       await set.server.close("20ms");
       assertEquals((await set.record("wait")).outcome, "aborted");
@@ -166,17 +166,17 @@ describe("what is wrong is said with what helps:", () => {
     [
       "a key of the server one level too high",
       { listen: "127.0.0.1:0" },
-      "listen: is a key of server, as server.listen",
+      "listen: belongs in server: write server.listen",
     ],
     [
       "a function one level too high",
       { echo: () => {} },
-      "echo: is a service, as services.echo",
+      "echo: belongs in services: write services.echo",
     ],
     [
       "a service one level too high",
       { echo: { builtin: "echo" } },
-      "echo: is a service, as services.echo",
+      "echo: belongs in services: write services.echo",
     ],
   ];
   for (const [what, table, message] of mistakes) {
@@ -204,7 +204,7 @@ describe("what is wrong is said with what helps:", () => {
     await assertRejects(
       () => connectTo("localhost:9"),
       TypeError,
-      'as connect("HOST", "NAME"); list("HOST") gives the names',
+      'as in connect("HOST", "NAME"); list("HOST") gives the names',
     );
   });
 });

@@ -156,7 +156,9 @@ describe("limits of a service", () => {
     const [key] = text.split(" ");
     test(`${key} refuses the excess, and nobody else's`, () => {
       const set = setUp(NONE, text);
-      assertEquals(run(set), [undefined, undefined, `${key} of a`]);
+      const verb = key!.startsWith("rate") ? "exceeded" : "reached";
+      const reason = `${key} of a is ${verb}`;
+      assertEquals(run(set), [undefined, undefined, reason]);
       assertEquals(set.arrive("10.0.0.1").admit(set.b), undefined);
     });
   }
@@ -199,7 +201,7 @@ describe("penalties of a source", () => {
     arrive().blame("unknown");
     const { verdict, refusal } = arrive();
     assertEquals([verdict, refusal!.outcome], ["refuse", "busy"]);
-    assertEquals(refusal!.reason, "a penalty of 192.0.2.1, for 4 s more");
+    assertEquals(refusal!.reason, "192.0.2.1 is penalised for 4 s more");
     assertEquals(arrive("192.0.2.2").verdict, "serve");
     time.now = 4000;
     assertEquals(arrive().verdict, "serve");

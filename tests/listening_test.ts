@@ -167,7 +167,7 @@ describe("a reload", () => {
         "address_in_use",
         () => reload("[::]"),
       );
-      const own = `this server itself listens on 127.0.0.1:${port}`;
+      const own = `this server already listens on 127.0.0.1:${port}`;
       assertStringIncludes(message, own);
       assertEquals(addresses(server), [`127.0.0.1:${port}`]);
       assertEquals(await list(`127.0.0.1:${port}`), ["here"]);
@@ -183,6 +183,9 @@ describe("a Unix socket to listen on", () => {
       () => serve({ server: { listen }, services }, { log() {} }),
       TcpmuxError,
     );
-    assertStringIncludes(error.message, `the folder ${folder} is not there`);
+    assertStringIncludes(
+      error.message,
+      `the directory ${folder} does not exist`,
+    );
   });
 });

@@ -11,7 +11,7 @@ import { until } from "./support/wait.ts";
 import { withServer } from "./support/server.ts";
 
 const ECHO = `[services.echo]\nbuiltin = "echo"\n`;
-const DROPPED = "the log was not read in time, lines were dropped";
+const DROPPED = "log lines were dropped, the log could not be written in time";
 /** The log holds the name of a service, so such a line is long. */
 const UNKNOWN = "x".repeat(250);
 

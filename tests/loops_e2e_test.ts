@@ -63,8 +63,7 @@ describe("a table that leads back to itself", () => {
     const port = await freePort();
     const bad = `[server]\nlisten = "127.0.0.1:${port}"\n` +
       service("a", `127.0.0.1:${port}/a`);
-    const said =
-      /:4: services\.a.*: leads back to itself \(a, a\): this server/;
+    const said = /:4: services\.a.*: makes a loop \(a, a\): this server/;
     await withFolder(async (folder) => {
       const file = join(folder, "services.toml");
       writeFileSync(file, bad);
@@ -93,7 +92,7 @@ describe("a table that leads back to itself", () => {
       `127.0.0.1:${port}`,
     ]);
     assertEquals(code, 78);
-    assertMatch(err, /leads back to itself \(echo, echo\)/);
+    assertMatch(err, /makes a loop \(echo, echo\)/);
   });
 });
 

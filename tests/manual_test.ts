@@ -149,7 +149,7 @@ describe("services.toml(5)", () => {
     ["[server.penalties]", keysOf(penalties.unwrap())],
     ["[server.log]", keysOf(log.unwrap())],
     ["All services", keysOf(commonSchema)],
-    ["Services of the server's own", keysOf(builtin, commonSchema)],
+    ["Built-in services", keysOf(builtin, commonSchema)],
     ["Programs", keysOf(exec, commonSchema)],
     ["rlimits of programs", keysOf(rlimits.unwrap())],
     ["Other servers", keysOf(connect, commonSchema)],

@@ -132,7 +132,7 @@ const GATEWAY: TableInput = {
 
 describe("a penalty of a source that has sessions", () => {
   const warnings = (set: InMemory) =>
-    set.log.filter(({ message }) => message.includes("is penalised"));
+    set.log.filter(({ message }) => message.endsWith("is penalised"));
   const guess = async (set: InMemory, times: number) => {
     for (let i = 0; i < times; i++) await set.ask("nosuch\r\n");
   };

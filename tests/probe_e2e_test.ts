@@ -72,7 +72,8 @@ describe("tcpmux probe", () => {
             tcpmux(["probe", `127.0.0.1:${port}`, ...words]);
           const [code, text, times] = parts(await probe("none", "one", "idle"));
           assertEquals(code, 1);
-          const why = "none: opened, but ended at once without a byte; ";
+          const why =
+            "none: opened, but closed at once without sending a byte; ";
           assert(text.startsWith(why), text);
           assertMatch(times, /^'none'=\d\.\d{3}s;/);
           const { code: judged, out } = await probe("none", "--json");
@@ -101,7 +102,7 @@ describe("tcpmux probe", () => {
         await tcpmux(["probe", `127.0.0.1:${server.port}`]),
       );
       assertEquals(code, 0);
-      assertMatch(text, /^HELP names 4 services in \d\.\d{3} s$/);
+      assertMatch(text, /^HELP lists 4 services in \d\.\d{3} s$/);
       assertMatch(times, /^'HELP'=\d\.\d{3}s;;;0;10$/);
       await server.logged("connection");
       const records = server.log.filter(({ message }) =>
@@ -118,7 +119,7 @@ describe("tcpmux probe", () => {
           await tcpmux(["probe", `127.0.0.1:${port}`]),
         );
         assertEquals(code, 2);
-        assertMatch(text, /^HELP: 127\.0\.0\.1:\d+ names no service$/);
+        assertMatch(text, /^HELP: 127\.0\.0\.1:\d+ lists no services$/);
       },
     ));
 
@@ -150,17 +151,17 @@ describe("tcpmux probe", () => {
       assertEquals(ended[0], 2);
       assertEquals(
         ended[1],
-        'about: the answer ends without "line three", but said ' +
+        'about: the answer ended without "line three", after it sent ' +
           '"line one\\x0d\\x0aline\\x7ctwo\\x1b[31m\\x0d\\x0a"',
       );
       const late = parts(
         await probe("echo", "-s", "hello", "-e", "bye", "-t", "500ms"),
       );
       assertEquals(late[0], 2);
-      assertMatch(late[1], /no answer in 500 ms, but said "hello"$/);
+      assertMatch(late[1], /no answer in 500 ms, after it sent "hello"$/);
       const endless = parts(await probe("chargen", "-e", "\\x00"));
       assertEquals(endless[0], 2);
-      assertMatch(endless[1], /goes on after 65536 bytes without "\\x00"/);
+      assertMatch(endless[1], /first 65536 bytes came without "\\x00"/);
     }));
 
   test("--json is one object", () =>
@@ -194,7 +195,7 @@ describe("tcpmux probe", () => {
         status: "UNKNOWN",
         services: [],
       }]);
-      assertMatch(error, /probe takes a server/);
+      assertMatch(error, /probe needs a server/);
     }));
 
   test("a server that is down is CRITICAL, once for all services", async () => {
@@ -222,17 +223,17 @@ describe("tcpmux probe", () => {
     const [what, script, wanted, services] of [
       ["says nothing", saysNothing, /no answer in 400 ms/, ["x"]],
       ["says nothing to HELP", saysNothing, /no answer in 400 ms/, []],
-      ["closes", says(""), /closed without one/, ["x"]],
-      ["greets", says("220 a|b\r\n"), /is no TCPMUX server/, ["x"]],
+      ["closes", says(""), /it closed the connection/, ["x"]],
+      ["greets", says("220 a|b\r\n"), /is not a TCPMUX server/, ["x"]],
       ["says one line without end", saysOnAndOn("+"), /too long/, ["x"]],
-      ["lists without end", saysOnAndOn(""), /is over \d+ bytes/, []],
+      ["lists without end", saysOnAndOn(""), /longer than \d+ bytes/, []],
       [
         "refuses in a strange way",
         says("-a|b\x1b[2J\xff\r\n\0"),
         /refuses "x": a\\x7cb\?\[2J\?$/,
         ["x"],
       ],
-      ["lists nothing but blanks", says("a b\r\n"), /holds no name/, []],
+      ["lists nothing but blanks", says("a b\r\n"), /has no service names/, []],
     ] as [string, Script, RegExp, string[]][]
   ) {
     test(`a server that ${what} is CRITICAL`, () =>
@@ -249,16 +250,22 @@ describe("tcpmux probe", () => {
 
   for (
     const [words, says] of [
-      [[], /probe takes a server/],
-      [["h", "--warnin", "1"], /no flag --warnin; the nearest is --warning/],
-      [["h", "-w", "soon"], /--warning is "soon", but is a time such as 0\.5/],
-      [["h", "-w", "2", "-c", "1"], /--warning is over --critical/],
-      [["h", "-e", "x"], /--expect needs a service/],
-      [["h", "x", "-e", "\\q"], /holds \\q, but escapes are \\r \\n/],
-      [["h", "x", "-s", "\\"], /holds \\, but escapes are/],
+      [[], /probe needs a server/],
+      [
+        ["h", "--warnin", "1"],
+        /unknown flag --warnin: did you mean --warning\?/,
+      ],
+      [
+        ["h", "-w", "soon"],
+        /--warning is "soon"; allowed: a time such as 0\.5/,
+      ],
+      [["h", "-w", "2", "-c", "1"], /--warning must not be longer/],
+      [["h", "-e", "x"], /--expect needs a SERVICE/],
+      [["h", "x", "-e", "\\q"], /unknown escape \\q; allowed: \\r \\n/],
+      [["h", "x", "-s", "\\"], /unknown escape \\; allowed/],
       [["h:x"], /is not an address/],
-      [["h", "a b"], /"a b" is no name for a service/],
-      [["h", "-4", "-6"], /leave no address/],
+      [["h", "a b"], /"a b" is not a valid service name/],
+      [["h", "-4", "-6"], /exclude each other/],
     ] as [string[], RegExp][]
   ) {
     test(`tcpmux probe ${words.join(" ")} is UNKNOWN`, async () => {

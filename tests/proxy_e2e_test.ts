@@ -182,7 +182,7 @@ describe("tcpmux proxy", () => {
         assertMatch(answer, /^HTTP\/1\.1 502 Bad Gateway\r\n/);
         assertMatch(
           answer,
-          /\r\n\r\ntcpmux: the other server refused: Service not available\n$/,
+          /\r\n\r\ntcpmux: the upstream refused: Service not available\n$/,
         );
       }
       assertEquals((await recordOf(proxy, "none")).outcome, "failed");
@@ -325,12 +325,12 @@ describe("tcpmux proxy reaches nothing but services", () => {
   test("and wrong words exit 64", async () => {
     for (
       const [words, says] of [
-        [[], /proxy takes where to listen and a server/],
-        [["0"], /proxy takes where to listen and a server/],
-        [["x", "host"], /"x" is no address to listen on/],
-        [["0", "host:"], /"host:" is no server/],
-        [["0", "host", "x"], /"x" is one word too many/],
-        [["0", "host", "--suffix=a b"], /--suffix is ".a b", but/],
+        [[], /proxy needs an address to listen on and a server/],
+        [["0"], /proxy needs an address to listen on and a server/],
+        [["x", "host"], /"x" is not an address to listen on/],
+        [["0", "host:"], /"host:" is not a server's address/],
+        [["0", "host", "x"], /unexpected argument "x"/],
+        [["0", "host", "--suffix=a b"], /--suffix is "\.a b"; allowed/],
       ] as [string[], RegExp][]
     ) {
       const { code, out, err } = await tcpmux(["proxy", ...words]);

@@ -108,7 +108,7 @@ describe("ProxyHandshake", () => {
       assert(step.kind === "refuse");
       assertEquals(
         [step.outcome, step.reason],
-        ["malformed", "the client ended before its request did"],
+        ["malformed", "the client closed before its request was complete"],
       );
       const refused = text(shaking.rejection(step));
       assertEquals(refused.slice(0, answer.length), answer);

@@ -107,7 +107,7 @@ describe("SocksReader", () => {
     }],
     ["an address of no type", "\x05\x01\0\x02\0", {
       state: "malformed",
-      why: "SOCKS: there is no address type 2",
+      why: "SOCKS: unknown address type 2",
     }],
   ];
   for (const [what, request, expected] of rows) {

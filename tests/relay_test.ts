@@ -403,7 +403,7 @@ for (const [way, settings] of WAYS) {
         await sleep(30);
         await outside.write(bytes("."));
       }
-      assertEquals(await ended, "idle_timeout is over");
+      assertEquals(await ended, "idle_timeout expired");
       assert(performance.now() - begin >= 600);
       await assertRejects(() => outside.read(), TcpmuxError, "reset");
     });
@@ -423,7 +423,7 @@ for (const [way, settings] of WAYS) {
           await sleep(30);
           await going.write(bytes("."));
         }
-        assertEquals(await ended, "half_closed_timeout is over");
+        assertEquals(await ended, "half_closed_timeout expired");
         await assertRejects(() => going.write(bytes("?")), TcpmuxError);
       });
     }
@@ -446,7 +446,7 @@ for (const [way, settings] of WAYS) {
           assert(!isOver);
         }
         const begin = performance.now();
-        assertEquals(await ended, "stall_timeout is over");
+        assertEquals(await ended, "stall_timeout expired");
         assert(performance.now() - begin >= 400);
         await sending;
       });

@@ -19,7 +19,7 @@ import { programUnderTest, RunningServer } from "./support/server.ts";
 import { until } from "./support/wait.ts";
 
 const transport = await pickTransport();
-const REMOVED = "removed a socket that nobody listened on any more";
+const REMOVED = "removed the socket file of a server that has died";
 
 function serveWords(folder: string): string[] {
   const file = join(folder, "services.toml");

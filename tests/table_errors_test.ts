@@ -41,7 +41,7 @@ describe("a table of objects that is wrong", () => {
   const rows: [string, unknown, string][] = [
     ["not an object", 1, "is 1; allowed: a table"],
     ["null", null, "is null; allowed: a table"],
-    ["an unknown key", { sevices: {} }, "sevices: is no known key"],
+    ["an unknown key", { sevices: {} }, "sevices: unknown key"],
     ["a service that is a number", { services: { a: 1 } }, "services.a: is 1"],
     ["an unknown key of a handler", {
       services: { a: { handler() {}, exec: [] } },
@@ -52,10 +52,14 @@ describe("a table of objects that is wrong", () => {
     ["a function for a value", {
       services: { a: { text: () => "" } },
     }, "services.a.text: is a function; allowed: text in quotes"],
-    ["a name", { services: { "a b": () => {} } }, 'services."a b": is no name'],
+    [
+      "a name",
+      { services: { "a b": () => {} } },
+      'services."a b": is not a valid',
+    ],
     ["names that differ in case", {
       services: { a: () => {}, A: () => {} },
-    }, "taken already by the service a"],
+    }, "already used by the service a"],
     ["undefined for a value", {
       services: { a: { connect: undefined } },
     }, "services.a.connect: is missing"],

@@ -79,7 +79,7 @@ describe("standard input as the table", () => {
     test(`of ${command} is read once, and that is said`, () =>
       withInput(command, async (server, port) => {
         await server.complains(
-          /warn .*standard input: it cannot be read again/,
+          /warn .*standard input: it can be read only once/,
         );
         server.signal("SIGHUP");
         await server.complains(/not reloaded.*standard input: .*at the start/);
@@ -114,7 +114,7 @@ describe("standard input as the table", () => {
         () => `it answers; it said ${server.err}`,
         () => answers(port),
       );
-      await server.complains(/warn .*\/dev\/fd\/\d+: it cannot be read again/);
+      await server.complains(/warn .*\/dev\/fd\/\d+: it can be read only once/);
       server.signal("SIGHUP");
       await server.complains(/not reloaded.*\/dev\/fd\/.*at the start/);
       assertEquals(await exchange(port, "about\r\n"), "+Go\r\nabout");
@@ -140,7 +140,7 @@ test("a table in another encoding than UTF-8 is refused, and says so", () =>
       );
       const { code, err } = await tcpmux(["check", file]);
       assertEquals(code, 78);
-      assertMatch(err, /services\.toml: cannot be read: it is not UTF-8 text/);
+      assertMatch(err, /services\.toml: cannot be read: it is not valid UTF-8/);
     }
   }));
 
@@ -238,7 +238,7 @@ describe("a table that others can write", () => {
       writeFileSync(file, '[services.a]\nbuiltin = "ecko"\n');
       const { code, err } = await tcpmux(["check", file]);
       assertEquals(code, 78);
-      assertMatch(err, /can be written by others/);
+      assertMatch(err, /writable by its group or others/);
       assertMatch(err, /:2: services.a.builtin: is "ecko"/);
       assertMatch(err, /: 2 errors\n$/);
     }));
@@ -248,18 +248,18 @@ describe("a table that others can write", () => {
       const file = openTable(folder);
       const strict = await tcpmux(["check", file]);
       assertEquals(strict.code, 78);
-      assertMatch(strict.err, /or --no-strict-modes to serve it/);
+      assertMatch(strict.err, /or use --no-strict-modes to accept it/);
       const lax = await tcpmux(["check", file, "--no-strict-modes"]);
       assertEquals(lax.code, 0);
-      assertMatch(lax.err, /can be written by others .* \(warning\)\n/);
+      assertMatch(lax.err, /writable by its group or others .* \(warning\)\n/);
       await withServer(
         TABLE,
         async (server, own) => {
           chmodSync(join(own, "services.toml"), 0o666);
           server.signal("SIGHUP");
           await server.logged("reloaded");
-          const { advice } = await server.logged("the table");
-          assertMatch(String(advice), /can be written by others/);
+          const { advice } = await server.logged("warning about the table");
+          assertMatch(String(advice), /writable by its group or others/);
         },
         { args: ["--listen", "127.0.0.1:0", "--no-strict-modes"] },
       );
@@ -272,7 +272,7 @@ describe("a table that others can write", () => {
       assertEquals((await tcpmux(words)).code, 78);
       const forward = new ClientProcess([...words, "--no-strict-modes"]);
       await until("it answers", () => answers(port));
-      await forward.complains(/warn .*can be written by others/);
+      await forward.complains(/warn .*writable by its group or others/);
       forward.signal("SIGTERM");
       assertEquals(await forward.exited, 0);
     }));
@@ -326,9 +326,9 @@ test("what holds for many services is said once, and no second time", {
     ).join("");
   return withServer(programs(54), async (server, folder) => {
     const advice = () =>
-      server.log.filter(({ message }) => message === "the table")
+      server.log.filter(({ message }) => message === "warning about the table")
         .map(({ advice }) => String(advice).replace(/^\S+:\d+: /, ""));
-    const ROOT = "runs as root; set user to run it as another";
+    const ROOT = "runs as root (set user to run it as another user)";
     assertEquals(advice(), [`services.x0.exec and 53 more: ${ROOT}`]);
     writeFileSync(join(folder, "services.toml"), programs(55));
     server.signal("SIGHUP");

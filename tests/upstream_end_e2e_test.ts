@@ -188,7 +188,7 @@ builtin = "echo"
           const record = await server.record("up");
           assertEquals(
             [record.outcome, record.reason, record.bytes_out],
-            ["timeout", "idle_timeout is over", 6],
+            ["timeout", "idle_timeout expired", 6],
           );
         }),
     );

@@ -60,7 +60,7 @@ function read(pieces: readonly Uint8Array[]): Read {
 
 function expected(input: string): Read {
   if (input !== "" && !/^[+-]/.test(input)) {
-    return { state: "the reply begins with no + or -" };
+    return { state: "the reply does not begin with + or -" };
   }
   const end = input.indexOf("\n");
   const line = end < 0 ? input : input.slice(0, end);

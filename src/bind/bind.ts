@@ -82,10 +82,14 @@ export class Binder {
       } catch (error) {
         if (codeOf(error) !== "permission_denied") throw error;
         const { cause } = error as TcpmuxError; // the error without a cure
-        this.#log("warn", "port 1 is not permitted, so another one is used", {
-          port: FALLBACK_PORT,
-          reason: messageOf(cause),
-        });
+        this.#log(
+          "warn",
+          "not permitted to listen on port 1, using another port",
+          {
+            port: FALLBACK_PORT,
+            reason: messageOf(cause),
+          },
+        );
       }
     }
     await this.#bindToHosts(spec, FALLBACK_PORT, open, bound);
@@ -200,17 +204,17 @@ export class Binder {
         (code === "permission_denied" || code === "not_found") &&
         !await stat(folder).then(() => true, () => false);
       if (lacksFolder) {
-        return `the folder ${folder} is not there: make it first`;
+        return `the directory ${folder} does not exist: create it first`;
       }
       return code === "address_in_use"
-        ? "another program listens there, or it is a file of another kind"
+        ? "another program listens there, or the file is not a socket"
         : "";
     }
     if (code === "address_in_use") return cureForPort(endpoint.port, open);
     if (code !== "permission_denied") return "";
     return endpoint.port >= 1024
       ? "on Deno, --allow-net must permit this address"
-      : "a port below 1024 takes a right: listen on a higher port, or run " +
+      : "a port below 1024 needs a privilege: listen on a higher port, or run " +
         "setcap cap_net_bind_service=+ep on the program's file, or start it " +
         "by a systemd unit with AmbientCapabilities=CAP_NET_BIND_SERVICE";
   }
@@ -219,7 +223,7 @@ export class Binder {
   async #free(endpoint: Endpoint): Promise<boolean> {
     if (!this.#hasFile(endpoint)) return false;
     if (!await removeStale(this.#transport, endpoint.path)) return false;
-    this.#log("info", "removed a socket that nobody listened on any more", {
+    this.#log("info", "removed the socket file of a server that has died", {
       address: formatEndpoint(endpoint),
     });
     return true;
@@ -270,10 +274,12 @@ function cureForPort(port: number, open: OpenListeners): string {
   const own = [...open.values()].map(({ listener }) => listener.endpoint)
     .find((endpoint) => endpoint.transport === "tcp" && endpoint.port === port);
   return own === undefined
-    ? "another program listens there, and ss -ltnp tells which: stop it, or " +
+    ? "another program listens there; ss -ltnp shows which: stop it, or " +
       "listen on another port"
-    : `this server itself listens on ${formatEndpoint(own)}, which a reload ` +
-      "cannot make wider or narrower: restart it";
+    : `this server already listens on ${
+      formatEndpoint(own)
+    }, which overlaps; ` +
+      "a reload cannot widen or narrow it: restart the server";
 }
 
 function withCure(error: unknown, cure: string): unknown {

@@ -1,4 +1,4 @@
-/** The file of a Unix socket: freed of the dead, and left to whoever has it. */
+/** The file of a Unix socket: that of a dead server is removed, others stay. */
 import { linkSync, lstatSync, unlinkSync } from "node:fs";
 import { link, lstat, mkdir, rename, rmdir, unlink } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";

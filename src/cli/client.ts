@@ -29,7 +29,7 @@ export function clientOptions(
 
 /** The family of `--ipv4` or `--ipv6`. @throws {TcpmuxError} code `usage` */
 export function familyOf({ ipv4, ipv6 }: FamilyFlags): 4 | 6 | undefined {
-  if (ipv4 && ipv6) throw usage("--ipv4 and --ipv6 leave no address");
+  if (ipv4 && ipv6) throw usage("--ipv4 and --ipv6 exclude each other");
   return ipv4 ? 4 : ipv6 ? 6 : undefined;
 }
 

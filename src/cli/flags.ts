@@ -27,7 +27,7 @@ export interface ValueSpec {
 
 /** An argument that is no flag. */
 export interface PositionalSpec extends ValueSpec {
-  /** What it stands for, as the end of "connect takes …". */
+  /** What it stands for, as the end of "connect needs …". */
   readonly about: string;
   readonly optional?: boolean;
   /** May be given several times. */
@@ -113,7 +113,7 @@ export function readCommandLine<const C extends ReadableCommand>(
       ),
     ),
     unknown: (arg, key) => {
-      if (key !== undefined) throw unknownFlag(arg, Object.keys(command.flags));
+      if (key !== undefined) throw unknownFlag(arg, command);
     },
   });
   const positionals = readPositionals(parsed._.map(String), command);
@@ -162,28 +162,42 @@ function dashesJoined(
 /** @throws {TcpmuxError} code `usage`, where one is missing or too many */
 function readPositionals(
   words: readonly string[],
-  { name, positionals }: ReadableCommand,
+  { name, positionals, flags }: ReadableCommand,
 ): readonly string[] {
   const most = positionals.some(({ repeated }) => repeated)
     ? Infinity
     : positionals.length;
   if (words.length > most) {
-    throw usage(`${JSON.stringify(words[most])} is one word too many`);
+    const isTable = most === 0 && "config" in flags;
+    throw unexpected(words[most]!, isTable);
   }
   const needed = positionals.filter(({ optional }) => !optional);
   const what = needed.map(({ about }) => about).join(" and ");
-  const how = needed.map(({ name, choices }) => choices?.join(", ") ?? name)
+  const how = needed.map(({ name, choices }) => choices?.join("|") ?? name)
     .join(" ");
   if (words.length < needed.length) {
-    throw usage(`${name} takes ${what}: ${how}`);
+    throw usage(`${name} needs ${what}: tcpmux ${name} ${how}`);
   }
-  const wrong = words.find((word, index) =>
-    positionals[index]?.choices?.includes(word) === false
-  );
-  if (wrong !== undefined) {
-    throw usage(`${name} takes ${what}: ${how}, not ${JSON.stringify(wrong)}`);
+  for (const [index, word] of words.entries()) {
+    const { name, choices } = positionals[index] ?? {};
+    if (choices?.includes(word) === false) {
+      throw wrongValue(name!, word, `one of ${choices.join(", ")}`);
+    }
   }
   return words;
+}
+
+/** @param isTable whether it may be a table, which `--config` names */
+function unexpected(word: string, isTable: boolean): TcpmuxError {
+  const meant = isTable && isLikeFile(word)
+    ? `: did you mean --config ${word}?`
+    : "";
+  return usage(`unexpected argument ${JSON.stringify(word)}${meant}`);
+}
+
+/** Whether a word looks like the path of a file. */
+export function isLikeFile(word: string): boolean {
+  return /[./]/.test(word);
 }
 
 /** @throws {TcpmuxError} code `usage` */
@@ -192,39 +206,45 @@ function read(
   { kind, choices }: ValueSpec,
   text: string,
 ): string | number {
-  const wrong = (allowed: string) =>
-    usage(`--${flag} is ${JSON.stringify(text)}, but ${allowed}`);
+  const wrong = (allowed: string) => wrongValue(`--${flag}`, text, allowed);
   switch (kind) {
     case "choice":
       if (choices!.includes(text)) return text;
-      throw wrong(`may be ${choices!.join(", ")}`);
+      throw wrong(`one of ${choices!.join(", ")}`);
     case "count":
       if (/^[1-9]\d{0,5}$/.test(text)) return Number(text);
-      throw wrong("is a whole number from 1 to 999999");
+      throw wrong("a whole number from 1 to 999999");
     case "duration": {
       const duration = readDuration(text);
       if (duration !== undefined) return duration;
-      throw wrong(`is ${DURATION_FORM}`);
+      throw wrong(DURATION_FORM);
     }
     case "seconds": {
       const bare = /^\d{1,6}(\.\d{1,6})?$/.test(text);
       const time = bare ? Number(text) * 1000 : readDuration(text);
       if (time !== undefined) return time;
-      throw wrong('is a time such as 0.5, "500ms", "10s" or "1m"');
+      throw wrong('a time such as 0.5 (seconds), "500ms", "10s" or "1m"');
     }
     default:
       return text;
   }
 }
 
-function unknownFlag(arg: string, known: readonly string[]): TcpmuxError {
-  const name = arg.replace(/^-+/, "").replace(/=.*$/, "");
-  const meant = nearest(name, [...known, "help"]);
-  const hint = meant === undefined ? "" : `; the nearest is --${meant}`;
-  return usage(`there is no flag ${arg}${hint}`);
+function wrongValue(what: string, text: string, allowed: string): TcpmuxError {
+  return usage(`${what} is ${JSON.stringify(text)}; allowed: ${allowed}`);
+}
+
+function unknownFlag(arg: string, command: ReadableCommand): TcpmuxError {
+  const name = arg.replace(/=.*$/, "");
+  const known = [...Object.keys(command.flags), "help"];
+  // Without a command, which means serve, the program has flags of its own.
+  if (command.name === "serve") known.push("version", "licenses");
+  const meant = nearest(name.replace(/^-+/, ""), known);
+  const hint = meant === undefined ? "" : `: did you mean --${meant}?`;
+  return usage(`unknown flag ${name}${hint}`);
 }
 
 /** A mistake on the command line. */
 export function usage(message: string): TcpmuxError {
-  return new TcpmuxError("usage", `${message} (--help shows all)`);
+  return new TcpmuxError("usage", `${message} (see --help)`);
 }

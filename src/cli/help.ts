@@ -21,9 +21,9 @@ export function helpOfAll(offered: readonly string[]): string {
       table(commands.map((command) => [usagesOf(command)[0]!, command.about])),
     ),
     paragraph(
-      "`tcpmux COMMAND --help` shows what a command takes, and " +
-        "`tcpmux --version` the version, and `tcpmux --licenses` whose work is " +
-        "in it.",
+      "`tcpmux COMMAND --help` describes a command. `tcpmux --version` prints " +
+        "the version, and `tcpmux --licenses` the licenses of all software in " +
+        "it.",
     ),
   ].join("\n");
 }
@@ -133,13 +133,13 @@ function environmentOf({ flags }: CommandSpec): string {
   if (from === undefined) return "";
   const [flag] = from;
   const except = values.filter(([, { environment }]) => environment === false)
-    .map(([name]) => ` but --${name}`).join("");
+    .map(([name]) => ` except --${name}`).join("");
   const several = values.some(([, { repeated }]) => repeated)
-    ? " Several values have commas or blanks between them."
+    ? " Separate several values by commas or blanks."
     : "";
   return paragraph(
-    `Each flag with a value${except} may also be set in the environment, as ` +
-      `${variableOf(flag)} for --${flag}.${several}`,
+    `Each flag with a value${except} can also be set by an environment ` +
+      `variable, such as ${variableOf(flag)} for --${flag}.${several}`,
   );
 }
 

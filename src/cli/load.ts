@@ -17,13 +17,13 @@ const STICKY = 0o1000;
 /** Standard input, as the name of a file. */
 const STDIN = "-";
 
-/** What whoever has started the program has opened, as a shell's `<(…)`. */
+/** What the parent process has opened, such as `<(…)` of a shell. */
 const HANDED = /^\/(dev\/(stdin|fd\/\d+)|proc\/(self|\d+)\/fd\/\d+)$/;
 
-const USED_UP = "it was read at the start, and cannot be read again (serve a " +
-  "file to reload it)";
+const USED_UP = "it was read at the start and cannot be read again (only a " +
+  "regular file can be reloaded)";
 
-const LAST_RESORT = "--no-strict-modes to serve it nevertheless";
+const LAST_RESORT = "use --no-strict-modes to accept it anyway";
 
 /** The name that errors and the log give the embedded table. */
 const EMBEDDED_NAME = "services.toml (embedded)";
@@ -48,7 +48,7 @@ export async function loadTable(source: TableSource): Promise<Loaded> {
   const table = parseTable(text, name);
   if (table.services.length === 0) {
     // Most likely a file that was cut short, perhaps while it is being saved.
-    const message = "there are none: a table has a [services.NAME] at least";
+    const message = "is empty; needed: at least one table [services.NAME]";
     throw new TableError([{ file: name, key: "services", message }]);
   }
   return { table, file: name, advice: () => source.advice };
@@ -82,7 +82,7 @@ export class TableSource {
   readonly #file: string | undefined;
   readonly #isStrict: boolean;
   #faults: readonly Problem[] = [];
-  /** What was handed over by a pipe is gone once it has been read. */
+  /** A pipe or standard input can be read only once. */
   #isUsedUp = false;
 
   /** @param file `-` is standard input, and undefined the embedded table */
@@ -104,7 +104,7 @@ export class TableSource {
   /** What was found when it was read last. */
   get advice(): readonly Problem[] {
     if (!this.#isUsedUp) return this.#faults;
-    const message = "it cannot be read again, so SIGHUP will change nothing";
+    const message = "it can be read only once, so SIGHUP will change nothing";
     return [...this.#faults, { file: this.name, key: "", message }];
   }
 
@@ -128,7 +128,7 @@ export class TableSource {
 
   async #readFile(file: string): Promise<string> {
     const isHanded = HANDED.test(file);
-    // A pipe in the file's place does not hold up who opens it that way.
+    // Opened so, a pipe in the file's place does not block.
     const flags = isHanded ? O_RDONLY : O_RDONLY | O_NONBLOCK;
     const opened = await open(file, flags);
     try {
@@ -172,15 +172,15 @@ function decoded(pieces: readonly Uint8Array[]): string {
     return pieces.map((bytes) => decoder.decode(bytes, { stream: true }))
       .join("") + decoder.decode();
   } catch {
-    throw new Error("it is not UTF-8 text, as TOML must be");
+    throw new Error("it is not valid UTF-8");
   }
 }
 
 function whyUnreadable(error: unknown): string {
   const { code } = error as { code?: string };
   if (code === "ENOENT") return "no such file";
-  if (code === "EISDIR") return "it is a folder";
-  if (code === "EACCES") return "it may not be read";
+  if (code === "EISDIR") return "it is a directory";
+  if (code === "EACCES") return "permission denied";
   if (code === "ENXIO") return "it is a socket, not a file";
   return error instanceof Error ? error.message : String(error);
 }
@@ -200,7 +200,7 @@ async function faultsOf(
   for (const folder of await foldersOf(file)) {
     const above = await stat(folder).catch(() => undefined); // not permitted
     if (above === undefined || isShared(above)) continue;
-    const what = `the folder ${folder}, in which it is,`;
+    const what = `the directory ${folder} above it`;
     await add(folder, faultOf(above, what, folder));
   }
   return problems;
@@ -248,7 +248,7 @@ async function foldersOf(file: string): Promise<Set<string>> {
   return folders;
 }
 
-/** Whether a folder is sticky as /tmp is, where nobody can move others' files. */
+/** Whether a folder is sticky as /tmp is: users cannot move each other's files. */
 function isShared({ mode, uid }: Stats): boolean {
   return (mode & STICKY) !== 0 && isTrusted(uid);
 }
@@ -259,13 +259,13 @@ function faultOf(
   path: string,
 ): string | undefined {
   if (!isTrusted(uid)) {
-    return `${what} belongs to user ${uid}, who could change the table; it ` +
-      `must be root's or the server's own: chown ${ownId()} ${path}`;
+    return `${what} belongs to user ${uid}, who could change the table; the ` +
+      `owner must be root or the server's user: chown ${ownId()} ${path}`;
   }
   if ((mode & GROUP_OR_OTHERS) === 0) return undefined;
   const text = (mode & 0o7777).toString(8).padStart(4, "0");
-  return `${what} can be written by others than its owner (mode ${text}), ` +
-    `who could change the table: chmod go-w ${path}`;
+  return `${what} is writable by its group or others (mode ${text}), who ` +
+    `could change the table: chmod go-w ${path}`;
 }
 
 function isTrusted(uid: number): boolean {

@@ -13,6 +13,7 @@ import {
   readLocal,
   readSuffix,
   SERVER_FORMS,
+  SUFFIX_FORM,
 } from "../table/forwards.ts";
 import {
   type ForwardListener,
@@ -58,17 +59,21 @@ async function loadForwards(
   source: TableSource | undefined,
 ): Promise<Loaded> {
   const pairs = positionals.filter((word) => word.includes("="));
-  const [server, extra] = positionals.filter((word) => !word.includes("="));
+  const [server, extra] = serverAmong(
+    positionals.filter((word) => !word.includes("=")),
+  );
   if (extra !== undefined) {
     throw usage(
-      `${JSON.stringify(extra)} is neither LOCAL=SERVICE nor the one server`,
+      `unexpected argument ${JSON.stringify(extra)}: forward takes one server`,
     );
   }
   const upstream = server === undefined ? undefined : serverAddress(server);
   if (source === undefined) {
     if (pairs.length === 0 || upstream === undefined) {
+      const forwards = pairs.length === 0 ? "5432=postgres" : pairs.join(" ");
       throw usage(
-        "forward takes LOCAL=SERVICE… and a server, HOST[:PORT], or --config FILE",
+        "forward needs LOCAL=SERVICE and a server, or --config FILE: " +
+          `for example tcpmux forward ${forwards} ${server ?? "HOST"}`,
       );
     }
     return {
@@ -79,9 +84,7 @@ async function loadForwards(
   }
   if (pairs.length > 0) {
     throw usage(
-      `${
-        JSON.stringify(pairs[0])
-      }: with --config all forwards stand in the file`,
+      `${pairs[0]}: with --config, write the forward into the file`,
     );
   }
   const { name: file } = source;
@@ -90,6 +93,26 @@ async function loadForwards(
     settings: (base) => localSettings(flags, base),
   });
   return { table, file, advice: () => source.advice };
+}
+
+/**
+ * The words without `=`: the server, and what is too many.
+ *
+ * @throws {TcpmuxError} code `usage`, where one is a local address instead
+ */
+function serverAmong(words: readonly string[]): readonly string[] {
+  const local = words.find((word) => /^\d+(:[^:]+)?$/.test(word)) ??
+    words.slice(0, -1).find((word) => typeof readLocal(word) !== "string");
+  if (local === undefined) return words;
+  const server = words.find((word) => word !== local) ?? "HOST";
+  // As ssh -L has it: PORT:SERVICE.
+  const [port, service = "SERVICE"] = /^\d+:/.test(local)
+    ? local.split(":")
+    : [local];
+  throw usage(
+    `${local} is not LOCAL=SERVICE: write for example tcpmux forward ` +
+      `${port}=${service} ${server}; tcpmux list ${server} prints the services`,
+  );
 }
 
 function tableOf(
@@ -107,7 +130,7 @@ function tableOf(
       throw usage(
         `${pair}: ${
           JSON.stringify(name)
-        } is no name for a service (${NAME_RULE})`,
+        } is not a valid service name (${NAME_RULE})`,
       );
     }
     const service = forwardService(name, upstream, name, settings);
@@ -118,7 +141,7 @@ function tableOf(
       service,
     };
     if (taken.has(listenerKey(listener))) {
-      throw usage(`${pair}: ${formatEndpoint(endpoint)} is said twice`);
+      throw usage(`${pair}: ${formatEndpoint(endpoint)} is given twice`);
     }
     taken.add(listenerKey(listener));
     return listener;
@@ -167,7 +190,9 @@ function listenerOf(
 ): ProxyListener {
   const { suffix, isSound } = readSuffix(flags.suffix);
   if (!isSound) {
-    throw usage(`--suffix is ${JSON.stringify(suffix)}, but is a word as mux`);
+    throw usage(
+      `--suffix is ${JSON.stringify(suffix)}; allowed: ${SUFFIX_FORM}`,
+    );
   }
   const endpoint = localAddress(local);
   return proxyListener(
@@ -186,7 +211,7 @@ function warnIfOpen(
 ): void {
   if (endpoint.transport === "unix") return;
   if (/^(127\.|::1$|localhost$)/.test(endpoint.host)) return;
-  log("warn", "whoever reaches this address can use the server's services", {
+  log("warn", "anyone who can connect here can use the server's services", {
     address,
   });
 }
@@ -227,7 +252,9 @@ function localAddress(text: string): Endpoint {
   const endpoint = readLocal(text);
   if (typeof endpoint !== "string") return endpoint;
   throw usage(
-    `${JSON.stringify(text)} is no address to listen on (${LOCAL_FORMS}): ` +
+    `${
+      JSON.stringify(text)
+    } is not an address to listen on (${LOCAL_FORMS}): ` +
       endpoint,
   );
 }
@@ -237,6 +264,7 @@ function serverAddress(text: string): Endpoint {
   const endpoint = readServer(text);
   if (typeof endpoint !== "string") return endpoint;
   throw usage(
-    `${JSON.stringify(text)} is no server (${SERVER_FORMS}): ${endpoint}`,
+    `${JSON.stringify(text)} is not a server's address (${SERVER_FORMS}): ` +
+      endpoint,
   );
 }

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import manifest from "../../package.json" with { type: "json" };
 import { nearest } from "../units.ts";
 import { EXIT, exitCodeOf, explain } from "./exit.ts";
-import { usage } from "./flags.ts";
+import { isLikeFile, usage } from "./flags.ts";
 import type { CommandName } from "./spec.ts";
 import { argv, exit, printError, printOut, restoreSignals } from "./system.ts";
 
@@ -55,7 +55,7 @@ async function run(
     }
     const named = first !== "" && !first.startsWith("-");
     if (!named && !offered.includes("serve")) {
-      throw usage(`a command is needed: ${offered.join(", ")}`);
+      throw usage(`a command is missing: one of ${offered.join(", ")}`);
     }
     const command = commandOf(named ? first : "serve", offered);
     const flags = named ? rest : args;
@@ -88,9 +88,12 @@ async function licenses(): Promise<string> {
 function commandOf(word: string, offered: readonly CommandName[]): CommandName {
   const command = offered.find((name) => name === word);
   if (command !== undefined) return command;
-  const meant = nearest(word, offered);
+  const meant = nearest(word, offered) ??
+    (offered.includes("serve") && isLikeFile(word)
+      ? `--config ${word}`
+      : undefined);
   const hint = meant === undefined
-    ? `, but there are ${offered.join(", ")}`
-    : `; the nearest is ${meant}`;
-  throw usage(`there is no command ${word}${hint}`);
+    ? `; the commands are ${offered.join(", ")}`
+    : `: did you mean ${meant}?`;
+  throw usage(`unknown command ${word}${hint}`);
 }

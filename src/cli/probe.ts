@@ -62,12 +62,12 @@ function readProbe(
 ) {
   const { warning, critical } = flags;
   if (warning !== undefined && critical !== undefined && warning > critical) {
-    throw usage("--warning is over --critical and would never be reached");
+    throw usage("--warning must not be longer than --critical");
   }
   const [send, expect] = (["send", "expect"] as const).map((name) => {
     const text = flags[name];
     if (text !== undefined && services.length === 0) {
-      throw usage(`--${name} needs a service to talk to`);
+      throw usage(`--${name} needs a SERVICE`);
     }
     return text === undefined ? undefined : readEscapes(text);
   });
@@ -97,7 +97,7 @@ export function readEscapes(text: string): Uint8Array {
       if (control === undefined) {
         throw new TcpmuxError(
           "usage",
-          `${JSON.stringify(text)} holds ${part}, but escapes are ` +
+          `${JSON.stringify(text)} has the unknown escape ${part}; allowed: ` +
             ESCAPE_FORMS,
         );
       }

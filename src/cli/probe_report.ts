@@ -56,7 +56,7 @@ function answered(
   limits: ProbeLimits,
 ): string {
   const what = name.toUpperCase() === "HELP"
-    ? `HELP names ${message}`
+    ? `HELP lists ${message}`
     : `${name} answered`;
   const limit = status === "CRITICAL"
     ? limits.critical

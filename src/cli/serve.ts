@@ -9,7 +9,7 @@ import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
 import { Signals } from "./system.ts";
 
-/** What the built-in table listens on: whoever serves it may be trying it out. */
+/** What the built-in table listens on: it is mostly served to try tcpmux out. */
 const LOCAL = [
   { protocol: "tcpmux", endpoint: undefined, isLocal: true },
 ] as const;

@@ -9,10 +9,10 @@ import { CHECK, FORWARD, PROXY, SERVE } from "./spec/servers.ts";
 
 export const COMPLETIONS = {
   name: "completions",
-  about: "print the completions for a shell",
+  about: "print a completion script for a shell",
   description: [
-    "Prints a script that makes the shell complete commands, flags, files, " +
-    "and the names of services, for which it asks the server.",
+    "Prints a script with which the shell completes commands, flags, file " +
+    "names and names of services. It asks the server for the services.",
   ],
   positionals: [{
     name: "SHELL",
@@ -21,14 +21,14 @@ export const COMPLETIONS = {
     about: "a shell",
   }],
   flags: {},
-  exits: [{ ...EXIT_CODES.done, meaning: "done" }, EXIT_CODES.usage],
+  exits: [{ ...EXIT_CODES.done, meaning: "success" }, EXIT_CODES.usage],
   examples: [
     {
-      about: "complete in this session of bash",
+      about: "load the completions into the running bash",
       lines: [". <(tcpmux completions bash)"],
     },
     {
-      about: "complete in every session: one of",
+      about: "install the completions for every session (one of these lines)",
       lines: [
         "tcpmux completions bash > /etc/bash_completion.d/tcpmux",
         "tcpmux completions zsh > /usr/local/share/zsh/site-functions/_tcpmux",

@@ -8,7 +8,7 @@ import { fromSystem } from "../transport/errno.ts";
 /** Milliseconds before a write that failed with EAGAIN is tried again. */
 const RETRY_PAUSE = 5;
 
-/** Milliseconds that the program's end waits for who reads its output. */
+/** Milliseconds that the program waits, at its end, for its output's reader. */
 export const PATIENCE = 1000;
 
 const encoder = new TextEncoder();
@@ -19,8 +19,8 @@ export function argv(): string[] {
 }
 
 /**
- * Writes all of it to standard output, however slow its reader is; one that is
- * gone wants no more.
+ * Writes all of it to standard output, however slow its reader is. A reader
+ * that has closed its end is no error.
  *
  * @throws {TcpmuxError} where output is lost, as on a full disk
  */

@@ -67,7 +67,7 @@ export class HttpReader {
     if (isLong) {
       return httpFault(
         431,
-        `the head of the request is over ${MAX_HEAD} bytes`,
+        `the head of the request is longer than ${MAX_HEAD} bytes`,
       );
     }
     const head = parseHead(latin1(all.subarray(0, end)));
@@ -165,12 +165,12 @@ export function httpTarget(head: HttpHead): HttpTarget | HttpFault {
       400,
       target.startsWith("/")
         ? "this is a proxy: it takes CONNECT NAME:PORT and http://NAME/"
-        : "a proxy takes http://NAME/ here, and CONNECT for all else",
+        : "this proxy takes only http://NAME/ and CONNECT NAME:PORT",
     );
   }
   const host = hostOf(authority);
   if (host === undefined) {
-    return httpFault(400, "http:// takes NAME or NAME:PORT");
+    return httpFault(400, "the URL must be http://NAME/ or http://NAME:PORT/");
   }
   return { kind: "request", host, head: originForm(head, authority, path) };
 }

@@ -28,12 +28,12 @@ const NOTHING = new Uint8Array(0);
 const SLOW = refusal("timeout", "no request within handshake_timeout", "");
 const CUT_SHORT = refusal(
   "malformed",
-  "the client ended before its request did",
+  "the client closed before its request was complete",
   "",
 );
 const UNKNOWN = refusal(
   "malformed",
-  "the first byte is neither of SOCKS5 nor of HTTP",
+  "the first byte is neither SOCKS5 nor HTTP",
   "",
 );
 
@@ -102,7 +102,8 @@ export class Socks5Handshake implements Omit<Handshake, "tooSlow"> {
     switch (state.state) {
       case "greeting":
         if (!state.open) {
-          const why = "the client insists on authentication, and there is none";
+          const why =
+            "the client requires authentication, which is not offered";
           return this.#deny(why, socksMethod(false));
         }
         this.#refusal = undefined;
@@ -128,13 +129,13 @@ export class Socks5Handshake implements Omit<Handshake, "tooSlow"> {
   #asked({ connect, name, rest }: SocksRequest): HandshakeStep {
     if (!connect) {
       const reply = socksReply(SOCKS_REPLY.commandNotSupported);
-      return this.#deny("SOCKS: of its commands there is only CONNECT", reply);
+      return this.#deny("SOCKS: only the command CONNECT is supported", reply);
     }
     if (name === undefined) {
       const reply = socksReply(SOCKS_REPLY.addressTypeNotSupported);
       return this.#deny(
-        "an address is asked for: only services are reached, by name " +
-          "(let the proxy resolve names, as socks5h:// has curl do)",
+        `the client asked for an IP address, but ${BY_NAME} ` +
+          "(let the proxy resolve names, as curl does with socks5h://)",
         reply,
       );
     }
@@ -216,10 +217,10 @@ function statusOf({ outcome, code }: Refusal): number {
   return code === "timed_out" ? 504 : 502;
 }
 
-const BY_NAME = "only services are reached, by name";
+const BY_NAME = "the proxy reaches only services, by name";
 
 /**
- * The name of the service that a host stands for, or why it stands for none.
+ * The name of the service that a host stands for, or why there is none.
  *
  * @param suffix is taken off the host where it is there, such as `.mux`; empty
  * for none
@@ -234,7 +235,7 @@ export function serviceNameOf(
   const suffixed = suffix !== "" &&
     host.toLowerCase().endsWith(suffix.toLowerCase());
   const name = suffixed ? host.slice(0, -suffix.length) : host;
-  return isName(name)
-    ? { name }
-    : { why: `${JSON.stringify(name)} is no name for a service: ${NAME_RULE}` };
+  return isName(name) ? { name } : {
+    why: `${JSON.stringify(name)} is not a valid service name: ${NAME_RULE}`,
+  };
 }

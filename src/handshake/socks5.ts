@@ -79,7 +79,7 @@ export class SocksReader {
       : type === 4
       ? start + ADDRESS_LENGTH.ipv6
       : -1;
-    if (end < 0) return malformed(`there is no address type ${type}`);
+    if (end < 0) return malformed(`unknown address type ${type}`);
     if (all.length < end + 2) return MORE; // the port, which names nothing
     const name = String.fromCharCode(...all.subarray(start, end));
     return {

@@ -103,7 +103,7 @@ async function adviseListeners(
     if (!await isTaken(endpoint, transport)) continue;
     advice.add(
       ["server", "listen", index],
-      `${formatEndpoint(endpoint)} is in use just now (stop what listens ` +
+      `${formatEndpoint(endpoint)} is in use (stop the program that listens ` +
         "there, unless it is the server of this table)",
     );
   }
@@ -144,16 +144,17 @@ async function adviseUser(
   const add = (key: string, what: string) =>
     advice.add(
       ["services", name, key],
-      `${what} by its user; clients will be refused`,
+      `the user of the service has no permission to ${what}; clients will be ` +
+        "refused",
     );
   const program = fileOf(service);
   if (program !== undefined && !await may(program)) {
-    add("exec", `${program} may not be executed`);
+    add("exec", `execute ${program}`);
   }
-  if (cwd !== "" && !await may(cwd)) add("cwd", `${cwd} may not be entered`);
+  if (cwd !== "" && !await may(cwd)) add("cwd", `enter ${cwd}`);
 }
 
-/** Undefined where there is none, which is another advice. */
+/** Undefined if the program is missing, which another warning says. */
 function fileOf(service: ExecService): string | undefined {
   try {
     return programOf(service, getEnv);

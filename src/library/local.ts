@@ -12,6 +12,7 @@ import {
   readLocal,
   readSuffix,
   SERVER_FORMS,
+  SUFFIX_FORM,
 } from "../table/forwards.ts";
 import { Problems } from "../table/problem.ts";
 import { isName, NAME_RULE } from "../table/schema.ts";
@@ -56,12 +57,12 @@ export type LocalServer = Omit<Server, "reload">;
 export type LocalAddress = number | string | Endpoint;
 
 /**
- * Listens for clients that know nothing of TCPMUX, as `tcpmux forward` does:
- * whoever connects to an address here gets the service there.
+ * Listens for clients that do not speak TCPMUX, as `tcpmux forward` does: a
+ * client that connects to a local address gets the service of that address.
  *
  * @param server as for `connect`
  * @param services the names of services of that server, each with the address
- * to listen on: `PORT` (of 127.0.0.1), `HOST:PORT`, `[V6]:PORT`, `unix:/path`,
+ * to listen on: `PORT` (on 127.0.0.1), `HOST:PORT`, `[V6]:PORT`, `unix:/path`,
  * `unix:@name`, or an {@linkcode Endpoint}
  * @returns what has started; its `addresses` are in the order of `services`
  * @throws {TableError} where an address or a name is wrong, with every problem
@@ -93,7 +94,10 @@ export async function forward(
   const listeners = Object.entries(services).map(
     ([name, local]): ForwardListener => {
       if (!isName(name)) {
-        problems.add([name], `is no name for a service; allowed: ${NAME_RULE}`);
+        problems.add(
+          [name],
+          `is not a valid service name; allowed: ${NAME_RULE}`,
+        );
       }
       const service = forwardService(name, upstream, name, settings);
       const endpoint = localOf(name, local, problems);
@@ -131,7 +135,10 @@ export async function proxy(
   const endpoint = localOf("listen", listen, problems);
   const { suffix, isSound } = readSuffix(options.suffix);
   if (!isSound) {
-    problems.add(["suffix"], `is ${JSON.stringify(suffix)}, not a word as mux`);
+    problems.add(
+      ["suffix"],
+      `is ${JSON.stringify(suffix)}; allowed: ${SUFFIX_FORM}`,
+    );
   }
   problems.throwIfAny();
   const listener = proxyListener(endpoint, upstream, suffix, settings);
@@ -163,7 +170,7 @@ function addressOf(
   problems: Problems,
 ): Endpoint {
   const text = typeof given === "string" ? given : endpointText(given);
-  const endpoint = text === undefined ? "it is none" : read(text);
+  const endpoint = text === undefined ? "it is not an address" : read(text);
   if (typeof endpoint !== "string") return endpoint;
   const shown = JSON.stringify(given) ?? String(given);
   problems.add([key], `is ${shown}; allowed: ${forms} (${endpoint})`);

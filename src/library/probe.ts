@@ -92,7 +92,7 @@ interface Asked extends Pick<ProbeOptions, "family" | "transport"> {
 
 /**
  * Asks whether services answer, as `tcpmux probe` does for monitoring. A server
- * that does not is no error of this function, but part of what it gives.
+ * that does not answer is part of the result, and not an error of this function.
  *
  * @param server as for `connect`
  * @param services their names; without any, the server is asked for its list
@@ -134,10 +134,10 @@ export async function probe(
     transport: options.transport,
   };
   if ((asked.warning ?? 0) > (asked.critical ?? Infinity)) {
-    throw new RangeError("warning is over critical, and is never reached");
+    throw new RangeError("warning must not be longer than critical");
   }
   if (services.length === 0 && (send ?? expect) !== undefined) {
-    throw new TypeError("send and expect need a service to talk to");
+    throw new TypeError("send and expect need a service");
   }
   const names = new Set(services.length === 0 ? [HELP] : services);
   const verdicts = await Promise.all(
@@ -177,7 +177,9 @@ async function judge(probe: Asked, name: string): Promise<ProbedService> {
       (signal) => ask(probe, name, heard, signal),
     );
   } catch (error) {
-    const said = heard.text === "" ? "" : `, but said ${excerpt(heard.text)}`;
+    const said = heard.text === ""
+      ? ""
+      : `, after it sent ${excerpt(heard.text)}`;
     return {
       name,
       status: stateAfter(error),
@@ -195,7 +197,9 @@ async function judge(probe: Asked, name: string): Promise<ProbedService> {
     ? "WARNING"
     : "OK";
   const { message, hasEnded } = answer;
-  const error = hasEnded ? "opened, but ended at once without a byte" : null;
+  const error = hasEnded
+    ? "opened, but closed at once without sending a byte"
+    : null;
   return { name, status, seconds: time / 1000, message, error };
 }
 
@@ -226,7 +230,7 @@ async function ask(
   if (name.toUpperCase() === HELP) {
     const { length } = await list(server, options);
     if (length === 0) {
-      throw new TcpmuxError("protocol", `${nameOf(server)} names no service`);
+      throw new TcpmuxError("protocol", `${nameOf(server)} lists no services`);
     }
     const message = length === 1 ? "1 service" : `${length} services`;
     return { message, at: performance.now(), hasEnded: false };
@@ -266,9 +270,9 @@ async function hear(conn: Conn, wanted: string, heard: Heard): Promise<void> {
   };
   while (!heard.text.includes(wanted)) {
     const room = MAX_ANSWER - heard.text.length;
-    if (room === 0) fail(`the answer goes on after ${MAX_ANSWER} bytes`);
+    if (room === 0) fail(`the first ${MAX_ANSWER} bytes came`);
     const bytes = await conn.read();
-    if (bytes === null) return fail("the answer ends");
+    if (bytes === null) return fail("the answer ended");
     heard.text += characters(bytes.subarray(0, room));
   }
 }

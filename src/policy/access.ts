@@ -33,12 +33,14 @@ export function readPrefixes(text: string): readonly Prefix[] | string {
   }
   const most = version === 4 ? 32 : 128;
   const length = bits === undefined ? most : Number(bits);
-  if (length > most) return `the bits are from 0 to ${most}`;
+  if (length > most) return `the prefix length must be from 0 to ${most}`;
   const address = canonicalHost(written);
   if (isIP(address) === version) {
     return [{ address, family: version === 4 ? "ipv4" : "ipv6", length }];
   }
-  if (length < 96) return "of an IPv4 address written so, 96 bits are fixed";
+  if (length < 96) {
+    return "the prefix length of an IPv4-mapped address must be at least 96";
+  }
   return [{ address, family: "ipv4", length: length - 96 }];
 }
 

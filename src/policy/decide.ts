@@ -81,7 +81,7 @@ export function decide<S extends Guarded>(
     )
     : refusal(
       "denied",
-      reason ?? `the service ${service.name} is closed at this hour`,
+      reason ?? `the service ${service.name} is outside its hours`,
       NOT_AVAILABLE,
     );
 }
@@ -104,7 +104,7 @@ function keptOutOfAll<S extends Guarded>(
 ): string | undefined {
   if (remote.transport === "unix") return undefined;
   const list = server.access.keepsOut(remote.host);
-  return list && `${remote.host} is kept out by server.${list}`;
+  return list && `${remote.host} ${keptOutBy(list)} server.${list}`;
 }
 
 /** Why a client may not use a service at any hour, for the log. */
@@ -115,9 +115,15 @@ function keptOutOf(
   if (remote.transport === "tcp") {
     const { host } = remote;
     const list = access.keepsOut(host);
-    if (list !== undefined) return `${host} is kept out by ${list} of ${name}`;
+    if (list !== undefined) {
+      return `${host} ${keptOutBy(list)} ${list} of ${name}`;
+    }
   }
   return enabled ? undefined : `the service ${name} is not enabled`;
+}
+
+function keptOutBy(list: "allow" | "deny"): string {
+  return list === "deny" ? "is in" : "is not in";
 }
 
 function listed<S extends Guarded>(

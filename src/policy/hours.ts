@@ -20,19 +20,21 @@ export interface HourRange {
 /** @returns the range, or what is wrong with the text */
 export function readHours(text: string): HourRange | string {
   const match = /^(?:([a-z,-]+) )?(\d\d):(\d\d)-(\d\d):(\d\d)$/i.exec(text);
-  if (match === null) return "it has another form";
+  if (match === null) return "it does not have this form";
   const days = match[1] === undefined
     ? DAYS.map(() => true)
     : readDays(match[1].toLowerCase());
-  if (days === undefined) return `days are ${DAYS.join(" ")}`;
+  if (days === undefined) return `the days are ${DAYS.join(", ")}`;
   const [from, to] = [
     minuteOf(match[2]!, match[3]!),
     minuteOf(match[4]!, match[5]!),
   ];
   if (from === undefined || to === undefined || from === DAY_MINUTES) {
-    return "a time is from 00:00 to 23:59, or 24:00 as an end";
+    return "a time must be from 00:00 to 23:59, or 24:00 at the end";
   }
-  return from === to ? "it ends when it begins" : { days, from, to };
+  return from === to
+    ? "it begins and ends at the same time"
+    : { days, from, to };
 }
 
 function minuteOf(hours: string, minutes: string): number | undefined {
@@ -119,10 +121,10 @@ export function warnOfZone(
   const name = tz?.replace(/^:/, "") ?? "";
   if (name === "" || isTimeZone(name)) return;
   if (!hours.some((some) => some?.areOfSystem)) return;
-  log("warn", "TZ is no name of a time zone", {
+  log("warn", "TZ is not the name of a time zone", {
     tz: name,
     zone: new Intl.DateTimeFormat().resolvedOptions().timeZone,
-    reason: "hours without time_zone may be wrong: name it in " +
-      'server.time_zone, such as "Europe/Berlin"',
+    reason: "hours without time_zone may be wrong: set server.time_zone, " +
+      'for example to "Europe/Berlin"',
   });
 }

@@ -42,7 +42,7 @@ export interface Limited {
 const MAX_CONNECTIONS = busy("max_connections is reached");
 const MAX_HANDSHAKES = busy("max_handshakes is reached");
 
-/** The refusals that any new client gets, whoever it is. */
+/** The refusals that any new client gets, whatever its source. */
 export const SERVER_FULL: readonly Refusal[] = [
   MAX_CONNECTIONS,
   MAX_HANDSHAKES,
@@ -164,7 +164,7 @@ export class Limits {
     const left = tally.hasBlamed ? tally.penalties.left(source, now) : 0;
     if (left > 0) {
       return busy(
-        `a penalty of ${source}, for ${Math.ceil(left / 1000)} s more`,
+        `${source} is penalised for ${Math.ceil(left / 1000)} s more`,
       );
     }
     const { maxConnectionsPerSource: most, ratePerSource: rate } = limits;
@@ -186,7 +186,8 @@ export class Limits {
 }
 
 function busyWith(service: string, key: string): Refusal {
-  return busy(`${key} of ${service}`);
+  const verb = key.startsWith("rate") ? "exceeded" : "reached";
+  return busy(`${key} of ${service} is ${verb}`);
 }
 
 /** What a new connection takes up of the limits, until it is released. */
@@ -263,7 +264,7 @@ export class Slot {
     this.#service = name;
   }
 
-  /** Adds the client's offence to the account of its source. */
+  /** Adds the client's offence to the score of its source. */
   blame(offence: Offence): void {
     const { penalties } = this.#settings;
     const remote = this.#remote;

@@ -1,6 +1,6 @@
 /**
- * What strangers are refused for, as sshd_config(5) has it: offences of their
- * source, and too many clients that have not named a service yet.
+ * Why clients are refused before they have a service, as in sshd_config(5): the
+ * penalties of their source, and too many unfinished handshakes.
  */
 import type { Log } from "../log.ts";
 import type { AddressSet } from "./access.ts";
@@ -27,11 +27,11 @@ export function offenceOf(outcome: Outcome): Offence | undefined {
 
 /** All times in milliseconds. */
 export interface PenaltySettings {
-  /** What an offence adds to the account of its source. */
+  /** What an offence adds to the score of its source. */
   readonly unknown: number;
   readonly malformed: number;
   readonly unfinished: number;
-  /** The account at which a source is refused, and its first refusal's length. */
+  /** The score at which a source is refused, and its first refusal's length. */
   readonly threshold: number;
   /** The longest refusal. */
   readonly max: number;
@@ -40,8 +40,8 @@ export interface PenaltySettings {
 }
 
 interface Entry {
-  /** The account at the time `at`; it shrinks by 1 each millisecond. */
-  account: number;
+  /** The score at the time `at`; it decays by 1 each millisecond. */
+  score: number;
   at: number;
   /** Refusals in a row, each twice as long as the one before. */
   times: number;
@@ -49,7 +49,7 @@ interface Entry {
   until: number;
 }
 
-/** Accounts that are kept; a new one replaces the least recently used one. */
+/** Scores that are kept; a new one replaces the least recently used one. */
 const MAX_SOURCES = 65_536;
 
 /**
@@ -84,19 +84,19 @@ export class Penalties {
     let entry = this.#entries.get(source);
     if (entry === undefined || isOver(entry)) {
       this.#entries.prune(isOver);
-      entry = { account: 0, at: now, times: 0, until: -Infinity };
+      entry = { score: 0, at: now, times: 0, until: -Infinity };
       this.#entries.set(source, entry);
     }
     // The connection was accepted before the source was refused.
     if (now < entry.until) return false;
-    const rest = Math.max(0, entry.account - (now - entry.at));
-    entry.account = rest + settings[offence];
+    const rest = Math.max(0, entry.score - (now - entry.at));
+    entry.score = rest + settings[offence];
     entry.at = now;
-    if (entry.account < settings.threshold) return false;
+    if (entry.score < settings.threshold) return false;
     const { threshold, max } = settings;
     entry.until = now + Math.min(threshold * 2 ** entry.times, max);
     entry.times++;
-    entry.account = 0;
+    entry.score = 0;
     return true;
   }
 
@@ -110,13 +110,13 @@ function forgottenAt({ until, at }: Entry, { max }: PenaltySettings): number {
   return Math.max(until, at) + max;
 }
 
-/** How many sources are remembered, so that each is said once. */
+/** How many sources are remembered, so that each is logged once. */
 const MOST_SAID = 1024;
 
 /**
- * Logs once of each source that it is penalised while it has sessions. Behind a
- * gateway many clients are one source, and one of them may close the door for
- * all.
+ * Logs once for each source that it is penalised while it has live sessions.
+ * Behind a gateway many clients are one source, and one of them may get all of
+ * them refused.
  */
 export class SharedSourceLog {
   readonly #log: Log;
@@ -129,10 +129,10 @@ export class SharedSourceLog {
   note(source: string): void {
     if (this.#said.get(source)) return;
     this.#said.set(source, true);
-    this.#log("warn", "a source is penalised that has sessions", {
+    this.#log("warn", "a source with live sessions is penalised", {
       source,
-      reason: "many clients may share it: if it is a gateway, name it in " +
-        "server.penalties.exempt",
+      reason: "many clients may share this address: if it is a gateway, add " +
+        "it to server.penalties.exempt",
     });
   }
 }

@@ -54,12 +54,12 @@ export const REFUSALS = {
   ),
   slow: refusal(
     "timeout",
-    "no service line within handshake_timeout",
+    "no complete service line within handshake_timeout",
     "Timed out waiting for a service name",
   ),
   cutShort: refusal(
     "malformed",
-    "the client ended before its service line did",
+    "the client closed before its service line was complete",
     "Service name cut short",
   ),
 };

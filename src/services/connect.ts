@@ -53,7 +53,7 @@ async function firstBytes(
   { endpoint, timeout, begin }: FirstByte,
   timers: TimerList,
 ): Promise<Uint8Array> {
-  const what = `${formatEndpoint(endpoint)} was connected to, but`;
+  const what = `connected to ${formatEndpoint(endpoint)}, but it`;
   const timer = timers.after(timeLeft(timeout, begin), () => {
     const why = `${what} sent nothing in ${timeout} ms`;
     conn.interrupt(new TcpmuxError("timed_out", why));
@@ -61,7 +61,10 @@ async function firstBytes(
   try {
     const bytes = await conn.read();
     if (bytes !== null) return bytes;
-    throw new TcpmuxError("connection_reset", `${what} ended without a byte`);
+    throw new TcpmuxError(
+      "connection_reset",
+      `${what} closed without sending a byte`,
+    );
   } catch (error) {
     conn.abort();
     throw error;

@@ -87,7 +87,7 @@ export class Handling implements PreparedService, RunningService {
   /** Logs an error of a function whose session has its record already. */
   #logLate(error: unknown): void {
     if (isDisconnect(error)) return;
-    this.#context.server.log("error", "a service threw", {
+    this.#context.server.log("error", "a service threw an error", {
       conn: this.#context.id,
       service: this.#name,
       stack: stackOf(error),

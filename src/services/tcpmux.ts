@@ -27,7 +27,7 @@ export async function openTcpmux(
     const reply = await readReply(conn, { timeout, begin, timers });
     if (reply.positive) return new Upstream(reply.message, conn, reply.rest);
     conn.close();
-    const reason = `the other server refused: ${reply.message}`;
+    const reason = `the upstream refused: ${reply.message}`;
     return refusal("failed", reason, reply.message, "refused");
   } catch (error) {
     conn?.abort();

@@ -59,10 +59,10 @@ export function readToml(text: string): TomlResult {
   }
 }
 
-/** The parser's message about a blank character that is none in TOML. */
+/** The parser's message about white space that TOML does not allow. */
 const BLANK = /invalid whitespace at position '(\d+)': `\\u([0-9a-f]+)`/;
 
-/** What the parser says of what TOML 1.1 has brought. */
+/** What the parser says about syntax that is new in TOML 1.1. */
 const LATER =
   /^Not closed by "}"|^Invalid token after ","|^Invalid escape sequence: \\[ex]/;
 
@@ -75,7 +75,7 @@ function located(error: unknown, source: string): TomlError {
     const what = name === "U+000D"
       ? "a CR without LF"
       : `the character ${name}`;
-    const why = `not TOML: ${what} stands where only blanks and tabs may`;
+    const why = `not TOML: ${what} in a place for spaces and tabs only`;
     return { line, message: why, clash: false };
   }
   const match = /^(?:Parse error on line (\d+), column \d+: )+([^]*)$/.exec(
@@ -87,8 +87,9 @@ function located(error: unknown, source: string): TomlError {
   const why = clash
     ? "a table is defined twice"
     : LATER.test(said)
-    ? `${said} (perhaps TOML 1.1; this is TOML 1.0: inline tables on one ` +
-      "line, without a comma at the end, and no \\e or \\x in strings)"
+    ? `${said} (perhaps this is TOML 1.1; tcpmux reads TOML 1.0: an inline ` +
+      "table is on one line and has no comma at its end, and strings have no " +
+      "\\e or \\x)"
     : said;
   return {
     line: Number(match?.[1] ?? 1),
@@ -118,8 +119,10 @@ export function validated<T extends z.ZodType>(
         problems.add([...at, key], elsewhere(key) ?? unknownKey(key, known));
       }
     } else {
-      const found = describe(valueAt(value, issue.path));
-      problems.add(at, `is ${found}; allowed: ${allowed(issue)}`);
+      const what = issue.code === "invalid_key"
+        ? "not a valid name"
+        : describe(valueAt(value, issue.path));
+      problems.add(at, `is ${what}; allowed: ${allowed(issue)}`);
     }
   }
 }
@@ -135,10 +138,10 @@ function ofItems(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   }));
 }
 
-/** What is allowed; of a union or a key, only the issues within tell. */
+/** What is allowed; for a union or a key, the inner issues have it. */
 function allowed(issue: z.core.$ZodIssue): string {
   if (issue.code === "invalid_key") {
-    return `as its name ${issue.issues.map(allowed).join(", ")}`;
+    return issue.issues.map(allowed).join(", ");
   }
   if (issue.code !== "invalid_union" || issue.message !== "Invalid input") {
     return issue.message;
@@ -170,8 +173,8 @@ export function onlyKeys(
 
 function unknownKey(key: string, known: readonly string[]): string {
   const meant = nearest(key, known);
-  const hint = meant === undefined ? "" : ` (is ${meant} meant?)`;
-  return `is no known key${hint}; allowed: ${known.join(", ")}`;
+  const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
+  return `unknown key${hint}; allowed: ${known.join(", ")}`;
 }
 
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {

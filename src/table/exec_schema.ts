@@ -25,45 +25,46 @@ const rlimitsSchema = z.strictObject(
     files: optional(
       wholeNumber(1, 1_000_000_000, "descriptors"),
       SERVERS,
-      "The open descriptors of a process (`RLIMIT_NOFILE`).",
+      "The maximum number of open descriptors of a process " +
+        "(`RLIMIT_NOFILE`).",
     ),
     processes: optional(
       processes(),
       SERVERS,
-      "The processes and threads of the user at a time, of all programs " +
-        "together (`RLIMIT_NPROC`). Root has no such limit: set `user`.",
+      "The maximum number of processes and threads of the user, all programs " +
+        "together (`RLIMIT_NPROC`). It does not apply to root: set `user`.",
     ),
     cpu: optional(
       seconds(),
       SERVERS,
-      "The processor time of a process (`RLIMIT_CPU`). It gets SIGXCPU then, " +
-        "and SIGKILL a second later.",
+      "The maximum processor time of a process (`RLIMIT_CPU`). After it the " +
+        "process gets SIGXCPU, and SIGKILL a second later.",
     ),
     memory: optional(
       size(),
       SERVERS,
-      "The address space of a process (`RLIMIT_AS`).",
+      "The maximum address space of a process (`RLIMIT_AS`).",
     ),
     data: optional(
       size(),
       SERVERS,
-      "The memory that a process has allocated and may write to " +
-        "(`RLIMIT_DATA`).",
+      "The maximum data memory of a process: what it allocates and can write " +
+        "to (`RLIMIT_DATA`).",
     ),
     stack: optional(
       size(),
       SERVERS,
-      "The stack of a process (`RLIMIT_STACK`).",
+      "The maximum stack of a process (`RLIMIT_STACK`).",
     ),
     file_size: optional(
       size(),
       SERVERS,
-      "The size of a file that a process writes (`RLIMIT_FSIZE`).",
+      "The maximum size of a file that a process writes (`RLIMIT_FSIZE`).",
     ),
     core: optional(
       size(),
       SERVERS,
-      "The size of a core dump (`RLIMIT_CORE`); `0` for none.",
+      "The maximum size of a core dump (`RLIMIT_CORE`); `0` for none.",
     ),
   } satisfies Record<RlimitName, z.ZodType>,
   { error: 'a table such as { files = 256, cpu = "10s", memory = "1GiB" }' },
@@ -81,30 +82,31 @@ const environment = z.record(
 export const execKeys = {
   exec: required(
     listOf(text(), "")
-      .min(1, { error: 'a program and its arguments, as ["/bin/date"]' })
+      .min(1, { error: 'a program and its arguments, such as ["/bin/date"]' })
       .refine((words) => words[0] !== "", { error: "a program's path" })
       .meta({ value: "list of texts" }),
-    "The program and its arguments, without a shell. It gets the " +
-      "connection as its standard input and output.",
+    "The program and its arguments; no shell is used. The connection is its " +
+      "standard input and output.",
   ),
   reply: preset(
     choice(["server", "service"]),
     "server",
-    "Who sends the `+` or `-` of the reply: the server, once the program " +
-      "runs, or the program itself, as with `tcpmux/NAME` of inetd.",
+    'Who sends the reply, `+` or `-`: `"server"`, the server, once the ' +
+      'program runs; `"service"`, the program itself, as with `tcpmux/NAME` ' +
+      "of inetd.",
   ),
   stdio: preset(
     choice(["pipe", "socket"]),
     "pipe",
-    "What the standard input and output of the program are: a socket pair " +
-      "to the server, or the client's socket itself, as inetd(8) has it (on " +
-      "Bun and Node).",
+    'The standard input and output of the program: `"pipe"`, a socket pair ' +
+      'to the server; `"socket"`, the client\'s socket itself, as with ' +
+      "inetd(8) (Bun and Node only).",
   ),
   user: optional(
     name("the name of a user"),
     SERVERS,
-    "The user that the program runs as, in all groups of that user. The " +
-      "server must be root.",
+    "The user that the program runs as, with all groups of that user. The " +
+      "server must run as root.",
   ),
   group: optional(
     name("the name of a group"),
@@ -114,54 +116,57 @@ export const execKeys = {
   nice: optional(
     wholeNumber(-20, 19),
     SERVERS,
-    "How far the program gives way to others. Less than the server's own " +
-      "takes a server that is root.",
+    "The nice value of the program: with a higher value it gets less " +
+      "processor time. Only a server that runs as root can go below its own " +
+      "value.",
   ),
   umask: optional(
     mode(),
     SERVERS,
-    "The rights that the files which the program makes do not get.",
+    "The permission bits that are masked off the files that the program " +
+      "creates.",
   ),
   rlimits: preset(
     rlimitsSchema,
     {},
-    "What the program may use of the machine.",
+    "Resource limits of the program.",
   ),
   cwd: optional(
-    name("a folder"),
+    name("the path of a directory"),
     SERVERS,
-    "The working directory of the program, where its own path begins if it " +
-      "is relative.",
+    "The working directory of the program. A relative path of the program " +
+      "itself starts here too.",
   ),
   env: preset(
     environment,
     {},
-    "Variables of the program's environment, besides those that it always " +
-      "gets.",
+    "Variables that are added to the program's environment.",
   ),
   passenv: preset(
     listOf(text(), "list of names"),
     [],
-    "Variables that the program gets from the server's own environment.",
+    "Names of variables that the program gets from the server's environment.",
   ),
   stderr: preset(
     choice(["log", "null", "client"]),
     "log",
-    "Where the standard error of the program goes: to the log, nowhere, or " +
-      "to the client.",
+    'Where the standard error of the program goes: `"log"`, to the log; ' +
+      '`"null"`, nowhere; `"client"`, to the client.',
   ),
   on_client_end: preset(
     choice(["eof", "terminate"]),
     "eof",
-    "What happens when the client has ended its side. With `eof` the " +
-      "program reads the end of its input, and may go on. With `terminate`, " +
-      "for programs that ignore that, it is ended after `kill_grace` too, and " +
-      "when the server dies.",
+    'What happens when the client closes its sending side. With `"eof"` the ' +
+      "program reads the end of its input and may go on. With " +
+      '`"terminate"`, for programs that ignore the end of their input, the ' +
+      "server also ends it after `kill_grace`. Such a program gets SIGTERM, " +
+      "too, when the server dies.",
   ),
   kill_grace: preset(
     duration(),
     "5s",
-    "The time between SIGTERM and SIGKILL for a program whose client is " +
-      "gone, and before SIGTERM with `on_client_end`; `0` for SIGKILL at once.",
+    "The time between SIGTERM and SIGKILL when the server ends a program; " +
+      "`0` sends SIGKILL at once. With `on_client_end`, also the time between " +
+      "the end of the input and SIGTERM.",
   ),
 };

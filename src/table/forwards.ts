@@ -26,7 +26,7 @@ import {
 
 /** The forms of an address to listen on for clients of this machine. */
 export const LOCAL_FORMS =
-  "PORT (of 127.0.0.1), HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
+  "PORT (on 127.0.0.1), HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
 
 /** @returns the address, or what is wrong with the text */
 export function readLocal(text: string): Endpoint | string {
@@ -58,13 +58,14 @@ export const settingsSchema = serverSchema.pick({
   max_connections_per_source: preset(
     limit("connections"),
     0,
-    "The most connections from one address at a time; `0` for no limit.",
+    "The maximum number of connections from one address at a time; `0` for " +
+      "no limit.",
   ),
   default_server: optional(
     server,
     "none",
-    "The server of the forwards that name none; one on the command line goes " +
-      "before it.",
+    "The server of forwards without `server`. A server on the command line " +
+      "overrides it.",
   ),
 });
 
@@ -73,12 +74,13 @@ const SERVERS = "that of `[server]`";
 export const forwardSchema = z.strictObject({
   listen: required(
     oneOrMore(transformed(readLocal, LOCAL_FORMS, "address")),
-    "The addresses to listen on. A port alone, as text, is one of 127.0.0.1.",
+    "The addresses to listen on. A port alone, in quotes, is a port of " +
+      "127.0.0.1.",
   ),
   server: optional(
     server,
     "`default_server`",
-    "The TCPMUX server; its port is 1 where none is given.",
+    "The TCPMUX server; the default port is 1.",
   ),
   service: optional(
     nameSchema,
@@ -156,7 +158,7 @@ function listenersOf(
 ): ForwardListener[] {
   const path = ["forward", name];
   if (!nameSchema.safeParse(name).success) {
-    problems.add(path, `is no name for a service; allowed: ${NAME_RULE}`);
+    problems.add(path, `is not a valid service name; allowed: ${NAME_RULE}`);
   }
   const before = problems.all.length;
   const object = asObject(entry, path, problems);
@@ -172,7 +174,8 @@ function listenersOf(
   if (upstream === undefined) {
     problems.add(
       path,
-      `needs server, here or as default_server in [server]: ${SERVER_FORMS}`,
+      `needs a server: set server here, or default_server in [server] ` +
+        `(${SERVER_FORMS})`,
     );
     return [];
   }
@@ -196,6 +199,10 @@ export function forwardService(
   };
   return resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
 }
+
+/** The form of that suffix, for messages. */
+export const SUFFIX_FORM =
+  "printable ASCII characters without blanks, such as mux";
 
 /** The suffix of a proxy's hosts, with its dot, and whether it can be one. */
 export function readSuffix(
@@ -240,8 +247,7 @@ export function checkAddresses(
         pathOf(name),
         `${
           formatEndpoint(listener.endpoint)
-        } is taken already by the forward ` +
-          owner,
+        } is already used by the forward ${owner}`,
       );
     }
     owners.set(listenerKey(listener), name);

@@ -16,7 +16,7 @@ export interface TableInput {
 export interface ServerInput {
   /**
    * The addresses to listen on. A host name stands for all of its addresses;
-   * `[::]` takes IPv4 connections as well.
+   * `[::]` accepts IPv4 connections too.
    *
    * Value: address, or list of addresses, each as text or as an `Endpoint`.
    *
@@ -32,11 +32,11 @@ export interface ServerInput {
    */
   help?: boolean;
   /**
-   * The time within which a client must have sent its whole service line, from
-   * accept on; `0` for no limit.
+   * The time limit for a client to send its complete service line, counted from
+   * accept; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "10s"
    */
@@ -44,66 +44,66 @@ export interface ServerInput {
   /**
    * The time within which an upstream must answer; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "5s"
    */
   connect_timeout?: Duration;
   /**
-   * The time without a byte in either direction after which a session is ended;
-   * `0` for no limit.
+   * A session ends after this time without a byte in either direction; `0` for
+   * no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default 0
    */
   idle_timeout?: Duration;
   /**
-   * The time without a byte after which a session is ended if one of its sides
-   * has ended already; `0` for no limit.
+   * A session that is half-closed (one side has closed its sending side) ends
+   * after this time without a byte; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "1h"
    */
   half_closed_timeout?: Duration;
   /**
-   * The time after which a side is given up that takes no byte while bytes wait
-   * for it in the server; `0` for no limit. Bytes that the operating system has
-   * taken do not wait in the server: if they are never acknowledged, TCP gives
-   * up after about 15 minutes.
+   * A session ends if one side accepts no byte for this time while the server
+   * holds bytes for it; `0` for no limit. Bytes that the operating system has
+   * accepted do not count: if they are never acknowledged, TCP gives up after
+   * about 15 minutes.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default 0
    */
   stall_timeout?: Duration;
   /**
-   * The time that the sessions under way get to end when the server stops; `0`
-   * ends them at once.
+   * The time that live sessions get to end when the server stops; `0` ends them
+   * at once.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "30s"
    */
   drain_timeout?: Duration;
   /**
-   * The time after which a session is ended, whatever moves; `0` for no limit.
+   * A session ends after this time, even while bytes flow; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default 0
    */
   max_duration?: Duration;
   /**
-   * The most connections to services at a time. It is lowered, with a warning,
-   * to fit the limit of open files.
+   * The maximum number of connections to services at a time. It is lowered,
+   * with a warning, to fit the open-file limit.
    *
    * Value: a whole number from 1 to 1000000.
    *
@@ -111,10 +111,10 @@ export interface ServerInput {
    */
   max_connections?: number;
   /**
-   * The most connections at a time that have not named a service yet. From
-   * `START` of them on, `PERCENT` % of the new ones are refused, then more and
-   * more of them, and at `FULL` all (as `MaxStartups` of sshd). A number alone
-   * is `FULL`, below which none is refused.
+   * The limit on connections that have not named a service yet, like
+   * `MaxStartups` of sshd. From `START` such connections on, `PERCENT` % of the
+   * new ones are refused at random. The percentage rises with their number, to
+   * 100 % at `FULL`. A single number is `FULL`; below it, none is refused.
    *
    * Value: a whole number, or "START:PERCENT:FULL" such as "512:30:1024".
    *
@@ -122,7 +122,8 @@ export interface ServerInput {
    */
   max_handshakes?: number | string;
   /**
-   * The most connections from one address at a time; `0` for no limit.
+   * The maximum number of connections from one address at a time; `0` for no
+   * limit.
    *
    * Value: a whole number from 1 to 1000000, or 0 for no limit.
    *
@@ -130,7 +131,7 @@ export interface ServerInput {
    */
   max_connections_per_source?: number;
   /**
-   * The rate of new connections from one address.
+   * The maximum rate of new connections from one address.
    *
    * Value: a rate such as "50/s", "100/m" or "1000/h", or "50/s burst 200".
    *
@@ -138,8 +139,8 @@ export interface ServerInput {
    */
   rate_per_source?: string;
   /**
-   * The first bits of an IPv6 address that count: addresses that begin with the
-   * same ones are one address for all limits and penalties.
+   * The number of leading bits that identify the source of an IPv6 connection:
+   * addresses that share them count as one address for limits and penalties.
    *
    * Value: a whole number from 1 to 128.
    *
@@ -147,8 +148,8 @@ export interface ServerInput {
    */
   ipv6_source_prefix?: number;
   /**
-   * The clients that may use any service; if the list is empty, all but those
-   * in `deny`.
+   * The clients that may use the server. If the list is empty, all clients may,
+   * except those in `deny`.
    *
    * Value: list of addresses and prefixes.
    *
@@ -156,7 +157,7 @@ export interface ServerInput {
    */
   allow?: string[];
   /**
-   * The clients that may use no service.
+   * The clients that may not use the server.
    *
    * Value: list of addresses and prefixes.
    *
@@ -172,21 +173,20 @@ export interface ServerInput {
    */
   time_zone?: string;
   /**
-   * The penalties for sources that guess names, or do not finish their service
+   * Penalties for sources that guess names or do not finish their service
    * lines.
    */
   penalties?: PenaltiesInput;
-  /** What is logged, and how. */
+  /** The level and the format of the log. */
   log?: LogInput;
 }
 
 /**
- * The penalties for sources that guess names, or do not finish their service
- * lines.
+ * Penalties for sources that guess names or do not finish their service lines.
  */
 export interface PenaltiesInput {
   /**
-   * Whether there are penalties.
+   * Whether sources get penalties.
    *
    * Value: `true` or `false`.
    *
@@ -194,57 +194,57 @@ export interface PenaltiesInput {
    */
   enabled?: boolean;
   /**
-   * What a request for a service that does not exist, or that the client may
-   * not use, adds to the account of its source; `0` for nothing.
+   * How much a request for an unknown or forbidden service adds to the score of
+   * its source; `0` for nothing.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "2s"
    */
   unknown?: Duration;
   /**
-   * What a service line that is malformed, or ends early, adds to the account;
+   * How much a service line that is malformed or cut short adds to the score;
    * `0` for nothing.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "2s"
    */
   malformed?: Duration;
   /**
-   * What a service line that is not complete within `handshake_timeout` adds to
-   * the account; `0` for nothing.
+   * How much a service line that is not complete within `handshake_timeout`
+   * adds to the score; `0` for nothing.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "10s"
    */
   unfinished?: Duration;
   /**
-   * The account at which a source is refused, and the length of its first
-   * refusal. Each further refusal is twice as long.
+   * The score at which a source is refused, and the duration of the first
+   * refusal. Each further refusal lasts twice as long.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "20s"
    */
   threshold?: Duration;
   /**
-   * The longest refusal, and the time without an offence after which a source
-   * counts as new.
+   * The longest duration of a refusal. After the same time without an offence,
+   * the earlier refusals of a source are forgotten.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "10m"
    */
   max?: Duration;
   /**
-   * The clients that never get a penalty; by default those on this machine.
+   * Clients that never get a penalty; by default those on this machine.
    *
    * Value: list of addresses and prefixes.
    *
@@ -253,10 +253,10 @@ export interface PenaltiesInput {
   exempt?: string[];
 }
 
-/** What is logged, and how. */
+/** The level and the format of the log. */
 export interface LogInput {
   /**
-   * The least important level that is logged.
+   * The lowest level that is logged.
    *
    * Value: `"debug"`, `"info"`, `"warn"` or `"error"`.
    *
@@ -264,7 +264,7 @@ export interface LogInput {
    */
   level?: "debug" | "info" | "warn" | "error";
   /**
-   * The form of a log line: `key=value` text, or a JSON object.
+   * The format of a log line: `key=value` text, or a JSON object.
    *
    * Value: `"text"` or `"json"`.
    *
@@ -300,7 +300,7 @@ export interface CommonInput {
    */
   aliases?: string[];
   /**
-   * Whether `HELP` names the service.
+   * Whether `HELP` lists the service.
    *
    * Value: `true` or `false`.
    *
@@ -316,7 +316,7 @@ export interface CommonInput {
    */
   enabled?: boolean;
   /**
-   * The text behind the `+` of the reply: at most 500 printable ASCII
+   * The text after the `+` of the reply: at most 500 printable ASCII
    * characters.
    *
    * Value: text.
@@ -325,49 +325,49 @@ export interface CommonInput {
    */
   message?: string;
   /**
-   * The time without a byte in either direction after which a session is ended;
-   * `0` for no limit.
+   * A session ends after this time without a byte in either direction; `0` for
+   * no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
   idle_timeout?: Duration;
   /**
-   * The time without a byte after which a session is ended if one of its sides
-   * has ended already; `0` for no limit.
+   * A session that is half-closed (one side has closed its sending side) ends
+   * after this time without a byte; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
   half_closed_timeout?: Duration;
   /**
-   * The time after which a side is given up that takes no byte while bytes wait
-   * for it in the server; `0` for no limit. Bytes that the operating system has
-   * taken do not wait in the server: if they are never acknowledged, TCP gives
-   * up after about 15 minutes.
+   * A session ends if one side accepts no byte for this time while the server
+   * holds bytes for it; `0` for no limit. Bytes that the operating system has
+   * accepted do not count: if they are never acknowledged, TCP gives up after
+   * about 15 minutes.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
   stall_timeout?: Duration;
   /**
-   * The time after which a session is ended, whatever moves; `0` for no limit.
+   * A session ends after this time, even while bytes flow; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
   max_duration?: Duration;
   /**
-   * The clients that may use the service, of those that may use the server; if
-   * the list is empty, all but those in `deny`.
+   * The clients that may use the service, if they may use the server at all. If
+   * the list is empty, all of these may, except those in `deny`.
    *
    * Value: list of addresses and prefixes.
    *
@@ -384,8 +384,8 @@ export interface CommonInput {
   deny?: string[];
   /**
    * When the service may be used, such as `"08:00-18:00"` or
-   * `"mon-fri 22:00-06:00"`. Hours that end before they begin go past midnight,
-   * and belong to the day on which they begin.
+   * `"mon-fri 22:00-06:00"`. A range that ends before it begins goes past
+   * midnight; it belongs to the day on which it begins.
    *
    * Value: list of hours.
    *
@@ -401,7 +401,8 @@ export interface CommonInput {
    */
   time_zone?: string;
   /**
-   * The most connections to the service at a time; `0` for no limit.
+   * The maximum number of connections to the service at a time; `0` for no
+   * limit.
    *
    * Value: a whole number from 1 to 1000000, or 0 for no limit.
    *
@@ -409,8 +410,8 @@ export interface CommonInput {
    */
   max_connections?: number;
   /**
-   * The most connections to the service from one address at a time; `0` for no
-   * limit.
+   * The maximum number of connections to the service from one address at a
+   * time; `0` for no limit.
    *
    * Value: a whole number from 1 to 1000000, or 0 for no limit.
    *
@@ -418,7 +419,7 @@ export interface CommonInput {
    */
   max_connections_per_source?: number;
   /**
-   * The rate of new connections to the service.
+   * The maximum rate of new connections to the service.
    *
    * Value: a rate such as "50/s", "100/m" or "1000/h", or "50/s burst 200".
    *
@@ -426,17 +427,17 @@ export interface CommonInput {
    */
   rate?: string;
   /**
-   * The time for which the service refuses all clients once `rate` was
-   * exceeded; `0` refuses only those beyond the rate.
+   * How long the service refuses all clients after `rate` was exceeded; with
+   * `0` it refuses only the excess.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default 0
    */
   rate_pause?: Duration;
   /**
-   * The rate of new connections to the service from one address.
+   * The maximum rate of new connections to the service from one address.
    *
    * Value: a rate such as "50/s", "100/m" or "1000/h", or "50/s burst 200".
    *
@@ -448,14 +449,14 @@ export interface CommonInput {
 /** A service of the kind `builtin`. */
 export interface BuiltinInput extends CommonInput {
   /**
-   * A service of the server's own (RFC 862 to 868).
+   * A built-in service (RFC 862 to 868).
    *
    * Value: `"echo"`, `"discard"`, `"chargen"`, `"daytime"`, `"time"` or
    * `"qotd"`.
    */
   builtin: "echo" | "discard" | "chargen" | "daytime" | "time" | "qotd";
   /**
-   * The texts of which `qotd` sends one at random, each of at most 512
+   * The texts from which `qotd` picks one at random; each has at most 512
    * characters.
    *
    * Value: list of texts.
@@ -468,15 +469,15 @@ export interface BuiltinInput extends CommonInput {
 /** A service of the kind `exec`. */
 export interface ExecInput extends CommonInput {
   /**
-   * The program and its arguments, without a shell. It gets the connection as
-   * its standard input and output.
+   * The program and its arguments; no shell is used. The connection is its
+   * standard input and output.
    *
    * Value: list of texts.
    */
   exec: string[];
   /**
-   * Who sends the `+` or `-` of the reply: the server, once the program runs,
-   * or the program itself, as with `tcpmux/NAME` of inetd.
+   * Who sends the reply, `+` or `-`: `"server"`, the server, once the program
+   * runs; `"service"`, the program itself, as with `tcpmux/NAME` of inetd.
    *
    * Value: `"server"` or `"service"`.
    *
@@ -484,9 +485,9 @@ export interface ExecInput extends CommonInput {
    */
   reply?: "server" | "service";
   /**
-   * What the standard input and output of the program are: a socket pair to the
-   * server, or the client's socket itself, as inetd(8) has it (on Bun and
-   * Node).
+   * The standard input and output of the program: `"pipe"`, a socket pair to
+   * the server; `"socket"`, the client's socket itself, as with inetd(8) (Bun
+   * and Node only).
    *
    * Value: `"pipe"` or `"socket"`.
    *
@@ -494,8 +495,8 @@ export interface ExecInput extends CommonInput {
    */
   stdio?: "pipe" | "socket";
   /**
-   * The user that the program runs as, in all groups of that user. The server
-   * must be root.
+   * The user that the program runs as, with all groups of that user. The server
+   * must run as root.
    *
    * Value: the name of a user.
    *
@@ -511,8 +512,8 @@ export interface ExecInput extends CommonInput {
    */
   group?: string;
   /**
-   * How far the program gives way to others. Less than the server's own takes a
-   * server that is root.
+   * The nice value of the program: with a higher value it gets less processor
+   * time. Only a server that runs as root can go below its own value.
    *
    * Value: a whole number from -20 to 19.
    *
@@ -520,26 +521,26 @@ export interface ExecInput extends CommonInput {
    */
   nice?: number;
   /**
-   * The rights that the files which the program makes do not get.
+   * The permission bits that are masked off the files that the program creates.
    *
    * Value: three octal digits in quotes, such as "027".
    *
    * Default: the server's.
    */
   umask?: string;
-  /** What the program may use of the machine. */
+  /** Resource limits of the program. */
   rlimits?: RlimitsInput;
   /**
-   * The working directory of the program, where its own path begins if it is
-   * relative.
+   * The working directory of the program. A relative path of the program itself
+   * starts here too.
    *
-   * Value: a folder.
+   * Value: the path of a directory.
    *
    * Default: the server's.
    */
   cwd?: string;
   /**
-   * Variables of the program's environment, besides those that it always gets.
+   * Variables that are added to the program's environment.
    *
    * Value: table of texts.
    *
@@ -547,7 +548,7 @@ export interface ExecInput extends CommonInput {
    */
   env?: Record<string, string>;
   /**
-   * Variables that the program gets from the server's own environment.
+   * Names of variables that the program gets from the server's environment.
    *
    * Value: list of names.
    *
@@ -555,8 +556,8 @@ export interface ExecInput extends CommonInput {
    */
   passenv?: string[];
   /**
-   * Where the standard error of the program goes: to the log, nowhere, or to
-   * the client.
+   * Where the standard error of the program goes: `"log"`, to the log;
+   * `"null"`, nowhere; `"client"`, to the client.
    *
    * Value: `"log"`, `"null"` or `"client"`.
    *
@@ -564,10 +565,10 @@ export interface ExecInput extends CommonInput {
    */
   stderr?: "log" | "null" | "client";
   /**
-   * What happens when the client has ended its side. With `eof` the program
-   * reads the end of its input, and may go on. With `terminate`, for programs
-   * that ignore that, it is ended after `kill_grace` too, and when the server
-   * dies.
+   * What happens when the client closes its sending side. With `"eof"` the
+   * program reads the end of its input and may go on. With `"terminate"`, for
+   * programs that ignore the end of their input, the server also ends it after
+   * `kill_grace`. Such a program gets SIGTERM, too, when the server dies.
    *
    * Value: `"eof"` or `"terminate"`.
    *
@@ -575,21 +576,22 @@ export interface ExecInput extends CommonInput {
    */
   on_client_end?: "eof" | "terminate";
   /**
-   * The time between SIGTERM and SIGKILL for a program whose client is gone,
-   * and before SIGTERM with `on_client_end`; `0` for SIGKILL at once.
+   * The time between SIGTERM and SIGKILL when the server ends a program; `0`
+   * sends SIGKILL at once. With `on_client_end`, also the time between the end
+   * of the input and SIGTERM.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * @default "5s"
    */
   kill_grace?: Duration;
 }
 
-/** What the program may use of the machine. */
+/** Resource limits of the program. */
 export interface RlimitsInput {
   /**
-   * The open descriptors of a process (`RLIMIT_NOFILE`).
+   * The maximum number of open descriptors of a process (`RLIMIT_NOFILE`).
    *
    * Value: a whole number from 1 to 1000000000.
    *
@@ -597,8 +599,8 @@ export interface RlimitsInput {
    */
   files?: number;
   /**
-   * The processes and threads of the user at a time, of all programs together
-   * (`RLIMIT_NPROC`). Root has no such limit: set `user`.
+   * The maximum number of processes and threads of the user, all programs
+   * together (`RLIMIT_NPROC`). It does not apply to root: set `user`.
    *
    * Value: a whole number from 1 to 4194304, or "unlimited".
    *
@@ -606,8 +608,8 @@ export interface RlimitsInput {
    */
   processes?: number | "unlimited";
   /**
-   * The processor time of a process (`RLIMIT_CPU`). It gets SIGXCPU then, and
-   * SIGKILL a second later.
+   * The maximum processor time of a process (`RLIMIT_CPU`). After it the
+   * process gets SIGXCPU, and SIGKILL a second later.
    *
    * Value: a time of whole seconds such as "10s", "5m" or "1h", or "unlimited".
    *
@@ -615,7 +617,7 @@ export interface RlimitsInput {
    */
   cpu?: string;
   /**
-   * The address space of a process (`RLIMIT_AS`).
+   * The maximum address space of a process (`RLIMIT_AS`).
    *
    * Value: a size such as "512B", "64KiB", "256MiB" or "2GiB", 0, or
    * "unlimited".
@@ -624,7 +626,8 @@ export interface RlimitsInput {
    */
   memory?: 0 | string;
   /**
-   * The memory that a process has allocated and may write to (`RLIMIT_DATA`).
+   * The maximum data memory of a process: what it allocates and can write to
+   * (`RLIMIT_DATA`).
    *
    * Value: a size such as "512B", "64KiB", "256MiB" or "2GiB", 0, or
    * "unlimited".
@@ -633,7 +636,7 @@ export interface RlimitsInput {
    */
   data?: 0 | string;
   /**
-   * The stack of a process (`RLIMIT_STACK`).
+   * The maximum stack of a process (`RLIMIT_STACK`).
    *
    * Value: a size such as "512B", "64KiB", "256MiB" or "2GiB", 0, or
    * "unlimited".
@@ -642,7 +645,7 @@ export interface RlimitsInput {
    */
   stack?: 0 | string;
   /**
-   * The size of a file that a process writes (`RLIMIT_FSIZE`).
+   * The maximum size of a file that a process writes (`RLIMIT_FSIZE`).
    *
    * Value: a size such as "512B", "64KiB", "256MiB" or "2GiB", 0, or
    * "unlimited".
@@ -651,7 +654,7 @@ export interface RlimitsInput {
    */
   file_size?: 0 | string;
   /**
-   * The size of a core dump (`RLIMIT_CORE`); `0` for none.
+   * The maximum size of a core dump (`RLIMIT_CORE`); `0` for none.
    *
    * Value: a size such as "512B", "64KiB", "256MiB" or "2GiB", 0, or
    * "unlimited".
@@ -664,16 +667,16 @@ export interface RlimitsInput {
 /** A service of the kind `connect`. */
 export interface ConnectInput extends CommonInput {
   /**
-   * The server that the connection is passed to; of a list, the first that
-   * answers.
+   * The server to which connections are passed on. If it is a list, the first
+   * address that answers is used.
    *
    * Value: address, or list of addresses, each as text or as an `Endpoint`.
    */
   connect: string | Endpoint | (string | Endpoint)[];
   /**
-   * When an upstream counts as answering: once it is connected to, or once it
-   * has sent a byte within `connect_timeout`, as one that speaks first does
-   * (ssh, SMTP, MySQL).
+   * When an upstream is ready: `"connected"`, as soon as it accepts the
+   * connection; `"first-byte"`, when it has sent a byte within
+   * `connect_timeout`, for servers that speak first (ssh, SMTP, MySQL).
    *
    * Value: `"connected"` or `"first-byte"`.
    *
@@ -683,8 +686,8 @@ export interface ConnectInput extends CommonInput {
   /**
    * The time within which an upstream must answer; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
@@ -694,7 +697,7 @@ export interface ConnectInput extends CommonInput {
 /** A service of the kind `tcpmux`. */
 export interface TcpmuxInput extends CommonInput {
   /**
-   * The service of another TCPMUX server, whose reply is passed on.
+   * A service of another TCPMUX server. Its reply is passed on.
    *
    * Value: HOST:PORT/NAME or unix:/path/NAME.
    */
@@ -702,8 +705,8 @@ export interface TcpmuxInput extends CommonInput {
   /**
    * The time within which an upstream must answer; `0` for no limit.
    *
-   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0 for none, or a
-   * number of milliseconds.
+   * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
+   * of milliseconds.
    *
    * Default: the server's.
    */
@@ -713,7 +716,7 @@ export interface TcpmuxInput extends CommonInput {
 /** A service of the kind `text`. */
 export interface TextInput extends CommonInput {
   /**
-   * The text that a client gets.
+   * The text that is sent to the client.
    *
    * Value: text.
    */

@@ -85,7 +85,7 @@ class Scanner {
     this.#takeChar(end);
     // Every object has such members already, `__proto__` among them.
     if (path.slice(table.length).some((key) => key === "" || key in {})) {
-      this.#refuse(path, "is a name that no key may have");
+      this.#refuse(path, "is not allowed as the name of a key");
     }
     return path;
   }
@@ -153,8 +153,8 @@ class Scanner {
     if (this.#string(quote, isMultiline ? 3 : 1)) return;
     this.#refuse(
       path,
-      "has an escape that cannot be read: write the character itself, or \\u " +
-        "and the four digits of one",
+      "has an escape that is not supported: write the character itself, or " +
+        "\\u and four hexadecimal digits",
     );
   }
 
@@ -187,7 +187,7 @@ class Scanner {
   #endOfLine(path: readonly string[]): void {
     END_OF_LINE.lastIndex = this.#at;
     if (!END_OF_LINE.test(this.#text)) {
-      this.#refuse(path, "has something behind it in the same line");
+      this.#refuse(path, "is followed by something else on the same line");
     }
     this.#take(REST_OF_LINE);
   }

@@ -73,7 +73,7 @@ function build(
   for (const [name, entry] of Object.entries(entries)) {
     const path = ["services", name];
     if (!nameSchema.safeParse(name).success) {
-      problems.add(path, `is no name for a service; allowed: ${NAME_RULE}`);
+      problems.add(path, `is not a valid service name; allowed: ${NAME_RULE}`);
     }
     const service = typeof entry === "function"
       ? handlerService(name, entry as Handler, server)
@@ -88,12 +88,12 @@ function build(
 /** The message about a key that belongs one level deeper. */
 function misplaced(key: string, value: unknown): string | undefined {
   if (Object.hasOwn(serverSchema.shape, key)) {
-    return `is a key of server, as server.${key}`;
+    return `belongs in server: write server.${key}`;
   }
   const isService = typeof value === "function" ||
     typeof value === "object" && value !== null &&
       [...KIND_KEYS, "handler"].some((kind) => kind in value);
-  return isService ? `is a service, as services.${key}` : undefined;
+  return isService ? `belongs in services: write services.${key}` : undefined;
 }
 
 /** What a service is, where it is no table. */
@@ -169,7 +169,7 @@ function checkSocketKeys(
   const add = (key: string) =>
     problems.add(
       [...path, key],
-      'does not go with stdio = "socket": the server sees no byte then',
+      'cannot be used with stdio = "socket": the server does not see the bytes',
     );
   if (object["on_client_end"] === "terminate") add("on_client_end");
   for (
@@ -192,7 +192,7 @@ function checkPause(
   problems: Problems,
 ): void {
   if (rate_pause === undefined || rate !== undefined) return;
-  problems.add([...path, "rate_pause"], "goes only with rate");
+  problems.add([...path, "rate_pause"], "needs rate");
 }
 
 /** The kinds of a service that has several; or the kind that a key may mean. */
@@ -200,7 +200,9 @@ function foundKinds(object: object, kinds: readonly string[]): string {
   if (kinds.length > 1) return ` (it has ${kinds.join(" and ")})`;
   for (const key of Object.keys(object)) {
     const meant = nearest(key, KIND_KEYS);
-    if (meant !== undefined) return ` (is ${meant} meant by ${key}?)`;
+    if (meant !== undefined) {
+      return ` (did you mean ${meant} instead of ${key}?)`;
+    }
   }
   return "";
 }
@@ -211,7 +213,7 @@ function ofOtherKinds(key: string, kind: KindKey): string | undefined {
     Object.hasOwn(kindSchemas[other].shape, key)
   );
   if (owners.length === 0) return undefined;
-  return `goes only with ${owners.join(" or ")}, not with ${kind}`;
+  return `is a key of ${owners.join(" and ")} services, not of ${kind}`;
 }
 
 /** Adds problems for names that two services have, whatever the case. */
@@ -244,8 +246,8 @@ function claim(
   else {
     problems.add(
       path,
-      `the name ${JSON.stringify(name)} is taken already by the service ` +
-        `${owner} (names are compared without regard to case)`,
+      `the name ${JSON.stringify(name)} is already used by the service ` +
+        `${owner} (upper and lower case make no difference)`,
     );
   }
 }

@@ -155,7 +155,11 @@ export class Definitions {
     if (isNew || this.#tables.has(key) || this.#values.has(key)) {
       this.#once(path, line);
     } else {
-      this.fault(path, line, `must stand before what line ${first} puts in it`);
+      this.fault(
+        path,
+        line,
+        `must come before line ${first}, which puts something into it`,
+      );
     }
     this.#tables.add(key);
     this.mention(path, line);
@@ -191,7 +195,7 @@ export class Definitions {
   #once(path: Path, line: number): void {
     const first = this.lines.get(pathKey(path));
     if (first !== undefined) {
-      this.fault(path, line, `is defined in line ${first} already`);
+      this.fault(path, line, `is already defined in line ${first}`);
     }
   }
 

@@ -58,14 +58,14 @@ export const commonSchema = z.strictObject({
     [],
     "Other names of the service.",
   ),
-  listed: preset(flag(), true, "Whether `HELP` names the service."),
+  listed: preset(flag(), true, "Whether `HELP` lists the service."),
   enabled: preset(flag(), true, "Whether the service is offered at all."),
   message: preset(
     z.string({ error: "text in quotes" }).regex(/^[\x20-\x7e]{0,500}$/, {
       error: "at most 500 printable ASCII characters",
     }).meta({ value: "text" }),
     "Go",
-    "The text behind the `+` of the reply: at most 500 printable ASCII " +
+    "The text after the `+` of the reply: at most 500 printable ASCII " +
       "characters.",
   ),
   ...relayTimes(SERVERS),
@@ -73,44 +73,45 @@ export const commonSchema = z.strictObject({
   allow: preset(
     addresses(),
     [],
-    "The clients that may use the service, of those that may use the server; " +
-      "if the list is empty, all but those in `deny`.",
+    "The clients that may use the service, if they may use the server at " +
+      "all. If the list is empty, all of these may, except those in `deny`.",
   ),
   deny: preset(addresses(), [], "The clients that may not use the service."),
   hours: optional(
     hours(),
     "always",
     'When the service may be used, such as `"08:00-18:00"` or ' +
-      '`"mon-fri 22:00-06:00"`. Hours that end before they begin go past ' +
-      "midnight, and belong to the day on which they begin.",
+      '`"mon-fri 22:00-06:00"`. A range that ends before it begins goes past ' +
+      "midnight; it belongs to the day on which it begins.",
   ),
   time_zone: optional(timeZone(), SERVERS, "The time zone of `hours`."),
   max_connections: preset(
     limit("connections"),
     0,
-    "The most connections to the service at a time; `0` for no limit.",
+    "The maximum number of connections to the service at a time; `0` for no " +
+      "limit.",
   ),
   max_connections_per_source: preset(
     limit("connections"),
     0,
-    "The most connections to the service from one address at a time; `0` for " +
-      "no limit.",
+    "The maximum number of connections to the service from one address at a " +
+      "time; `0` for no limit.",
   ),
   rate: optional(
     rate(),
     "no limit",
-    "The rate of new connections to the service.",
+    "The maximum rate of new connections to the service.",
   ),
   rate_pause: preset(
     duration(),
     0,
-    "The time for which the service refuses all clients once `rate` was " +
-      "exceeded; `0` refuses only those beyond the rate.",
+    "How long the service refuses all clients after `rate` was exceeded; " +
+      "with `0` it refuses only the excess.",
   ),
   rate_per_source: optional(
     rate(),
     "no limit",
-    "The rate of new connections to the service from one address.",
+    "The maximum rate of new connections to the service from one address.",
   ),
 });
 
@@ -123,7 +124,7 @@ export const kindSchemas = {
   builtin: z.strictObject({
     builtin: required(
       choice(BUILTINS),
-      "A service of the server's own (RFC 862 to 868).",
+      "A built-in service (RFC 862 to 868).",
     ),
     quotes: optional(
       listOf(
@@ -133,7 +134,7 @@ export const kindSchemas = {
         value: "list of texts",
       }),
       "the server's own",
-      "The texts of which `qotd` sends one at random, each of at most 512 " +
+      "The texts from which `qotd` picks one at random; each has at most 512 " +
         "characters.",
     ),
     ...common,
@@ -145,15 +146,15 @@ export const kindSchemas = {
   connect: z.strictObject({
     connect: required(
       oneOrMore(destination()),
-      "The server that the connection is passed to; of a list, the first " +
-        "that answers.",
+      "The server to which connections are passed on. If it is a list, the " +
+        "first address that answers is used.",
     ),
     ready: preset(
       choice(["connected", "first-byte"]),
       "connected",
-      "When an upstream counts as answering: once it is connected to, or once " +
-        "it has sent a byte within `connect_timeout`, as one that speaks first " +
-        "does (ssh, SMTP, MySQL).",
+      'When an upstream is ready: `"connected"`, as soon as it accepts the ' +
+        'connection; `"first-byte"`, when it has sent a byte within ' +
+        "`connect_timeout`, for servers that speak first (ssh, SMTP, MySQL).",
     ),
     connect_timeout: connectTimeout,
     ...common,
@@ -165,13 +166,13 @@ export const kindSchemas = {
         "HOST:PORT/NAME or unix:/path/NAME",
         '`"HOST:PORT/NAME"` or `"unix:/path/NAME"`',
       ),
-      "The service of another TCPMUX server, whose reply is passed on.",
+      "A service of another TCPMUX server. Its reply is passed on.",
     ),
     connect_timeout: connectTimeout,
     ...common,
   }),
   text: z.strictObject({
-    text: required(text(), "The text that a client gets."),
+    text: required(text(), "The text that is sent to the client."),
     ...common,
   }),
 };

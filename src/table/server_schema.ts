@@ -22,18 +22,18 @@ export const TIMES = {
   connect_timeout:
     "The time within which an upstream must answer; `0` for no limit.",
   idle_timeout:
-    "The time without a byte in either direction after which a session is " +
-    "ended; `0` for no limit.",
+    "A session ends after this time without a byte in either direction; `0` " +
+    "for no limit.",
   half_closed_timeout:
-    "The time without a byte after which a session is ended if one of its " +
-    "sides has ended already; `0` for no limit.",
+    "A session that is half-closed (one side has closed its sending side) " +
+    "ends after this time without a byte; `0` for no limit.",
   stall_timeout:
-    "The time after which a side is given up that takes no byte while bytes " +
-    "wait for it in the server; `0` for no limit. Bytes that the operating " +
-    "system has taken do not wait in the server: if they are never " +
-    "acknowledged, TCP gives up after about 15 minutes.",
+    "A session ends if one side accepts no byte for this time while the " +
+    "server holds bytes for it; `0` for no limit. Bytes that the operating " +
+    "system has accepted do not count: if they are never acknowledged, TCP " +
+    "gives up after about 15 minutes.",
   max_duration:
-    "The time after which a session is ended, whatever moves; `0` for no limit.",
+    "A session ends after this time, even while bytes flow; `0` for no limit.",
 };
 
 /**
@@ -57,51 +57,51 @@ const logSchema = z.strictObject({
   level: preset(
     choice(LOG_LEVELS),
     "info",
-    "The least important level that is logged.",
+    "The lowest level that is logged.",
   ),
   format: preset(
     choice(["text", "json"]),
     "text",
-    "The form of a log line: `key=value` text, or a JSON object.",
+    "The format of a log line: `key=value` text, or a JSON object.",
   ),
 }, { error: "a table such as [server.log]" }).meta({ value: "table" });
 
 const penaltiesSchema = z.strictObject({
-  enabled: preset(flag(), true, "Whether there are penalties."),
+  enabled: preset(flag(), true, "Whether sources get penalties."),
   unknown: preset(
     duration(),
     "2s",
-    "What a request for a service that does not exist, or that the client " +
-      "may not use, adds to the account of its source; `0` for nothing.",
+    "How much a request for an unknown or forbidden service adds to the " +
+      "score of its source; `0` for nothing.",
   ),
   malformed: preset(
     duration(),
     "2s",
-    "What a service line that is malformed, or ends early, adds to the " +
-      "account; `0` for nothing.",
+    "How much a service line that is malformed or cut short adds to the " +
+      "score; `0` for nothing.",
   ),
   unfinished: preset(
     duration(),
     "10s",
-    "What a service line that is not complete within `handshake_timeout` " +
-      "adds to the account; `0` for nothing.",
+    "How much a service line that is not complete within " +
+      "`handshake_timeout` adds to the score; `0` for nothing.",
   ),
   threshold: preset(
     duration(),
     "20s",
-    "The account at which a source is refused, and the length of its first " +
-      "refusal. Each further refusal is twice as long.",
+    "The score at which a source is refused, and the duration of the first " +
+      "refusal. Each further refusal lasts twice as long.",
   ),
   max: preset(
     duration(),
     "10m",
-    "The longest refusal, and the time without an offence after which a " +
-      "source counts as new.",
+    "The longest duration of a refusal. After the same time without an " +
+      "offence, the earlier refusals of a source are forgotten.",
   ),
   exempt: preset(
     addresses(),
     ["127.0.0.0/8", "::1"],
-    "The clients that never get a penalty; by default those on this machine.",
+    "Clients that never get a penalty; by default those on this machine.",
   ),
 }, { error: "a table such as [server.penalties]" }).meta({ value: "table" });
 
@@ -110,7 +110,7 @@ export const serverSchema = z.strictObject({
     oneOrMore(endpoint()),
     '`"[::]:1"`, or port 1078 where port 1 is not permitted',
     "The addresses to listen on. A host name stands for all of its addresses; " +
-      "`[::]` takes IPv4 connections as well.",
+      "`[::]` accepts IPv4 connections too.",
   ),
   help: preset(
     flag(),
@@ -120,8 +120,8 @@ export const serverSchema = z.strictObject({
   handshake_timeout: preset(
     duration(),
     "10s",
-    "The time within which a client must have sent its whole service line, " +
-      "from accept on; `0` for no limit.",
+    "The time limit for a client to send its complete service line, counted " +
+      "from accept; `0` for no limit.",
   ),
   connect_timeout: preset(duration(), "5s", TIMES.connect_timeout),
   idle_timeout: preset(duration(), 0, TIMES.idle_timeout),
@@ -130,47 +130,50 @@ export const serverSchema = z.strictObject({
   drain_timeout: preset(
     duration(),
     "30s",
-    "The time that the sessions under way get to end when the server stops; " +
-      "`0` ends them at once.",
+    "The time that live sessions get to end when the server stops; `0` ends " +
+      "them at once.",
   ),
   max_duration: preset(duration(), 0, TIMES.max_duration),
   max_connections: preset(
     wholeNumber(1, 1_000_000, "connections"),
     4096,
-    "The most connections to services at a time. It is lowered, with a " +
-      "warning, to fit the limit of open files.",
+    "The maximum number of connections to services at a time. It is lowered, " +
+      "with a warning, to fit the open-file limit.",
   ),
   max_handshakes: preset(
     maxStartups(),
     "512:30:1024",
-    "The most connections at a time that have not named a service yet. From " +
-      "`START` of them on, `PERCENT` % of the new ones are refused, then " +
-      "more and more of them, and at `FULL` all (as `MaxStartups` of sshd). " +
-      "A number alone is `FULL`, below which none is refused.",
+    "The limit on connections that have not named a service yet, like " +
+      "`MaxStartups` of sshd. From `START` such connections on, `PERCENT` % of " +
+      "the new ones are refused at random. The percentage rises with their " +
+      "number, to 100 % at `FULL`. A single number is `FULL`; below it, none " +
+      "is refused.",
   ),
   max_connections_per_source: preset(
     limit("connections"),
     256,
-    "The most connections from one address at a time; `0` for no limit.",
+    "The maximum number of connections from one address at a time; `0` for " +
+      "no limit.",
   ),
   rate_per_source: optional(
     rate(),
     "no limit",
-    "The rate of new connections from one address.",
+    "The maximum rate of new connections from one address.",
   ),
   ipv6_source_prefix: preset(
     wholeNumber(1, 128, "bits"),
     64,
-    "The first bits of an IPv6 address that count: addresses that begin with " +
-      "the same ones are one address for all limits and penalties.",
+    "The number of leading bits that identify the source of an IPv6 " +
+      "connection: addresses that share them count as one address for limits " +
+      "and penalties.",
   ),
   allow: preset(
     addresses(),
     [],
-    "The clients that may use any service; if the list is empty, all but " +
-      "those in `deny`.",
+    "The clients that may use the server. If the list is empty, all clients " +
+      "may, except those in `deny`.",
   ),
-  deny: preset(addresses(), [], "The clients that may use no service."),
+  deny: preset(addresses(), [], "The clients that may not use the server."),
   time_zone: optional(
     timeZone(),
     "the system's",
@@ -179,8 +182,8 @@ export const serverSchema = z.strictObject({
   penalties: preset(
     penaltiesSchema,
     {},
-    "The penalties for sources that guess names, or do not finish their " +
-      "service lines.",
+    "Penalties for sources that guess names or do not finish their service " +
+      "lines.",
   ),
-  log: preset(logSchema, {}, "What is logged, and how."),
+  log: preset(logSchema, {}, "The level and the format of the log."),
 }, { error: "a table such as [server]" });

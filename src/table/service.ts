@@ -132,8 +132,8 @@ export interface TextService extends ServiceBase {
 
 /**
  * A function that serves one client, for programs that use the library. The
- * service is over when it returns. When it throws, the client's connection is
- * aborted; an error that is no `TcpmuxError` is logged with its stack.
+ * service ends when it returns. If it throws, the client's connection is
+ * aborted; an error other than a `TcpmuxError` is logged with its stack.
  */
 export type Handler = (conn: StreamConn, session: HandlerSession) =>
   | Promise<void>
@@ -146,8 +146,8 @@ export interface HandlerSession {
   /** The service's name as the table spells it. */
   readonly service: string;
   /**
-   * Aborted when the session must end: the client is gone, a deadline was
-   * missed, or the server has stopped.
+   * Aborted when the session must end: the client has disconnected, a deadline
+   * was missed, or the server has stopped.
    */
   readonly signal: AbortSignal;
   /**

@@ -94,8 +94,8 @@ export function checkRequirements(
 ): void {
   const problems = new Problems(file, table.located);
   const cure = name === "deno"
-    ? "Deno was started without the permission (start it with deno run -A)"
-    : `there are none on the ${name} transport`;
+    ? "Deno was started without that permission (start it with deno run -A)"
+    : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
   for (const listener of table.listeners) {
     if (abilities.unix || listener.endpoint?.transport !== "unix") continue;
@@ -150,8 +150,8 @@ function addSocketProblems(
     if (service.stdio !== "socket") continue;
     problems.add(
       ["services", service.name, "stdio"],
-      `${who} hand a socket to a program: serve this table on Bun or ` +
-        "Node, or take the key out (the program gets pipes then)",
+      `${who} pass a socket to a program: serve this table on Bun or Node, ` +
+        "or remove the key (the program then gets pipes)",
     );
   }
 }
@@ -191,7 +191,7 @@ export function checkLoops(table: Table, file?: string): void {
       isForward
         ? ["forward", service.name, "server"]
         : ["services", service.name, "tcpmux"],
-      `leads back to itself (${names.join(", ")}): this server listens there`,
+      `makes a loop (${names.join(", ")}): this server itself listens there`,
     );
   }
   problems.throwIfAny();

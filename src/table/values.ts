@@ -57,7 +57,7 @@ export function text() {
 
 /** Text that is not empty. */
 export function name(what: string) {
-  const error = `${what} in quotes; leave the key out for none`;
+  const error = `${what} in quotes (for none, remove the key)`;
   return z.string({ error }).refine(
     (value) => value !== "" && !value.includes("\0"),
     { error },
@@ -116,7 +116,7 @@ export function duration() {
     .meta({ value: "duration", form: error });
 }
 
-/** The rights of files in octal digits, as a number. */
+/** Permission bits in octal digits, as a number. */
 export function mode() {
   const error = 'three octal digits in quotes, such as "027"';
   return z.string({ error }).regex(/^0?[0-7]{3}$/, { error })
@@ -173,7 +173,7 @@ export function addresses() {
 
 export function hours() {
   return listOf(transformed(readHours, HOURS_FORM, "hours"), "")
-    .min(1, { error: "at least one range; leave the key out for always" })
+    .min(1, { error: "at least one range (for always, remove the key)" })
     .meta({ value: "list of hours" });
 }
 

@@ -147,7 +147,8 @@ export function timedOut(what: string, timeout: number): TcpmuxError {
  */
 export function cancelled(what: string, cause?: unknown): TcpmuxError {
   if ((cause as { name?: unknown } | undefined)?.name === "TimeoutError") {
-    const message = `${what}: no answer in the time of the caller's signal`;
+    const message =
+      `${what}: no answer before the caller's AbortSignal timed out`;
     return new TcpmuxError("timed_out", message, { cause });
   }
   return new TcpmuxError("cancelled", `${what}: cancelled`, { cause });

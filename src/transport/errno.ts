@@ -32,7 +32,8 @@ const CODES: Record<string, ErrorCode> = {
 
 const WORDS: Partial<Record<ErrorCode, string>> = {
   address_in_use: "the address is already in use",
-  address_not_available: "no such address here, or no port of it is free",
+  address_not_available:
+    "this machine does not have the address, or no port is free",
   permission_denied: "permission denied",
   not_found: "no such file",
   connection_refused: "connection refused",
@@ -40,7 +41,7 @@ const WORDS: Partial<Record<ErrorCode, string>> = {
   broken_pipe: "the other side has closed the connection",
   timed_out: "timed out",
   unreachable: "the host cannot be reached",
-  host_not_found: "the host name is not known",
+  host_not_found: "the host name cannot be resolved",
   too_many_files: "out of file descriptors or processes",
   cancelled: "cancelled",
   closed: "the connection is closed",

@@ -84,7 +84,7 @@ export class ProcessGroup {
   /** For `Process.signalGroup`. */
   signal(signal: "SIGTERM" | "SIGKILL" | 0): boolean {
     if (this.#isGone) return false;
-    // Without the leader, whoever has its number now is a stranger.
+    // Without the leader, its number may belong to an unrelated process.
     const isOurs = this.#hasLeader || !reaches(this.#number, 0);
     if (isOurs && reaches(-this.#number, signal)) return true;
     this.#isGone = !this.#hasLeader;
@@ -138,8 +138,8 @@ function reaches(number: number, signal: "SIGTERM" | "SIGKILL" | 0): boolean {
 }
 
 /**
- * Where whoever started this process has SIGCHLD ignored, the system forgets how
- * programs have ended, which breaks Bun and Deno. A handler undoes that.
+ * If this process was started with SIGCHLD ignored, the system does not keep the
+ * exit status of programs, which breaks Bun and Deno. A handler undoes that.
  */
 export function heedChildren(): void {
   if (process.platform === "win32") return; // which has no such signal

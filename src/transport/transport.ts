@@ -122,7 +122,7 @@ export interface Listener {
 }
 
 /**
- * A connection. Whoever is handed one closes it, unless a function's
+ * A connection. The function that gets one closes it, unless a function's
  * documentation says that its caller does. One `read` or `pipeTo` and any
  * number of `write`s may be under way at a time; writes keep their order.
  */

@@ -22,7 +22,7 @@ export class Announcements {
     const output = this.#output ??= this.#transport.output(1);
     const line = new TextEncoder().encode(`${JSON.stringify(what)}\n`);
     this.#writes.run(() => output.write(line)).catch((error) => {
-      if (codeOf(error) === "broken_pipe") return; // its reader wants no more
+      if (codeOf(error) === "broken_pipe") return; // its reader has closed it
       this.#failure ??= error;
       this.#onFailure();
     });
@@ -33,6 +33,9 @@ export class Announcements {
     const isWritten = await settlesWithin(PATIENCE, this.#writes.settled());
     if (this.#failure !== undefined) throw this.#failure;
     if (isWritten) return;
-    throw new TcpmuxError("failed", "cannot write: nobody reads the output");
+    throw new TcpmuxError(
+      "failed",
+      "cannot write to standard output: its reader does not read",
+    );
   }
 }

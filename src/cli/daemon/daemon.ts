@@ -3,7 +3,7 @@ import { formatEndpoint } from "../../endpoint.ts";
 import { messageOf } from "../../errors.ts";
 import type { Log, LogLevel } from "../../log.ts";
 import { MuxServer } from "../../server.ts";
-import { formatProblem, type Problem } from "../../table/problem.ts";
+import type { Problem } from "../../table/problem.ts";
 import type { LogSettings } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
 import { pickTransport } from "../../transport/pick.ts";
@@ -11,6 +11,7 @@ import type { Transport } from "../../transport/transport.ts";
 import { EXIT, exitCodeOf, explain } from "../exit.ts";
 import type { Loaded } from "../load.ts";
 import type { Signal, Signals } from "../system.ts";
+import { logAdvice } from "./advice.ts";
 import { Announcements } from "./announcements.ts";
 import { collectAtNewHeights } from "./collecting.ts";
 import type { Companion, Prepared } from "./companion.ts";
@@ -120,9 +121,11 @@ export class Daemon {
     this.#log = this.#queue.log(first.table.server.log);
     const inherited = this.#transport.sealInherited?.() ?? [];
     if (inherited.length > 0) {
-      this.log("warn", "programs inherit what the server was started with", {
-        descriptors: inherited.join(" "),
-      });
+      this.log(
+        "warn",
+        "programs inherit descriptors that the server was started with",
+        { descriptors: inherited.join(" ") },
+      );
     }
     this.#companions = await this.#options.companions?.(this, first) ?? [];
     const prepared = await this.#prepare(first);
@@ -260,28 +263,6 @@ export class Daemon {
     for (const companion of this.#companions) await companion.close?.();
     this.log("info", "stopped");
     await this.#announcements.over();
-  }
-}
-
-/** Logs advice that is new; what holds for several services, once. */
-function logAdvice(
-  advice: readonly Problem[],
-  known: readonly Problem[],
-  log: Log,
-): void {
-  const alike = new Map<string, Problem[]>();
-  for (const problem of advice) {
-    const { key, message } = problem;
-    if (known.some((one) => one.key === key && one.message === message)) {
-      continue;
-    }
-    alike.set(message, [...alike.get(message) ?? [], problem]);
-  }
-  for (const [first, ...more] of alike.values()) {
-    const key = more.length === 0
-      ? first!.key
-      : `${first!.key} and ${more.length} more`;
-    log("warn", "the table", { advice: formatProblem({ ...first!, key }) });
   }
 }
 

@@ -20,8 +20,8 @@ interface Entry {
 }
 
 /**
- * Lines on their way to the log's reader, who holds up nobody by standing
- * still: what does not fit any more is dropped, and counted.
+ * Lines on their way to the log's reader. A reader that stands still holds
+ * nothing up: lines that do not fit any more are dropped and counted.
  */
 export class LogQueue {
   readonly #output: Output;
@@ -100,7 +100,8 @@ export class LogQueue {
   #report(): void {
     const lines = this.#dropped;
     this.#dropped = 0;
-    const message = "the log was not read in time, lines were dropped";
+    const message =
+      "log lines were dropped, the log could not be written in time";
     this.#push({ text: this.#line("warn", message, { lines }), lines });
   }
 
@@ -109,7 +110,7 @@ export class LogQueue {
     return write({ time: new Date(), level, message, fields });
   }
 
-  /** Where the program ends by an error that nobody has expected. */
+  /** Where the program ends by an unexpected error. */
   #writeRest(): void {
     if (!this.#isWriting && this.#size > 0) printError(this.#take().text);
   }

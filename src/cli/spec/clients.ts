@@ -20,11 +20,11 @@ const SERVICE = {
 
 export const CONNECT = {
   name: "connect",
-  about: "use a service, as nc uses a port",
+  about: "connect stdin and stdout to a service",
   description: [
-    "Makes standard input and output the connection to a service, byte for " +
-    "byte. The end of the input is passed on, and the answer is read to its " +
-    "end.",
+    "Connects standard input and output to a service, byte for byte. At the " +
+    "end of the input it closes its sending side (half-close), and it reads " +
+    "until the server closes the connection.",
   ],
   positionals: [
     SERVER,
@@ -34,33 +34,37 @@ export const CONNECT = {
     ...CLIENT_FLAGS,
     quiet: {
       short: "q",
-      about: "print no message on failure: the exit code tells",
+      about: "print no error message; the exit code shows the failure",
     },
-    verbose: { short: "v", about: "say on standard error what happens" },
+    verbose: {
+      short: "v",
+      about:
+        "print the address, the reply and the byte counts on standard error",
+    },
     progress: {
-      about: "show bytes, rate and time, if standard error is a terminal",
+      about: "show bytes, rate and time if standard error is a terminal",
     },
     early: {
-      about: "send input together with the name, one round trip earlier",
-      details: "servers of before 1990 lose it",
+      about: "send input with the service name, without waiting for the reply",
+      details: "it saves a round trip; servers from before 1990 lose the input",
     },
     "send-all": {
-      about: "go on sending when the server has ended its side",
-      details: "without it the command ends then",
+      about: "keep sending after the server has closed its sending side",
+      details: "without this flag the command exits then",
     },
-    xinetd: { about: "drop the NUL byte that xinetd sends behind its reply" },
+    xinetd: { about: "drop the NUL byte that xinetd sends after its reply" },
   },
   exits: [...CLIENT_EXITS, EXIT_CODES.interrupted],
   examples: [
     {
-      about: "reach the service `ssh` of a server by the program ssh",
+      about: "run ssh through the service `ssh` of a server",
       lines: [
         "ssh -o ProxyCommand='tcpmux connect %h ssh' host.example",
       ],
     },
     {
-      about: "clone from `git daemon --inetd`; git gives the script a host " +
-        "and a port",
+      about: "clone from `git daemon --inetd` (git calls the script with a " +
+        "host and a port)",
       lines: [
         `printf '#!/bin/sh\\nexec tcpmux connect "$1" git\\n' > git-mux`,
         "chmod +x git-mux",
@@ -73,12 +77,12 @@ export const CONNECT = {
 export const LIST = {
   name: "list",
   about: "print the names of a server's services",
-  description: ["Prints the names of a server's services, one a line."],
+  description: ["Prints the names of a server's services, one per line."],
   positionals: [SERVER],
-  flags: { ...CLIENT_FLAGS, json: { about: "print one JSON list" } },
+  flags: { ...CLIENT_FLAGS, json: { about: "print a JSON array" } },
   exits: CLIENT_EXITS,
   examples: [{
-    about: "wait until a server is up, and see what it has",
+    about: "wait until a server is up, then list its services",
     lines: ["tcpmux list --wait 10s host.example"],
   }],
 } as const satisfies CommandSpec;
@@ -87,10 +91,10 @@ export const PROBE = {
   name: "probe",
   about: "check a server's services, for monitoring",
   description: [
-    "Is a plugin for Nagios, Icinga and what else runs their plugins. It asks " +
-    "for each SERVICE, all at once, and prints one line: the worst state, " +
-    "what was found and, behind `|`, the times as performance data. Without " +
-    "a SERVICE it checks that `HELP` names at least one, and starts none.",
+    "A monitoring plugin for Nagios, Icinga and compatible systems. It asks " +
+    "for every SERVICE at the same time and prints one line: the worst " +
+    "state, the findings and, after `|`, the response times as performance " +
+    "data. Without a SERVICE it only checks that `HELP` lists a service.",
   ],
   positionals: [
     SERVER,
@@ -106,36 +110,36 @@ export const PROBE = {
       short: "c",
       value: SECONDS,
       about: "CRITICAL if the answer takes longer",
-      details: "0 is shorter than any answer",
+      details: "with 0, every answer is CRITICAL",
     },
     timeout: {
       short: "t",
       value: SECONDS,
       default: "10s",
-      about: "CRITICAL if there is no answer by then",
-      details: "0 is no limit",
+      about: "CRITICAL if there is no answer within this time",
+      details: "0 means no limit",
     },
     send: {
       short: "s",
       value: STRING,
-      about: "send this once the server has answered `+`",
+      about: "send this after the server's `+`",
     },
     expect: {
       short: "e",
       value: STRING,
-      about: "wait until the service has sent this, as part of its time",
-      details: "its first 64 KiB are searched",
+      about: "wait until the service has sent this; the wait is measured too",
+      details: "only the first 64 KiB are searched",
     },
     ...FAMILY_FLAGS,
     json: {
-      about: "print one JSON object in place of the line",
+      about: "print one JSON object instead of the line",
       details: "it has `status` and `services`, each with `name`, `status`, " +
-        "`seconds`, `message` (the server's words) and `error`",
+        "`seconds`, `message` (the server's reply) and `error`",
     },
   },
   exits: Object.values(PROBE_STATES),
   examples: [{
-    about: "warn after half a second, and alarm after two",
+    about: "WARNING after half a second, CRITICAL after two seconds",
     lines: [
       "tcpmux probe -w 0.5 -c 2 -s 'PING\\r\\n' -e +PONG host.example redis",
     ],

@@ -28,21 +28,24 @@ export interface CommandSpec extends ReadableCommand {
 
 /** After sysexits(3) where it has one. */
 export const EXIT_CODES = {
-  done: { code: 0, meaning: "done, or stopped by a signal" },
+  done: { code: 0, meaning: "success, or stopped by a signal" },
   usage: { code: 64, meaning: "wrong usage" },
-  noHost: { code: 68, meaning: "the host is not known" },
-  refused: { code: 69, meaning: "the server refuses the service" },
+  noHost: { code: 68, meaning: "the host name cannot be resolved" },
+  refused: { code: 69, meaning: "the server refused the service" },
   broken: {
     code: 74,
     meaning: "the connection failed or broke; cannot listen; cannot write",
   },
-  busy: { code: 75, meaning: "the server is busy: try later" },
-  protocol: { code: 76, meaning: "what answers is no TCPMUX server" },
+  busy: { code: 75, meaning: "the server is busy; try again later" },
+  protocol: { code: 76, meaning: "the other side is not a TCPMUX server" },
   permission: {
     code: 77,
-    meaning: "not permitted, as listening on port 1 may be",
+    meaning: "permission denied, for example to listen on port 1",
   },
-  config: { code: 78, meaning: "the table is wrong, or cannot be served here" },
+  config: {
+    code: 78,
+    meaning: "the table has errors, or this machine cannot serve it",
+  },
   timedOut: { code: 124, meaning: "timed out" },
   interrupted: { code: 130, meaning: "`connect` was interrupted (SIGINT)" },
 } as const satisfies Record<string, ExitCode>;
@@ -53,11 +56,11 @@ export const PROBE_STATES = {
   WARNING: { code: 1, meaning: "WARNING" },
   CRITICAL: {
     code: 2,
-    meaning: "CRITICAL: refused, no answer in time, or host not known",
+    meaning: "CRITICAL: refused, no answer in time, or unknown host name",
   },
   UNKNOWN: {
     code: 3,
-    meaning: "UNKNOWN: nothing is known of the server, as after wrong usage",
+    meaning: "UNKNOWN: the probe itself failed, for example by wrong usage",
   },
 } as const satisfies Record<string, ExitCode>;
 
@@ -65,20 +68,23 @@ export const PROBE_STATES = {
 export const SIGNALS = [
   {
     names: ["TERM", "INT"],
-    about: "stops: accepts no more, and lets sessions end within " +
-      "`drain_timeout`; a second one stops at once",
+    about: "stops accepting, and gives live sessions `drain_timeout` to end; " +
+      "a second signal ends them at once",
   },
   {
     names: ["HUP"],
-    about: "reads the file again: all of it or, if it is wrong, nothing; " +
-      "sessions under way keep their service",
+    about: "reloads the file; if it has errors, nothing changes; live " +
+      "sessions keep their service",
   },
-  { names: ["USR2"], about: "logs the state" },
+  {
+    names: ["USR2"],
+    about: "logs the addresses and the number of sessions and services",
+  },
 ] as const;
 
 /** A command's flags with `--help`, which each has. */
 export function flagsWithHelp({ flags }: CommandSpec): [string, FlagSpec][] {
-  const help = { short: "h", about: "show what the command takes" };
+  const help = { short: "h", about: "show this help" };
   return [...Object.entries<FlagSpec>(flags), ["help", help]];
 }
 
@@ -96,7 +102,7 @@ export const DAEMON_EXITS = [
   permission,
 ];
 export const CLIENT_EXITS = [
-  { ...done, meaning: "done" },
+  { ...done, meaning: "success" },
   usage,
   noHost,
   refused,
@@ -109,7 +115,8 @@ export const CLIENT_EXITS = [
 export const TIME = {
   name: "TIME",
   kind: "duration",
-  forms: "a whole number with a unit, as `500ms`, `10s`, `5m` or `1h`, or `0`",
+  forms: "a whole number with a unit, such as `500ms`, `10s`, `5m` or `1h`, " +
+    "or `0`",
 } as const satisfies ValueSpec;
 export const SECONDS = {
   name: "TIME",
@@ -133,17 +140,17 @@ export const SERVER = {
   name: "HOST[:PORT]",
   kind: "host",
   about: "a server",
-  forms: "HOST, HOST:PORT, [V6]:PORT, unix:/path or unix:@name; the port is " +
-    "1 where none is given",
+  forms: "HOST, HOST:PORT, [V6]:PORT, unix:/path or unix:@name; the default " +
+    "port is 1",
 } as const;
 export const LOCAL_ADDRESS_FORMS =
-  "PORT (of 127.0.0.1; 0 for any that is free), " +
+  "PORT (on 127.0.0.1; 0 chooses a free port), " +
   ENDPOINT_FORMS;
 
 /** A switch of the commands that read a table. */
 export const STRICT_FLAG = {
   "no-strict-modes": {
-    about: "take a FILE that others may change too, with a warning",
+    about: "accept a FILE that other users can write, with a warning",
   },
 } as const satisfies Record<string, FlagSpec>;
 
@@ -156,15 +163,15 @@ export const CLIENT_FLAGS = {
   timeout: {
     short: "t",
     value: TIME,
-    default: "10s and 30s",
-    about: "longest wait for the connection, and again for the reply",
-    details: "0 is no limit",
+    default: "10s to connect, then 30s for the reply",
+    about: "time limit to connect, and again for the reply",
+    details: "0 means no limit",
   },
   wait: {
     short: "w",
     value: TIME,
-    default: "0",
-    about: "keep trying for that long, until the server is up",
+    default: "0, no retries",
+    about: "retry for this long while the server is down or busy",
   },
   ...FAMILY_FLAGS,
 } as const satisfies Record<string, FlagSpec>;
@@ -173,12 +180,12 @@ export const LOG_FLAGS = {
   "log-format": {
     value: { name: "FORMAT", kind: "choice", choices: ["text", "json"] },
     default: "text",
-    about: "how log lines are written",
+    about: "format of log lines",
   },
   "log-level": {
     value: { name: "LEVEL", kind: "choice", choices: LOG_LEVELS },
     default: "info",
-    about: "the least important lines that are logged",
+    about: "lowest level that is logged",
   },
 } as const satisfies Record<string, FlagSpec>;
 
@@ -186,24 +193,24 @@ export const LOCAL_FLAGS = {
   "connect-timeout": {
     value: TIME,
     default: "5s",
-    about: "longest wait for the server, and again for its reply",
-    details: "0 is no limit",
+    about: "time limit to connect to the server and get its reply",
+    details: "0 means no limit",
   },
   "idle-timeout": {
     value: TIME,
     default: "0, no limit",
-    about: "longest time without a byte either way",
+    about: "end a connection after this long without a byte either way",
   },
   "drain-timeout": {
     value: TIME,
     default: "30s",
-    about: "how long live connections may go on when it is stopped",
+    about: "time that live connections get to end after a stop signal",
     details: "0 ends them at once",
   },
   "max-connections": {
     value: { name: "NUMBER", kind: "count" },
     default: "4096",
-    about: "most connections at a time",
+    about: "maximum number of connections at a time",
   },
   ...LOG_FLAGS,
 } as const satisfies Record<string, FlagSpec>;

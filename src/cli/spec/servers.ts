@@ -18,9 +18,9 @@ export const SERVE = {
   name: "serve",
   about: "serve the services of a table",
   description: [
-    "Serves the services of a table until a signal stops it. Without a table " +
-    "it serves one that is built in, whose services `HELP` lists, to this " +
-    "machine only. Flags go before what the table says.",
+    "Serves the services of a table until a signal stops it. Without " +
+    "`--config` it serves a built-in table, which only this machine can " +
+    "reach. Flags override the table.",
   ],
   positionals: [],
   flags: {
@@ -36,9 +36,9 @@ export const SERVE = {
       value: { name: "ADDRESS", kind: "text", forms: ENDPOINT_FORMS },
       repeated: true,
       default:
-        "`[::]:1`, with the built-in table `127.0.0.1:1` and `[::1]:1`, " +
-        "and port 1078 where port 1 is not permitted",
-      about: "where to listen, in place of what the table says",
+        "`[::]:1`; with the built-in table `127.0.0.1:1` and `[::1]:1`; " +
+        "port 1078 if port 1 is not permitted",
+      about: "address to listen on, instead of the table's",
     },
     ...LOG_FLAGS,
   },
@@ -46,7 +46,7 @@ export const SERVE = {
   exits: [...DAEMON_EXITS, config],
   examples: [
     {
-      about: "serve a table of one's own",
+      about: "serve your own table",
       lines: ["tcpmux serve --config services.toml"],
     },
     {
@@ -62,16 +62,16 @@ export const SERVE = {
 
 export const CHECK = {
   name: "check",
-  about: "say all that is wrong with a table",
+  about: "check a table without serving it",
   description: [
-    "Says all that is wrong with a table, without serving it: on standard " +
-    "error, one error a line, as `file:line: key: what`. Warnings are marked " +
-    "as such, and are no failure: among them are addresses that are in use " +
-    "just now, and programs that their user may not execute.",
+    "Checks a table without serving it. Each error is one line on standard " +
+    "error: `file:line: key: what`. A line that ends with `(warning)` is not " +
+    "a failure: for example, an address is in use now, or the user of a " +
+    "service may not execute its program.",
   ],
   positionals: [{
     ...FILE,
-    about: "the table; without it, the built-in one",
+    about: "the table (default: the built-in table)",
     optional: true,
   }],
   flags: {
@@ -89,26 +89,27 @@ export const CHECK = {
         "each with `line`, `key` and `message`",
     },
   },
-  exits: [{ ...done, meaning: "the table can be served" }, usage, config],
+  exits: [{ ...done, meaning: "the table has no errors" }, usage, config],
   examples: [{
-    about: "look for mistakes before serving",
+    about: "check a table before serving it",
     lines: ["tcpmux check services.toml"],
   }],
 } as const satisfies CommandSpec;
 
 export const FORWARD = {
   name: "forward",
-  about: "listen locally for clients without TCPMUX",
+  about: "forward local ports to services",
   usages: ["LOCAL=SERVICE… HOST[:PORT]", "--config FILE [HOST[:PORT]]"],
   description: [
-    "Listens at each LOCAL and carries every connection to that SERVICE of " +
-    "the server, so that programs that know nothing of TCPMUX can use it. A " +
-    "client that cannot have its service sees its connection closed; the log " +
-    "has the reason.",
-    "A FILE of forwards has a table `[forward.NAME]` for each, with `listen` " +
-    "and perhaps `server`, `service` (by default NAME) and time limits. Its " +
-    "table `[server]` may have `default_server`, and time limits, limits, " +
-    "access lists and `log` for all of them. services.toml(5) lists the keys.",
+    "Listens on each LOCAL address and forwards every connection to its " +
+    "SERVICE on the server, for programs that do not speak TCPMUX. If the " +
+    "service is refused or fails, the client's connection is closed, and the " +
+    "log has the reason.",
+    "In a FILE, each forward is a table `[forward.NAME]` with `listen` and, " +
+    "where needed, `server`, `service` (default: NAME) and time limits. The " +
+    "table `[server]` has `default_server`, and the time limits, connection " +
+    "limits, access lists and `log` of all forwards. services.toml(5) lists " +
+    "the keys.",
   ],
   positionals: [
     {
@@ -126,42 +127,42 @@ export const FORWARD = {
       short: "c",
       value: FILE,
       environment: false,
-      about: "read the forwards from a file, which HUP reads again",
-      details: "flags go before what it says",
+      about: "read the forwards from a file, and again on SIGHUP",
+      details: "flags override the file",
     },
     ...STRICT_FLAG,
     ...LOCAL_FLAGS,
     json: {
-      about: "print one JSON object when it serves, and after each reload",
+      about: "print one JSON object once it listens, and after each reload",
       details:
-        "it has `forwards`, each with `name`, `listen` (with the real port), " +
+        "it has `forwards`, each with `name`, `listen` (with the actual port), " +
         "`server` and `service`",
     },
   },
   isDaemon: true,
-  exits: [...DAEMON_EXITS, { ...config, meaning: "FILE is wrong" }],
+  exits: [...DAEMON_EXITS, { ...config, meaning: "FILE has errors" }],
   examples: [{
-    about: "give a database to a program that wants a port",
+    about: "reach a database through a local port",
     lines: ["tcpmux forward 5432=postgres host.example &", "psql -h 127.0.0.1"],
   }],
 } as const satisfies CommandSpec;
 
 export const PROXY = {
   name: "proxy",
-  about: "be a SOCKS5 and HTTP proxy to the services",
+  about: "run a SOCKS5 and HTTP proxy to services",
   description: [
-    "Is a SOCKS5 and HTTP proxy at LOCAL whose hosts are the services of the " +
-    "server: the host that is asked for is the service's name, and its port " +
-    "is ignored. Nothing else can be reached through it.",
-    "There is no authentication: who reaches LOCAL can use the services. HTTP " +
-    "clients get the reason of a failure as status and text (403, 502, 503 " +
-    "or 504), SOCKS clients as a code.",
+    "Listens on LOCAL as a SOCKS5 and HTTP proxy. The host that a client asks " +
+    "for is the name of a service on the server; the port is ignored. The " +
+    "proxy reaches nothing else.",
+    "There is no authentication: everyone who can connect to LOCAL can use " +
+    "the services. After a failure an HTTP client gets a status (such as 403, " +
+    "502, 503 or 504) and the reason as text, a SOCKS client a reply code.",
   ],
   positionals: [
     {
       name: "LOCAL",
       kind: "text",
-      about: "where to listen",
+      about: "an address to listen on",
       forms: LOCAL_ADDRESS_FORMS,
     },
     SERVER,
@@ -169,12 +170,12 @@ export const PROXY = {
   flags: {
     suffix: {
       value: { name: "WORD", kind: "text" },
-      about: "take the host NAME.WORD for NAME as well",
+      about: "also accept the host NAME.WORD for the service NAME",
     },
     ...LOCAL_FLAGS,
     json: {
-      about: "print one JSON object when it serves",
-      details: "it has `listen` (with the real port) and `server`",
+      about: "print one JSON object once it listens",
+      details: "it has `listen` (with the actual port) and `server`",
     },
   },
   isDaemon: true,

@@ -20,9 +20,8 @@ export function advise(table: Table, file?: string): readonly Problem[] {
   if (first !== undefined && process.pid === 1) {
     advice.add(
       ["services", first.name, "exec"],
-      "the server is process 1, which must wait for what programs leave " +
-        "behind, and cannot: zombies pile up (start it below an init, as " +
-        "with docker run --init)",
+      "the server is process 1 and cannot reap orphaned processes, so zombies " +
+        "pile up (run it under an init, for example with docker run --init)",
     );
   }
   return advice.all;
@@ -45,13 +44,16 @@ function adviseExec(service: ExecService, advice: Problems): void {
   if (!permitted("ffi") && becomesDaemon(service.exec)) {
     advice.add(
       key("exec"),
-      "becomes a daemon of its own, for all the network, where it is given no " +
-        "socket, as on Deno without --allow-ffi (permit it, or see " +
-        "docs/programs.md)",
+      "will listen on the network itself, as a daemon, because its standard " +
+        "input is not a socket on Deno without --allow-ffi (add --allow-ffi, " +
+        "or see docs/programs.md)",
     );
   }
   if (service.user === "" && process.getuid?.() === 0) {
-    advice.add(key("exec"), "runs as root; set user to run it as another");
+    advice.add(
+      key("exec"),
+      "runs as root (set user to run it as another user)",
+    );
   }
 }
 

@@ -70,7 +70,7 @@ function checkProgram(file: string): void {
     throw new TcpmuxError(
       code === "EACCES" ? "permission_denied" : "not_found",
       `cannot start ${file}: ${
-        code === "EACCES" ? "it may not be executed" : "no such program"
+        code === "EACCES" ? "no permission to execute it" : "no such program"
       }`,
       { program: file, cause: error },
     );
@@ -78,7 +78,7 @@ function checkProgram(file: string): void {
   if (!statSync(file).isFile()) {
     throw new TcpmuxError(
       "permission_denied",
-      `cannot start ${file}: it is not a file`,
+      `cannot start ${file}: it is not a regular file`,
       { program: file },
     );
   }
@@ -91,5 +91,8 @@ export function checkFolder({ cwd }: ExecService): void {
   } catch {
     // It is missing, or this process may not look at it.
   }
-  throw new TcpmuxError("not_found", `cannot start in ${cwd}: no such folder`);
+  throw new TcpmuxError(
+    "not_found",
+    `cannot start in ${cwd}: no such directory`,
+  );
 }

@@ -57,8 +57,8 @@ export async function identitiesOf(
 }
 
 /**
- * The option by which setpriv(1) has a program get SIGTERM when the server
- * dies; none where it does not know it.
+ * The option of setpriv(1) with which a program gets SIGTERM when the server
+ * dies; empty if this version of setpriv does not have it.
  */
 async function deathSignal(transport: Transport): Promise<string[]> {
   if (!transport.abilities.programs) return [];
@@ -72,7 +72,7 @@ async function deathSignal(transport: Transport): Promise<string[]> {
   }
 }
 
-/** @param dying the option for the server's death, for who asks for it */
+/** @param dying the option for the server's death, if a service asks for it */
 async function identityOf(
   { user, group, onClientEnd }: ExecService,
   transport: Transport,
@@ -100,8 +100,8 @@ async function identityOf(
   if (process.getuid?.() !== 0) {
     throw new TcpmuxError(
       "permission_denied",
-      `cannot run a program as ${user || group}: only a server that was ` +
-        "started as root can (start it as root, or take the key out)",
+      `cannot run a program as ${user || group}: the server does not run as ` +
+        "root (start it as root, or remove the key)",
     );
   }
   return {

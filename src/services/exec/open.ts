@@ -74,8 +74,8 @@ function takeTools(
   }
   throw new TcpmuxError(
     "unsupported",
-    `cannot start ${file}: env(1), which is to set ${
+    `cannot start ${file}: env(1), which sets ${
       variables.map((word) => word.slice(0, word.indexOf("="))).join(", ")
-    }, takes its path for another variable`,
+    }, takes a path with "=" for a variable`,
   );
 }

@@ -75,10 +75,10 @@ const LOOK_PART = 0.02;
 const MOST_ENDED = 1024;
 
 /**
- * Looks for what programs have left behind out of their process groups, such as
- * a daemon that one of them has become. It may serve others by now, so it is
- * not ended, but said. It is known by its environment (see proc(5)), unless it
- * has got another one.
+ * Looks for processes that programs have left behind outside their process
+ * groups, such as a daemon. It may serve others by now, so it is logged and not
+ * ended. It is recognised by its environment (see proc(5)), unless it has
+ * replaced that.
  */
 export class LeaverWatch {
   readonly #log: Log;
@@ -128,7 +128,7 @@ export class LeaverWatch {
 
   async #say(pid: string, { conn, service }: EndedProgram): Promise<void> {
     const name = await readFile(`/proc/${pid}/comm`, "latin1").catch(() => "");
-    this.#log("warn", "a program has left a process behind, which runs on", {
+    this.#log("warn", "a program has left a running process behind", {
       conn,
       service,
       pid: Number(pid),

@@ -95,8 +95,8 @@ export class LimitTools {
       return this.#add(
         service,
         ["rlimits", name],
-        "does not limit root, as whom the program runs: set user to run it " +
-          "as another",
+        "has no effect: the program runs as root (set user to run it as " +
+          "another user)",
       );
     }
     const run = await this.#run(["prlimit", option(name, value), "--", "true"]);
@@ -106,9 +106,9 @@ export class LimitTools {
       ["rlimits", name],
       run.complaint.startsWith("prlimit: ")
         ? `cannot be set: ${run.complaint} (the hard limit is ${await this
-          .#hardLimit(name)}; only root may go above it, as far as the ` +
-          "system allows)"
-        : `no program can be started with it: ${failureOf(run)}`,
+          .#hardLimit(name)}; only root may exceed it, up to the limit of ` +
+          "the system)"
+        : `no program starts with this limit: ${failureOf(run)}`,
     );
   }
 
@@ -133,7 +133,7 @@ export class LimitTools {
     this.#add(
       service,
       ["nice"],
-      `cannot be set: ${failureOf(run)} (the server's own is ` +
+      `cannot be set: ${failureOf(run)} (the server's own nice value is ` +
         `${getPriority()}; only root may go below it)`,
     );
   }
@@ -156,7 +156,7 @@ export class LimitTools {
     this.#add(
       service,
       [isLimited ? "rlimits" : service.user === "" ? "group" : "user"],
-      `no program can be started so: ${failureOf(run)}`,
+      `no program starts with these settings: ${failureOf(run)}`,
     );
   }
 

@@ -52,10 +52,8 @@ export async function runTool(
   }
   throw new TcpmuxError(
     "timed_out",
-    `${[name, ...args].join(" ")} has not ended within ${
-      time / 1000
-    } seconds ` +
-      "(see why it hangs on this machine)",
+    `${[name, ...args].join(" ")} did not end within ${time / 1000} seconds ` +
+      "(find out why it hangs on this machine)",
   );
 }
 

@@ -90,10 +90,10 @@ export class OpenedOnSocket implements PreparedService {
 
   async #beginOnPipes(): Promise<RunningService> {
     const { id, server } = this.#context;
-    server.log("debug", "pipes in place of the socket", {
+    server.log("debug", "a program gets pipes instead of the socket", {
       conn: id,
       service: this.#service.name,
-      reason: "bytes were read from it already, or it is over",
+      reason: "bytes were already read from the socket, or it is closed",
     });
     const opened = await openOnPipes(
       this.#command,

@@ -12,8 +12,8 @@ export interface ExecCommand extends Command {
 }
 
 /**
- * Milliseconds between two looks at the command line, which nothing tells of;
- * each pause is twice as long as the last. A tool takes about 1.
+ * Milliseconds between two looks at the command line, since no event reports a
+ * change; each pause is twice as long as the last. A tool takes about 1.
  */
 const LOOK_AGAIN = { least: 1, most: 64 };
 
@@ -78,7 +78,7 @@ async function endStuck(
   const [tool] = words.split("\0");
   return new TcpmuxError(
     "timed_out",
-    `cannot start a program: ${tool} has not started it within ` +
+    `cannot start a program: ${tool} did not start it within ` +
       `${time / 1000} seconds`,
   );
 }

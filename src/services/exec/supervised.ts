@@ -46,7 +46,7 @@ export class SupervisedProcess {
     try {
       return await this.#process.readStderr();
     } catch (error) {
-      this.#log("debug", "standard error broke off", {
+      this.#log("debug", "cannot read the standard error of a program", {
         text: messageOf(error),
       });
       return null;
@@ -58,7 +58,11 @@ export class SupervisedProcess {
     const log = {
       line: (text: string) => this.#log("info", "stderr", { text }),
       dropped: (lines: number) =>
-        this.#log("warn", "stderr was too much, lines were dropped", { lines }),
+        this.#log(
+          "warn",
+          "a program wrote too much to stderr, lines were dropped",
+          { lines },
+        ),
     };
     this.#logged = logLines(() => this.readStderr(), log, this.#timers);
   }
@@ -72,8 +76,8 @@ export class SupervisedProcess {
   async finish(): Promise<string> {
     const exit = await this.#exit;
     await this.end();
-    if (exit === undefined) return "the program was ended";
-    if (exit.signal !== null) return `the program ended by ${exit.signal}`;
+    if (exit === undefined) return "the server ended the program";
+    if (exit.signal !== null) return `the program was killed by ${exit.signal}`;
     return exit.code === 0 ? "" : `the program exited with status ${exit.code}`;
   }
 

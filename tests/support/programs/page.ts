@@ -13,21 +13,21 @@ export const PAGE = join(ROOT, "docs/programs.md");
 
 const HEAD = `# Programs that tcpmux serves
 
-Each of these is served by the tests (\`tests/programs_e2e_test.ts\`), to its real
-client, in every way that the table says, on Deno, Bun and Node. This page is made
-from them.
+The tests (\`tests/programs_e2e_test.ts\`) serve each of these programs to its real
+client, in every way that the table shows, on Deno, Bun and Node. This page is
+made from the tests.
 
-\`pipe\` is the default: the program has one end of a socket pair as its standard
-input and output, and the server carries the bytes. With \`stdio = "socket"\` it has
-the client's own socket, on Bun and Node. What works with \`pipe\` is best left
-there: the server then counts the bytes and keeps its time limits, and it works on
-every runtime. A program that asks its socket who the client is needs
-\`"socket"\`. On Deno without \`--allow-ffi\`, programs have two pipes, with which
-those that look for a socket do not work; \`rsync --daemon\` would become a daemon of
-its own.
+With \`stdio = "pipe"\`, the default, the standard input and output of the program
+are one end of a socket pair, and the server relays the bytes. With
+\`stdio = "socket"\` they are the client's own socket (Bun and Node only). If a
+program works with \`"pipe"\`, keep that: the server then counts the bytes and
+applies its time limits, and it works on every runtime. A program that asks its
+socket for the client's address needs \`"socket"\`. On Deno without
+\`--allow-ffi\`, a program gets two pipes. Programs that look for a socket then do
+not work, and \`rsync --daemon\` would start listening on the network itself.
 
-What listens and has its own way of being started, such as a database, is better
-reached by \`connect\`.
+For a program that runs as a server already, such as a database, use \`connect\`
+instead.
 `;
 
 /** The page as it should be, before the formatter. */

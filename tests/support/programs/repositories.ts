@@ -92,7 +92,7 @@ const git: ServedProgram = {
     ...["/usr/bin/git", "daemon", "--inetd", "--export-all"],
     ...["--enable=receive-pack", `--base-path=${file("git", "/srv/git")}`],
   ],
-  note: "`--enable=receive-pack` lets everybody push.",
+  note: "`--enable=receive-pack` lets every client push.",
   async prepare(folder) {
     const tree = join(folder, "git/tree.git");
     await client(["git", "init", "-q", "--bare", "-b", "main", tree]);
