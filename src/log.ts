@@ -33,14 +33,20 @@ export interface LogLine {
 }
 
 /** `TIME LEVEL message key=value…`, values quoted where they need it. */
-export function textLine({ time, level, message, fields }: LogLine): string {
-  let line = `${time.toISOString()} ${level.padEnd(5)} ${message}`;
+export function textLine(line: LogLine): string {
+  const { time, level } = line;
+  return `${time.toISOString()} ${level.padEnd(5)} ${textBody(line)}\n`;
+}
+
+/** `message key=value…`, for a log whose writer adds the time and the level. */
+export function textBody({ message, fields }: LogLine): string {
+  let body = message;
   for (const key in fields) {
     const value = fields[key];
     if (value === undefined || value === "") continue;
-    line += ` ${key}=${typeof value === "string" ? textValue(value) : value}`;
+    body += ` ${key}=${typeof value === "string" ? textValue(value) : value}`;
   }
-  return `${line}\n`;
+  return body;
 }
 
 /** One JSON object. */

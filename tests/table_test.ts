@@ -71,7 +71,7 @@ describe("a table", () => {
         access: EVERYBODY,
         limits: LIMITS,
         timeZone: undefined,
-        log: { level: "info", format: "text" },
+        log: { level: "info", format: "text", to: { kind: "stderr" } },
       });
     }
   });
@@ -94,7 +94,7 @@ describe("a table", () => {
       max_connections_per_source = 0
       rate_per_source = "1/s burst 5"
       ipv6_source_prefix = 56
-      log = { level = "warn", format = "json" }
+      log = { level = "warn", format = "json", to = "/var/log/tcpmux.log" }
       [server.penalties]
       unknown = 0
       malformed = "1s"
@@ -135,7 +135,11 @@ describe("a table", () => {
         },
       },
       timeZone: "UTC",
-      log: { level: "warn", format: "json" },
+      log: {
+        level: "warn",
+        format: "json",
+        to: { kind: "file", path: "/var/log/tcpmux.log" },
+      },
     });
   });
 

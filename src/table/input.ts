@@ -177,7 +177,7 @@ export interface ServerInput {
    * lines.
    */
   penalties?: PenaltiesInput;
-  /** The level and the format of the log. */
+  /** What is logged, how, and where to. */
   log?: LogInput;
 }
 
@@ -253,7 +253,7 @@ export interface PenaltiesInput {
   exempt?: string[];
 }
 
-/** The level and the format of the log. */
+/** What is logged, how, and where to. */
 export interface LogInput {
   /**
    * The lowest level that is logged.
@@ -271,6 +271,15 @@ export interface LogInput {
    * @default "text"
    */
   format?: "text" | "json";
+  /**
+   * Where the log goes: to standard error, or to the end of a file, which is
+   * opened again at SIGUSR1 and at a reload.
+   *
+   * Value: "stderr" or an absolute path.
+   *
+   * @default "stderr"
+   */
+  to?: string;
 }
 
 /** A service of any kind that a file can hold. */

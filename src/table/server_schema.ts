@@ -8,6 +8,7 @@ import {
   endpoint,
   flag,
   limit,
+  logTo,
   maxStartups,
   oneOrMore,
   optional,
@@ -63,6 +64,12 @@ const logSchema = z.strictObject({
     choice(["text", "json"]),
     "text",
     "The format of a log line: `key=value` text, or a JSON object.",
+  ),
+  to: preset(
+    logTo(),
+    "stderr",
+    "Where the log goes: to standard error, or to the end of a file, which " +
+      "is opened again at SIGUSR1 and at a reload.",
   ),
 }, { error: "a table such as [server.log]" }).meta({ value: "table" });
 
@@ -185,5 +192,5 @@ export const serverSchema = z.strictObject({
     "Penalties for sources that guess names or do not finish their service " +
       "lines.",
   ),
-  log: preset(logSchema, {}, "The level and the format of the log."),
+  log: preset(logSchema, {}, "What is logged, how, and where to."),
 }, { error: "a table such as [server]" });

@@ -35,7 +35,13 @@ export interface ServerSettings {
 export interface LogSettings {
   readonly level: LogLevel;
   readonly format: "text" | "json";
+  readonly to: LogTo;
 }
+
+/** Where the log goes. */
+export type LogTo =
+  | { readonly kind: "stderr" }
+  | { readonly kind: "file"; readonly path: string };
 
 /** A service table. It never changes: a reload makes a new one. */
 export class Table {

@@ -18,6 +18,7 @@ import {
   SIZE,
   SIZE_FORM,
 } from "../units.ts";
+import type { LogTo } from "./table.ts";
 
 /** A key that must be there. */
 export function required<T extends z.ZodType>(value: T, description: string) {
@@ -163,6 +164,22 @@ export function readDestination(text: string): Endpoint | string {
       endpoint.port === 0
     ? "a port from 1 to 65535 must follow the host"
     : endpoint;
+}
+
+const LOG_FORMS = '"stderr" or an absolute path';
+
+/** Where the log goes. */
+export function logTo() {
+  return transformed(readLogTo, LOG_FORMS, '`"stderr"` or path');
+}
+
+function readLogTo(text: string): LogTo | string {
+  if (text === "stderr") return { kind: "stderr" };
+  if (!text.startsWith("/")) return "a path begins with /";
+  if (text.endsWith("/")) return "it is the path of a directory";
+  return text.includes("\0")
+    ? "text without NUL bytes"
+    : { kind: "file", path: text };
 }
 
 export function addresses() {

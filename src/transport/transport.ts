@@ -49,6 +49,12 @@ export interface Transport {
    * @returns the descriptors that programs inherit nevertheless
    */
   sealInherited?(): readonly number[];
+  /**
+   * Closes the debugger that this runtime opens at SIGUSR1, whatever handler a
+   * program has: through it, any user of the machine could take over the server.
+   * Called at that signal. Rejects where Deno has no permission for it.
+   */
+  closeDebugger?(): Promise<void>;
   /** The standard input and output of this program itself. */
   stdio(): Conn;
   /** Standard output or standard error of this program itself. */

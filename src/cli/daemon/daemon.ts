@@ -1,7 +1,7 @@
 /** What serve, forward and proxy share: they run until a signal stops them. */
 import { formatEndpoint } from "../../endpoint.ts";
 import { messageOf } from "../../errors.ts";
-import type { Log, LogLevel } from "../../log.ts";
+import type { Log, LogFields, LogLevel } from "../../log.ts";
 import { MuxServer } from "../../server.ts";
 import type { Problem } from "../../table/problem.ts";
 import type { LogSettings } from "../../table/table.ts";
@@ -16,6 +16,7 @@ import { Announcements } from "./announcements.ts";
 import { collectAtNewHeights } from "./collecting.ts";
 import type { Companion, Prepared } from "./companion.ts";
 import { LogQueue } from "./log_queue.ts";
+import { LogTarget } from "./log_target.ts";
 import { Reloads } from "./reloads.ts";
 
 /** The drain timeout, in milliseconds, after a second signal to stop. */
@@ -51,10 +52,11 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const transport = await pickTransport();
   const queue = new LogQueue(transport.output(2));
+  const logs = new LogTarget(transport, queue);
   try {
     const first = await firstTable(options);
     if (first === undefined) return EXIT.done;
-    const daemon = new Daemon(options, transport, queue);
+    const daemon = new Daemon(options, transport, logs);
     await daemon.start(first);
     await daemon.closed();
     return EXIT.done;
@@ -62,7 +64,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     queue.print(explain(error));
     return exitCodeOf(error);
   } finally {
-    await queue.flush();
+    await logs.close();
   }
 }
 
@@ -85,19 +87,19 @@ async function firstTable(
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #transport: Transport;
-  readonly #queue: LogQueue;
+  readonly #logs: LogTarget;
   readonly #announcements: Announcements;
   readonly #reloads = new Reloads(() => this.#reload());
   #server!: MuxServer;
   #companions: readonly Companion[] = [];
-  #log!: Log;
   #advice: readonly Problem[] = [];
   #isStopping = false;
 
-  constructor(options: DaemonOptions, transport: Transport, queue: LogQueue) {
+  constructor(options: DaemonOptions, transport: Transport, logs: LogTarget) {
     this.#options = options;
     this.#transport = transport;
-    this.#queue = queue;
+    this.#logs = logs;
+    this.log = logs.log;
     this.#announcements = new Announcements(
       transport,
       () => this.#server.close(STOP_TIME),
@@ -113,12 +115,11 @@ export class Daemon {
   }
 
   /** Logs by the settings of the table in force. */
-  readonly log: Log = (level, message, fields) =>
-    this.#log(level, message, fields);
+  readonly log: Log;
 
   /** @throws as {@linkcode MuxServer.start} does */
   async start(first: Loaded): Promise<void> {
-    this.#log = this.#queue.log(first.table.server.log);
+    (await this.#logs.prepare(first.table.server.log)).commit();
     const inherited = this.#transport.sealInherited?.() ?? [];
     if (inherited.length > 0) {
       this.log(
@@ -135,12 +136,8 @@ export class Daemon {
       for (const one of prepared) one.undo();
       throw error;
     }
-    this.log("info", "serving", {
-      table: first.file,
-      services: first.table.services.length,
-      addresses: this.#server.addresses.map(formatEndpoint).join(" "),
-    });
-    this.#inForce(first, prepared);
+    const addresses = this.#server.addresses.map(formatEndpoint).join(" ");
+    this.#inForce(first, prepared, "serving", { addresses });
     this.#handleSignals();
   }
 
@@ -164,7 +161,7 @@ export class Daemon {
 
   /** @throws where one of the companions refuses the table */
   async #prepare(next: Loaded): Promise<readonly Prepared[]> {
-    const prepared: Prepared[] = [];
+    const prepared = [await this.#logs.prepare(next.table.server.log)];
     try {
       for (const companion of this.#companions) {
         const one = await companion.prepare?.(next);
@@ -177,8 +174,15 @@ export class Daemon {
     }
   }
 
-  #inForce(loaded: Loaded, prepared: readonly Prepared[]): void {
+  #inForce(
+    loaded: Loaded,
+    prepared: readonly Prepared[],
+    message: string,
+    fields: LogFields = {},
+  ): void {
     for (const one of prepared) one.commit();
+    const { file: table, table: { services } } = loaded;
+    this.log("info", message, { table, services: services.length, ...fields });
     const known = this.#advice;
     this.#advice = loaded.advice();
     logAdvice(this.#advice, known, this.log);
@@ -192,6 +196,13 @@ export class Daemon {
       SIGTERM: () => this.stop({ signal: "SIGTERM" }),
       SIGINT: () => this.stop({ signal: "SIGINT" }),
       SIGHUP: () => void this.reload().catch(() => {}), // it has been logged
+      SIGUSR1: () => {
+        this.#logs.reopen();
+        this.#transport.closeDebugger?.().catch((error) => {
+          const reason = messageOf(error);
+          this.log("error", "cannot close Deno's debugger", { reason });
+        });
+      },
       SIGUSR2: () => {
         const { addresses, ...state } = this.#server.state;
         const list = addresses.map(formatEndpoint).join(" ");
@@ -221,12 +232,7 @@ export class Daemon {
         for (const one of prepared) one.undo();
         throw error;
       }
-      this.#log = this.#queue.log(next.table.server.log);
-      this.log("info", "reloaded", {
-        table: next.file,
-        services: next.table.services.length,
-      });
-      this.#inForce(next, prepared);
+      this.#inForce(next, prepared, "reloaded");
     } catch (error) {
       failure = error;
       this.log("error", "not reloaded, the old table stays in force", {

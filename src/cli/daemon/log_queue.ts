@@ -1,8 +1,9 @@
-/** The log of the command line, on standard error. */
+/** The lines of the log, on their way to where the log goes. */
 import { setImmediate } from "node:timers/promises";
 import { jsonLine, type Log, LOG_LEVELS, textLine } from "../../log.ts";
 import type { LogSettings } from "../../table/table.ts";
 import type { Output } from "../../transport/transport.ts";
+import { type LogSink, PartlyWritten } from "../logs/log_sink.ts";
 import { PATIENCE, printError, settlesWithin } from "../system.ts";
 
 /** Characters of lines that may wait for the log's reader. */
@@ -25,16 +26,21 @@ interface Entry {
  */
 export class LogQueue {
   readonly #output: Output;
+  readonly #sink: LogSink | undefined;
   #format: LogSettings["format"] = "text";
   #waiting: Entry[] = [];
   #size = 0;
   #dropped = 0;
   #isWriting = false;
+  #isFailing = false;
   #written: Promise<void> | undefined;
+  readonly #onExit = () => this.#writeRest();
 
-  constructor(output: Output) {
+  /** @param sink what it writes to in place of standard error */
+  constructor(output: Output, sink?: LogSink) {
     this.#output = output;
-    process.on("exit", () => this.#writeRest());
+    this.#sink = sink;
+    process.on("exit", this.#onExit);
   }
 
   /** A log with these settings, whose lines go into this queue. */
@@ -63,33 +69,41 @@ export class LogQueue {
     await settlesWithin(PATIENCE, this.#written);
   }
 
+  /** Writes what it can within a second, and gives back what it writes to. */
+  async close(): Promise<void> {
+    await this.flush();
+    process.removeListener("exit", this.#onExit);
+    this.#output.release?.();
+  }
+
   /** Writes once for each turn of the event loop, or as the reader reads. */
   async #write(): Promise<void> {
     await setImmediate();
     while (this.#waiting.length > 0) {
-      const { text, lines } = this.#take();
+      const entries = this.#take();
       this.#isWriting = true;
       try {
-        await this.#output.write(encoder.encode(text));
+        await this.#output.write(encoder.encode(textOf(entries)));
+        this.#isFailing = false;
         if (this.#dropped > 0 && this.#size < MOST_WRITTEN) this.#report();
-      } catch {
-        this.#dropped += lines; // there is no other place to say why
+      } catch (error) {
+        this.#dropped += linesLost(entries, error);
+        if (!this.#isFailing) this.#sink?.failed(error);
+        this.#isFailing = true;
       }
       this.#isWriting = false;
     }
     this.#written = undefined;
   }
 
-  #take(): Entry {
-    let [text, lines, count] = ["", 0, 0];
-    while (count < this.#waiting.length && text.length < MOST_WRITTEN) {
-      const entry = this.#waiting[count++]!;
-      text += entry.text;
-      lines += entry.lines;
+  #take(): Entry[] {
+    const most = this.#sink?.isLinewise ? 1 : MOST_WRITTEN;
+    let [size, count] = [0, 0];
+    while (count < this.#waiting.length && size < most) {
+      size += this.#waiting[count++]!.text.length;
     }
-    this.#waiting.splice(0, count);
-    this.#size -= text.length;
-    return { text, lines };
+    this.#size -= size;
+    return this.#waiting.splice(0, count);
   }
 
   #push(entry: Entry): void {
@@ -112,6 +126,22 @@ export class LogQueue {
 
   /** Where the program ends by an unexpected error. */
   #writeRest(): void {
-    if (!this.#isWriting && this.#size > 0) printError(this.#take().text);
+    if (this.#isWriting || this.#size === 0) return;
+    const text = textOf(this.#take());
+    if (this.#sink === undefined) printError(text);
+    else this.#sink.write(encoder.encode(text)).catch(() => {}); // it is over
   }
+}
+
+function textOf(entries: readonly Entry[]): string {
+  return entries.map(({ text }) => text).join("");
+}
+
+/** The lines that a failed write has not taken as a whole. */
+function linesLost(entries: readonly Entry[], error: unknown): number {
+  let taken = error instanceof PartlyWritten ? error.taken : 0;
+  return entries.reduce((lost, { text, lines }) => {
+    taken -= encoder.encode(text).length;
+    return taken < 0 ? lost + lines : lost;
+  }, 0);
 }
