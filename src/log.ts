@@ -34,19 +34,20 @@ export interface LogLine {
 
 /** `TIME LEVEL message key=value…`, values quoted where they need it. */
 export function textLine(line: LogLine): string {
-  const { time, level } = line;
-  return `${time.toISOString()} ${level.padEnd(5)} ${textBody(line)}\n`;
+  return `${line.time.toISOString()} ${line.level.padEnd(5)} ${bareLine(line)}`;
 }
 
-/** `message key=value…`, for a log whose writer adds the time and the level. */
-export function textBody({ message, fields }: LogLine): string {
-  let body = message;
+/** The same without time and level. */
+export function bareLine(
+  { message, fields }: Pick<LogLine, "message" | "fields">,
+): string {
+  let line = message;
   for (const key in fields) {
     const value = fields[key];
     if (value === undefined || value === "") continue;
-    body += ` ${key}=${typeof value === "string" ? textValue(value) : value}`;
+    line += ` ${key}=${typeof value === "string" ? textValue(value) : value}`;
   }
-  return body;
+  return `${line}\n`;
 }
 
 /** One JSON object. */

@@ -71,7 +71,12 @@ describe("a table", () => {
         access: EVERYBODY,
         limits: LIMITS,
         timeZone: undefined,
-        log: { level: "info", format: "text", to: { kind: "stderr" } },
+        log: {
+          level: "info",
+          format: "text",
+          to: { kind: "stderr" },
+          syslogFormat: undefined,
+        },
       });
     }
   });
@@ -139,6 +144,7 @@ describe("a table", () => {
         level: "warn",
         format: "json",
         to: { kind: "file", path: "/var/log/tcpmux.log" },
+        syslogFormat: undefined,
       },
     });
   });

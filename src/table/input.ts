@@ -272,14 +272,28 @@ export interface LogInput {
    */
   format?: "text" | "json";
   /**
-   * Where the log goes: to standard error, or to the end of a file, which is
-   * opened again at SIGUSR1 and at a reload.
+   * Where the log goes: to standard error, to the end of a file, which is
+   * opened again at SIGUSR1 and at a reload, or to syslog: `syslog` is that of
+   * this machine, at `/dev/log`; `syslog:unix:/path`, `syslog:udp://HOST:PORT`
+   * and `syslog:tcp://HOST:PORT` are others. The port is 514 where none is
+   * written.
    *
-   * Value: "stderr" or an absolute path.
+   * Value: "stderr", an absolute path, "syslog", "syslog:unix:/path",
+   * "syslog:udp://HOST:PORT" or "syslog:tcp://HOST:PORT".
    *
    * @default "stderr"
    */
   to?: string;
+  /**
+   * The format of messages to syslog: RFC 5424 with each field as structured
+   * data, or what syslog(3) of the C library writes, which is all that journald
+   * and rsyslog understand by default on a Unix socket.
+   *
+   * Value: `"rfc5424"` or `"rfc3164"`.
+   *
+   * Default: `rfc3164` for a Unix socket, else `rfc5424`.
+   */
+  syslog_format?: "rfc5424" | "rfc3164";
 }
 
 /** A service of any kind that a file can hold. */

@@ -24,6 +24,7 @@ type Valid<K extends KindKey> = z.output<typeof kindSchemas[K]>;
 export function resolveServer(
   valid: z.output<typeof serverSchema>,
 ): ServerSettings {
+  const { syslog_format: syslogFormat, ...log } = valid.log;
   return {
     listen: valid.listen === undefined ? undefined : asList(valid.listen),
     help: valid.help,
@@ -37,7 +38,7 @@ export function resolveServer(
     access: accessOf(valid),
     limits: resolveLimits(valid),
     timeZone: valid.time_zone,
-    log: valid.log,
+    log: { ...log, syslogFormat },
   };
 }
 

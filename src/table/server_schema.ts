@@ -68,8 +68,18 @@ const logSchema = z.strictObject({
   to: preset(
     logTo(),
     "stderr",
-    "Where the log goes: to standard error, or to the end of a file, which " +
-      "is opened again at SIGUSR1 and at a reload.",
+    "Where the log goes: to standard error, to the end of a file, which is " +
+      "opened again at SIGUSR1 and at a reload, or to syslog: `syslog` is " +
+      "that of this machine, at `/dev/log`; `syslog:unix:/path`, " +
+      "`syslog:udp://HOST:PORT` and `syslog:tcp://HOST:PORT` are others. The " +
+      "port is 514 where none is written.",
+  ),
+  syslog_format: optional(
+    choice(["rfc5424", "rfc3164"]),
+    "`rfc3164` for a Unix socket, else `rfc5424`",
+    "The format of messages to syslog: RFC 5424 with each field as " +
+      "structured data, or what syslog(3) of the C library writes, which is " +
+      "all that journald and rsyslog understand by default on a Unix socket.",
   ),
 }, { error: "a table such as [server.log]" }).meta({ value: "table" });
 

@@ -36,12 +36,21 @@ export interface LogSettings {
   readonly level: LogLevel;
   readonly format: "text" | "json";
   readonly to: LogTo;
+  /** Undefined for what is usual for where the log goes. */
+  readonly syslogFormat: "rfc5424" | "rfc3164" | undefined;
 }
 
 /** Where the log goes. */
 export type LogTo =
   | { readonly kind: "stderr" }
-  | { readonly kind: "file"; readonly path: string };
+  | { readonly kind: "file"; readonly path: string }
+  | SyslogTo;
+
+export interface SyslogTo {
+  readonly kind: "syslog";
+  readonly by: "unix" | "udp" | "tcp";
+  readonly endpoint: Endpoint;
+}
 
 /** A service table. It never changes: a reload makes a new one. */
 export class Table {

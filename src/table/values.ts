@@ -166,20 +166,45 @@ export function readDestination(text: string): Endpoint | string {
     : endpoint;
 }
 
-const LOG_FORMS = '"stderr" or an absolute path';
+const LOG_FORMS = '"stderr", an absolute path, "syslog", ' +
+  '"syslog:unix:/path", "syslog:udp://HOST:PORT" or "syslog:tcp://HOST:PORT"';
+
+/** The port of syslog where none is written: RFC 5426; by custom for TCP too. */
+const SYSLOG_PORT = 514;
 
 /** Where the log goes. */
 export function logTo() {
-  return transformed(readLogTo, LOG_FORMS, '`"stderr"` or path');
+  return transformed(
+    readLogTo,
+    LOG_FORMS,
+    '`"stderr"`, path or `"syslog…"`',
+  );
 }
 
 function readLogTo(text: string): LogTo | string {
   if (text === "stderr") return { kind: "stderr" };
+  if (text === "syslog") return readSyslogTo("unix:/dev/log");
+  if (text.startsWith("syslog:")) {
+    return readSyslogTo(text.slice("syslog:".length));
+  }
   if (!text.startsWith("/")) return "a path begins with /";
   if (text.endsWith("/")) return "it is the path of a directory";
   return text.includes("\0")
     ? "text without NUL bytes"
     : { kind: "file", path: text };
+}
+
+function readSyslogTo(text: string): LogTo | string {
+  const [, by, address] = /^(udp|tcp):\/\/(.*)$/s.exec(text) ??
+    [text, "unix" as const, text];
+  if (by === "unix" && !address!.startsWith("unix:")) {
+    return "syslog: must be followed by unix:, udp:// or tcp://";
+  }
+  const endpoint = readEndpoint(address!, SYSLOG_PORT);
+  if (typeof endpoint === "string") return endpoint;
+  return endpoint.transport === "tcp" && endpoint.port === 0
+    ? "a port is from 1 to 65535"
+    : { kind: "syslog", by: by as "unix" | "udp" | "tcp", endpoint };
 }
 
 export function addresses() {

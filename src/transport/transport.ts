@@ -1,5 +1,6 @@
 import type { Endpoint, Peer } from "../endpoint.ts";
 import type { TimerList } from "../timers.ts";
+import type { SystemCalls } from "./system.ts";
 
 /**
  * One way to sockets and processes: Deno's, Bun's, Node's, or memory without a
@@ -11,6 +12,8 @@ export interface Transport {
   readonly name: "deno" | "bun" | "node" | "memory";
   /** What differs between transports; see the README's table of runtimes. */
   readonly abilities: Abilities;
+  /** Undefined where this runtime cannot call the C library. */
+  readonly system?: SystemCalls | undefined;
   /** The deadlines of all connections of this transport. */
   readonly timers: TimerList;
   /**

@@ -11,7 +11,7 @@ import type { Transport } from "../../transport/transport.ts";
 import { EXIT, exitCodeOf, explain } from "../exit.ts";
 import type { Loaded } from "../load.ts";
 import type { Signal, Signals } from "../system.ts";
-import { logAdvice } from "./advice.ts";
+import { logAdvice } from "./advice_log.ts";
 import { Announcements } from "./announcements.ts";
 import { collectAtNewHeights } from "./collecting.ts";
 import type { Companion, Prepared } from "./companion.ts";

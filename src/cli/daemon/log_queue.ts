@@ -1,6 +1,12 @@
 /** The lines of the log, on their way to where the log goes. */
 import { setImmediate } from "node:timers/promises";
-import { jsonLine, type Log, LOG_LEVELS, textLine } from "../../log.ts";
+import {
+  bareLine,
+  jsonLine,
+  type Log,
+  LOG_LEVELS,
+  textLine,
+} from "../../log.ts";
 import type { LogSettings } from "../../table/table.ts";
 import type { Output } from "../../transport/transport.ts";
 import { type LogSink, PartlyWritten } from "../logs/log_sink.ts";
@@ -120,8 +126,12 @@ export class LogQueue {
   }
 
   #line(...[level, message, fields = {}]: Parameters<Log>): string {
-    const write = this.#format === "json" ? jsonLine : textLine;
-    return write({ time: new Date(), level, message, fields });
+    const line = { time: new Date(), level, message, fields };
+    const isJson = this.#format === "json";
+    const frame = this.#sink?.frame;
+    if (frame === undefined) return isJson ? jsonLine(line) : textLine(line);
+    const body = isJson ? jsonLine(line) : bareLine(line);
+    return frame(line, body.trimEnd());
   }
 
   /** Where the program ends by an unexpected error. */

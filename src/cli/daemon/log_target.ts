@@ -1,13 +1,18 @@
 import type { Log } from "../../log.ts";
-import type { LogSettings, LogTo } from "../../table/table.ts";
+import type { LogSettings } from "../../table/table.ts";
 import type { Transport } from "../../transport/transport.ts";
 import type { Prepared } from "./companion.ts";
 import type { LogSink } from "../logs/log_sink.ts";
 import { LogQueue } from "./log_queue.ts";
 
+/** Milliseconds in which the same sentence is said once. */
+const RARELY = 10 * 60 * 1000;
+
+const STDERR = { kind: "stderr" } as const;
+
 /** Where lines go now. */
 interface Target {
-  readonly to: LogTo;
+  readonly settings: Pick<LogSettings, "to" | "syslogFormat">;
   readonly queue: LogQueue;
   /** Undefined for standard error. */
   readonly sink?: LogSink;
@@ -23,13 +28,15 @@ export class LogTarget {
   #target: Target;
   #log: Log;
   #retired: Promise<void> = Promise.resolve();
+  #said = { problem: "", until: 0 };
 
   /** @param stderr also takes what is no line of the log */
   constructor(transport: Transport, stderr: LogQueue) {
     this.#transport = transport;
     this.#stderr = stderr;
-    this.#target = { to: { kind: "stderr" }, queue: stderr };
-    this.#log = stderr.log({ ...this.#target, level: "info", format: "text" });
+    const settings = { to: STDERR, syslogFormat: undefined };
+    this.#target = { settings, queue: stderr };
+    this.#log = stderr.log({ ...settings, level: "info", format: "text" });
   }
 
   /** Logs by the settings in force. */
@@ -42,10 +49,10 @@ export class LogTarget {
    * @throws {TcpmuxError} where that cannot be had
    */
   async prepare(settings: LogSettings): Promise<Prepared> {
-    const { to } = settings;
-    const next = isSame(to, this.#target.to)
+    const { to, syslogFormat } = settings;
+    const next = isSame({ to, syslogFormat }, this.#target.settings)
       ? this.#target
-      : await this.#open(to);
+      : await this.#open(settings);
     return {
       commit: () => {
         if (next === this.#target) this.reopen();
@@ -58,13 +65,21 @@ export class LogTarget {
     };
   }
 
-  async #open(to: LogTo): Promise<Target> {
-    if (to.kind === "stderr") return { to, queue: this.#stderr };
+  async #open(settings: LogSettings): Promise<Target> {
+    const { to, syslogFormat } = settings;
+    const known = { to, syslogFormat };
+    if (to.kind === "stderr") return { settings: known, queue: this.#stderr };
     const { openLog } = await import("../logs/open_log.ts");
-    const sink = await openLog(to, this.#transport, (problem) => {
-      this.#stderr.print(`tcpmux: ${problem}\n`);
-    });
-    return { to, queue: new LogQueue(sink, sink), sink };
+    const say = (problem: string) => this.#say(problem);
+    const sink = await openLog(to, syslogFormat, this.#transport, say);
+    return { settings: known, queue: new LogQueue(sink, sink), sink };
+  }
+
+  #say(problem: string): void {
+    const now = performance.now();
+    if (problem === this.#said.problem && now < this.#said.until) return;
+    this.#said = { problem, until: now + RARELY };
+    this.#stderr.print(`tcpmux: ${problem}\n`);
   }
 
   /** What waits in the old queue still goes where that leads. */
@@ -89,6 +104,6 @@ export class LogTarget {
   }
 }
 
-function isSame(one: LogTo, other: LogTo): boolean {
+function isSame(one: Target["settings"], other: Target["settings"]): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }

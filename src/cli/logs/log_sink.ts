@@ -1,4 +1,12 @@
+import type { LogLine } from "../../log.ts";
 import type { Output } from "../../transport/transport.ts";
+
+/**
+ * How a line is written, where that is not as its format has it.
+ *
+ * @param body what the line says in its format, without its time
+ */
+export type Frame = (line: LogLine, body: string) => string;
 
 /** What the lines of a log are written to, where that is not standard error. */
 export interface LogSink extends Output {
@@ -6,6 +14,7 @@ export interface LogSink extends Output {
   failed(error: unknown): void;
   /** Each write takes one line. */
   readonly isLinewise?: boolean;
+  readonly frame?: Frame;
   /** Opens it anew, under the name that it was opened by. */
   reopen?(): void;
 }

@@ -1,4 +1,4 @@
-import type { LogTo } from "../../table/table.ts";
+import type { LogSettings, LogTo } from "../../table/table.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { LogFile } from "./log_file.ts";
 import type { LogSink, SayProblem } from "./log_sink.ts";
@@ -6,12 +6,15 @@ import type { LogSink, SayProblem } from "./log_sink.ts";
 /**
  * Opens what a log goes to that is not standard error.
  *
- * @throws {TcpmuxError} where that cannot be had
+ * @throws {TcpmuxError} where it cannot be had
  */
-export function openLog(
+export async function openLog(
   to: Exclude<LogTo, { readonly kind: "stderr" }>,
-  _: Transport,
+  format: LogSettings["syslogFormat"],
+  transport: Transport,
   say: SayProblem,
-): LogSink {
-  return new LogFile(to.path, say);
+): Promise<LogSink> {
+  if (to.kind === "file") return new LogFile(to.path, say);
+  const { openSyslog } = await import("./syslog.ts");
+  return await openSyslog(to, format, transport, say);
 }

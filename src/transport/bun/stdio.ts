@@ -1,5 +1,5 @@
 /** Standard streams on Bun: https://bun.com/docs/api/file-io */
-import { descriptorOutput, StdioConn } from "../stdio_conn.ts";
+import { descriptorOutput, StdioConn } from "../net/stdio_conn.ts";
 import type { Conn } from "../transport.ts";
 
 /** The member of Bun that this needs, and no more. */

@@ -1,6 +1,7 @@
 import { TimerList } from "../../timers.ts";
 import { HostNames } from "../net/host_names.ts";
-import { descriptorOutput } from "../stdio_conn.ts";
+import { systemCalls } from "../net/system_calls.ts";
+import { descriptorOutput } from "../net/stdio_conn.ts";
 import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
 import { bunConnect } from "./connect.ts";
@@ -19,6 +20,9 @@ export function bunTransport(): Transport {
   return {
     name: "bun",
     abilities: { reset: true, programs: true, socketStdio: true, unix: true },
+    get system() {
+      return systemCalls(libc.functions);
+    },
     timers,
     lookup: (host) => names.lookup(host),
     listen: bunListen(timers),

@@ -1,5 +1,5 @@
 /** Standard streams on Deno: https://docs.deno.com/api/deno/~/Deno.stdin */
-import { patientOutput, StdioConn } from "../stdio_conn.ts";
+import { patientOutput, StdioConn } from "../net/stdio_conn.ts";
 import type { Conn, Output } from "../transport.ts";
 
 interface DenoWriter {

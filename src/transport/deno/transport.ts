@@ -1,6 +1,7 @@
 import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
 import { HostNames } from "../net/host_names.ts";
+import { systemCalls } from "../net/system_calls.ts";
 import { permitted } from "../permission.ts";
 import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
@@ -30,6 +31,9 @@ export function denoTransport(): Transport {
       get unix() {
         return permitted("read") && permitted("write");
       },
+    },
+    get system() {
+      return systemCalls(libc.functions);
     },
     timers,
     lookup: (host) => names.lookup(host),

@@ -20,6 +20,16 @@ export interface LibcFunctions {
   shutdown(fd: number, how: number): number;
   fcntl(fd: number, command: number, argument: number): number;
   close_range(first: number, last: number, flags: number): number;
+  sendto(
+    fd: number,
+    bytes: Uint8Array,
+    length: bigint,
+    flags: number,
+    address: Uint8Array,
+    addressLength: number,
+  ): number;
+  clock_gettime(clock: number, time: Uint8Array): number;
+  setgroups(count: bigint, groups: Uint8Array): number;
 }
 
 /** The types of what those functions take; each of them returns an `i32`. */
@@ -32,6 +42,9 @@ export const LIBC_TYPES: Record<keyof LibcFunctions, string[]> = {
   shutdown: ["i32", "i32"],
   fcntl: ["i32", "i32", "i32"],
   close_range: ["u32", "u32", "u32"],
+  sendto: ["i32", "buffer", "u64", "i32", "buffer", "u32"],
+  clock_gettime: ["i32", "buffer"],
+  setgroups: ["u64", "buffer"],
 };
 
 /** The functions, looked up when they are needed for the first time. */
@@ -66,7 +79,7 @@ export function duplicate(libc: LibcFunctions, fd: number): number | undefined {
 }
 
 const SHUT_RD = 0;
-const MSG_DONTWAIT = 0x40;
+export const MSG_DONTWAIT = 0x40;
 
 /** Closes a descriptor, after what lies there unread, which would be an error. */
 export function drainAndClose(libc: LibcFunctions, fd: number): void {
@@ -76,9 +89,9 @@ export function drainAndClose(libc: LibcFunctions, fd: number): void {
   libc.close(fd);
 }
 
-const AF_UNIX = 1;
+export const AF_UNIX = 1;
 const SOCK_STREAM = 1;
-const SOCK_CLOEXEC = 0o2000000;
+export const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 
 /**
@@ -121,7 +134,7 @@ export function connectedTo(
 }
 
 /** A `sockaddr_un`: unix(7). An abstract name has no NUL byte at its end. */
-function unixAddress(path: string): Uint8Array {
+export function unixAddress(path: string): Uint8Array {
   const name = path.startsWith("\0") ? path : `${path}\0`;
   const family = new Uint16Array([AF_UNIX]); // in the machine's byte order
   const bytes = new TextEncoder().encode(name);

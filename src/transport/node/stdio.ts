@@ -5,7 +5,11 @@ import type { Readable, Writable } from "node:stream";
 import { isatty } from "node:tty";
 import { fromSystem } from "../errno.ts";
 import { NodeStreamsConn } from "../net/node_streams_conn.ts";
-import { closeStdout, descriptorOutput, fileOutput } from "../stdio_conn.ts";
+import {
+  closeStdout,
+  descriptorOutput,
+  fileOutput,
+} from "../net/stdio_conn.ts";
 import type { Conn, Output } from "../transport.ts";
 import { WriteQueue } from "../write_queue.ts";
 import { blockingAgain } from "./internals.ts";

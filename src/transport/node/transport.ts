@@ -1,8 +1,10 @@
 import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
 import { HostNames } from "../net/host_names.ts";
+import { systemCalls } from "../net/system_calls.ts";
 import type { Transport } from "../transport.ts";
 import { nodeConnect } from "./connect.ts";
+import { nodeLibc } from "./libc.ts";
 import { nodeListen } from "./listen.ts";
 import { NodeSeal, nodeSpawn, nodeSpawnOn } from "./process.ts";
 import { nodeOutput, nodeStdio } from "./stdio.ts";
@@ -12,11 +14,15 @@ export function nodeTransport(): Transport {
   const names = new HostNames({ threads: 2, hostsFile: "/etc/hosts" });
   const buffers = new Buffers();
   const seal = new NodeSeal();
+  const libc = nodeLibc();
   const listen = nodeListen(timers, buffers);
   const connect = nodeConnect(timers, buffers);
   return {
     name: "node",
     abilities: { reset: true, programs: true, socketStdio: true, unix: true },
+    get system() {
+      return systemCalls(libc.functions);
+    },
     timers,
     lookup: (host) => names.lookup(host),
     listen,

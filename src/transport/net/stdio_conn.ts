@@ -1,11 +1,11 @@
 import { closeSync, fstatSync, write, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isatty } from "node:tty";
-import { type Endpoint, UNNAMED } from "../endpoint.ts";
-import { fromSystem } from "./errno.ts";
-import { PulledConn } from "./pulled_conn.ts";
-import type { Output } from "./transport.ts";
-import { WriteQueue } from "./write_queue.ts";
+import { type Endpoint, UNNAMED } from "../../endpoint.ts";
+import { fromSystem } from "../errno.ts";
+import { PulledConn } from "../pulled_conn.ts";
+import type { Output } from "../transport.ts";
+import { WriteQueue } from "../write_queue.ts";
 
 /** A runtime's access to this program's standard input. */
 export interface Input {
