@@ -1,9 +1,20 @@
 /**
- * The commands of the server's side: serve, which is the default, and check.
- * The library is mod.ts.
+ * The commands of the server's side: serve, which is the default, check, explain,
+ * and those that ask and steer a server. The library is mod.ts.
  *
  * @module
  */
 import { main } from "./src/cli/main.ts";
 
-await main(["serve", "check"]);
+await main([
+  "serve",
+  "check",
+  "explain",
+  "status",
+  "sessions",
+  "reload",
+  "disable",
+  "enable",
+  "kill",
+  "drain",
+]);

@@ -55,6 +55,7 @@ export function leadingTo(conn: Conn): Transport {
       reset: true,
       programs: false,
       socketStdio: false,
+      folderEvents: false,
       unix: false,
     },
     timers: new TimerList(),

@@ -14,12 +14,13 @@ const sources = [
 const tests = readdirSync(join(ROOT, "tests"))
   .filter((name) => name.endsWith("_test.ts"))
   .map((name) => `tests/${name}`);
+const examples = ["examples/chat/chat.ts", "examples/hono/app.ts"];
 const checks = [
   [deno, ["fmt", "--check"]],
   [deno, ["lint"]],
   // tsc sees what Node and Bun see; deno check what Deno sees.
   [join(ROOT, "node_modules/.bin/tsc"), ["-p", "."]],
-  [deno, ["check", "--quiet", "--no-lock", ...sources, ...tests]],
+  [deno, ["check", "--quiet", "--no-lock", ...sources, ...examples, ...tests]],
 ];
 let failed = 0;
 for (const [command, args] of checks) {

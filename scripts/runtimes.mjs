@@ -1,16 +1,27 @@
 // Where the runtimes are that the tests and builds use: those that npm has
 // installed, in the versions that package.json pins.
 import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, lstatSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MODULES = join(ROOT, "node_modules");
 
-/** Installs what package-lock.json lists, unless it is there. */
+/**
+ * Installs what package-lock.json lists, unless it is there. Through a symbolic
+ * link nothing is installed: npm would empty the folder that it leads to, which
+ * is another clone's.
+ */
 export function install() {
   if (existsSync(join(MODULES, ".package-lock.json"))) return;
+  if (lstatSync(MODULES, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    console.log(
+      "node_modules is a symbolic link: what is there is used as it is " +
+        "(run npm ci where it leads to, or remove the link)",
+    );
+    return;
+  }
   console.log("npm ci (once: it brings Deno, Bun and Node as well)");
   const { status } = spawnSync("npm", ["ci", "--loglevel=error"], {
     cwd: ROOT,

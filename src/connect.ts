@@ -9,9 +9,9 @@ import {
 } from "./parse_endpoint.ts";
 import { RefusedError, TcpmuxError } from "./errors.ts";
 import { withDeadline } from "./transport/attempt.ts";
-import { pickTransport } from "./transport/pick.ts";
-import { StreamConn } from "./transport/stream_conn.ts";
-import type { Conn, Transport } from "./transport/transport.ts";
+import { transportOf } from "./transport/pick.ts";
+import { type StreamConn, WrappedConn } from "./transport/stream_conn.ts";
+import type { Conn, TransportHandle } from "./transport/transport.ts";
 import { type Duration, millisecondsOf } from "./units.ts";
 import { HELP, namesIn, type Reply, requestLine } from "./wire.ts";
 
@@ -56,7 +56,16 @@ export interface ConnectOptions {
    * The sockets to use.
    * @default those of the runtime
    */
-  transport?: Transport;
+  transport?: TransportHandle;
+}
+
+/** A connection to a service. Its first byte is the service's own. */
+export interface ServiceConn extends StreamConn {
+  /**
+   * The text after the `+` of the server's reply, with only printable ASCII
+   * characters; it may be empty.
+   */
+  readonly message: string;
 }
 
 /**
@@ -111,11 +120,11 @@ export async function request(
   server: string | Endpoint,
   service: string,
   options: ConnectOptions = {},
-): Promise<ServiceConn> {
+): Promise<RequestedConn> {
   const endpoint = serverEndpoint(server);
   checkName(service);
   const timeout = replyTimeoutOf(options);
-  const transport = options.transport ?? await pickTransport();
+  const transport = await transportOf(options.transport);
   const conn = await reach(transport, endpoint, options);
   // Not awaited: the reply may come first, and its deadline is for both.
   conn.write(requestLine(service, options.early)).catch(() => {});
@@ -125,11 +134,11 @@ export async function request(
     if (reply.positive) return reply;
     throw new RefusedError(service, nameOf(server), reply.message);
   });
-  return new ServiceConn(conn, reply, options.dropNul === true);
+  return new RequestedConn(conn, reply, options.dropNul === true);
 }
 
-/** A connection to a service, whose bytes begin behind the server's reply. */
-export class ServiceConn extends StreamConn {
+/** A connection on which a service was asked for: reading awaits the reply. */
+export class RequestedConn extends WrappedConn implements ServiceConn {
   /** Rejects as {@linkcode connect} does; the connection is aborted then. */
   readonly reply: Promise<void>;
   #message = "";
@@ -153,7 +162,7 @@ export class ServiceConn extends StreamConn {
     }
   }
 
-  /** The text after the `+`, with only printable ASCII characters. */
+  /** Empty until the reply has come. */
   get message(): string {
     return this.#message;
   }
@@ -251,7 +260,7 @@ export async function list(
 ): Promise<string[]> {
   const endpoint = serverEndpoint(server);
   const timeout = replyTimeoutOf(options);
-  const transport = options.transport ?? await pickTransport();
+  const transport = await transportOf(options.transport);
   const conn = await reach(transport, endpoint, options);
   const { signal } = options;
   const what = `no list of services from ${formatEndpoint(conn.remote)}`;

@@ -72,7 +72,13 @@ export class TcpmuxError extends Error {
   /** The system's name of the error, such as `ECONNREFUSED`. */
   readonly errno: string | undefined;
 
-  /** With what is known of the error beyond its message. */
+  /**
+   * One failure.
+   *
+   * @param code which kind of failure it is
+   * @param message one sentence: what failed, and why
+   * @param facts what is known of it besides
+   */
   constructor(code: ErrorCode, message: string, facts: ErrorFacts = {}) {
     super(message, facts.cause === undefined ? {} : { cause: facts.cause });
     this.code = code;
@@ -87,10 +93,18 @@ export class TcpmuxError extends Error {
  * that another attempt may succeed, and `refused` otherwise.
  */
 export class RefusedError extends TcpmuxError {
-  override readonly name = "RefusedError";
+  /** Shown before the message when the error is printed. */
+  override readonly name: string = "RefusedError";
   /** The text after the `-`, with only printable ASCII characters. */
   readonly reply: string;
 
+  /**
+   * For a reply that begins with `-`.
+   *
+   * @param service the name that the client asked for
+   * @param server the address of the server, as text
+   * @param reply the text after the `-`
+   */
   constructor(service: string, server: string, reply: string) {
     // RFC 1078 has no code for busy: only the words of the reply show it.
     const busy = /\b(busy|try again|too many|temporar|shutting down)/i.test(

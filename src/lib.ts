@@ -36,7 +36,12 @@ export {
   type UnixEndpoint,
 } from "./endpoint.ts";
 export { parseEndpoint } from "./parse_endpoint.ts";
-export { type ErrorCode, RefusedError, TcpmuxError } from "./errors.ts";
+export {
+  type ErrorCode,
+  type ErrorFacts,
+  RefusedError,
+  TcpmuxError,
+} from "./errors.ts";
 export type { ConnectionRecord } from "./record.ts";
 export {
   forward,
@@ -60,11 +65,9 @@ export type { Duration } from "./units.ts";
 export type { Outcome } from "./policy/refusal.ts";
 export type { Log, LogFields, LogLevel } from "./log.ts";
 export type { StreamConn } from "./transport/stream_conn.ts";
-export type {
-  Attempt,
-  Conn,
-  Listener,
-  Transport,
-} from "./transport/transport.ts";
-export { memoryTransport } from "./transport/memory.ts";
-export { pickTransport } from "./transport/pick.ts";
+export type { TransportHandle } from "./transport/transport.ts";
+// Users of the library get handles: what a transport does is internal.
+export {
+  memoryHandle as memoryTransport,
+  runtimeHandle as pickTransport,
+} from "./transport/pick.ts";

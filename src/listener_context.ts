@@ -1,6 +1,7 @@
 import type { ListNode } from "./linked_list.ts";
 import type { Ended, Recorded } from "./record.ts";
 import type { Identity } from "./services/exec/identity.ts";
+import type { SwitchedOff } from "./policy/decide.ts";
 import type { ServerContext } from "./services/service.ts";
 import type { ListenerSpec, Service } from "./table/service.ts";
 import type { Table } from "./table/table.ts";
@@ -10,6 +11,8 @@ export interface ListenerContext extends ServerContext {
   readonly table: Table;
   readonly identities: ReadonlyMap<Service, Identity>;
   readonly spec: ListenerSpec;
+  /** It changes while the server runs. */
+  readonly switchedOff: SwitchedOff;
   /**
    * Called once for each session, when it has ended. The session is a
    * `ListNode` here, because importing `Session` would make a ring of imports.

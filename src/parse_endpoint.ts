@@ -12,8 +12,9 @@ import { TcpmuxError } from "./errors.ts";
 export const ENDPOINT_FORMS = "HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
 
 /**
- * Reads `HOST:PORT`, `[V6]:PORT`, `unix:/path` or `unix:@abstract`.
+ * Reads an address as people write it.
  *
+ * @param text `HOST:PORT`, `[V6]:PORT`, `unix:/path` or `unix:@abstract`
  * @param defaultPort the port where the text has none; by default a text
  * without a port is wrong
  * @throws {TcpmuxError} code `usage`, saying what is wrong with the text

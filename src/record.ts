@@ -18,7 +18,14 @@ export interface ConnectionRecord {
   /** The name that a client of a proxy asked for, as it wrote it. */
   readonly requested?: string;
   /** The service's kind; empty where none was reached. */
-  readonly kind: Service["kind"] | "";
+  readonly kind:
+    | "builtin"
+    | "connect"
+    | "exec"
+    | "handler"
+    | "tcpmux"
+    | "text"
+    | "";
   /** How it ended. */
   readonly outcome: Outcome;
   /**

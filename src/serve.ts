@@ -7,8 +7,8 @@ import type { TableInput } from "./table/input.ts";
 import { buildTable, parseTable } from "./table/parse.ts";
 import type { Table } from "./table/table.ts";
 import { getEnv } from "./transport/permission.ts";
-import { pickTransport } from "./transport/pick.ts";
-import type { Transport } from "./transport/transport.ts";
+import { transportOf } from "./transport/pick.ts";
+import type { TransportHandle } from "./transport/transport.ts";
 import { type Duration, millisecondsOf } from "./units.ts";
 
 /** Options of {@linkcode serve}, in addition to the table. */
@@ -34,7 +34,7 @@ export interface ServeOptions {
    * The sockets and processes to use.
    * @default those of the runtime
    */
-  transport?: Transport;
+  transport?: TransportHandle;
 }
 
 /**
@@ -106,7 +106,7 @@ export async function start(
   options: ServeOptions,
 ): Promise<Server> {
   const server = await MuxServer.start(table, {
-    transport: options.transport ?? await pickTransport(),
+    transport: await transportOf(options.transport),
     log: options.log ?? tapeLog(),
     getEnv,
     ...(options.onRecord === undefined ? {} : { onRecord: options.onRecord }),

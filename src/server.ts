@@ -60,6 +60,8 @@ export class MuxServer {
   readonly #fullness: FullnessLog;
   readonly #leavers: LeaverWatch;
   readonly #sessions = new LinkedList<Session>();
+  /** The names of services, in upper case; a reload changes none of it. */
+  readonly #switchedOff = new Set<string>();
   /** The number of the latest connection; the first has 1. */
   #lastId = 0;
   #isDraining = false;
@@ -131,6 +133,26 @@ export class MuxServer {
   }
 
   /**
+   * Switches a service off, until it is switched on or the server ends: it is
+   * as one that the table does not enable, for all who have not been served
+   * yet. Sessions under way go on.
+   *
+   * @param name its name or an alias
+   * @returns the service; undefined where the table in force has none
+   */
+  switchService(name: string, to: "on" | "off"): Service | undefined {
+    const service = this.#inForce.table.byName.get(name.toUpperCase());
+    const key = service?.name.toUpperCase();
+    if (key !== undefined && to === "off") this.#switchedOff.add(key);
+    if (key !== undefined && to === "on") this.#switchedOff.delete(key);
+    return service;
+  }
+
+  isSwitchedOff({ name }: Service): boolean {
+    return this.#switchedOff.has(name.toUpperCase());
+  }
+
+  /**
    * Replaces the table, completely or not at all. Live sessions keep their
    * service, and listeners that are in both tables stay open. A reload waits for
    * one that is under way.
@@ -174,11 +196,19 @@ export class MuxServer {
   #addContext(spec: ListenerSpec, listener: string): ListenerContext {
     const { table, identities, contexts } = this.#inForce;
     const { log, transport, getEnv } = this.#options;
-    const ended = this.#ended;
-    const leavers = this.#leavers;
-    const isStopping = () => this.#isDraining;
-    const server = { log, transport, getEnv, ended, leavers, isStopping };
-    const context = { ...server, table, identities, spec, listener };
+    const context: ListenerContext = {
+      log,
+      transport,
+      getEnv,
+      table,
+      identities,
+      spec,
+      listener,
+      ended: this.#ended,
+      leavers: this.#leavers,
+      isStopping: () => this.#isDraining,
+      switchedOff: this.#switchedOff,
+    };
     contexts.set(spec, context);
     return context;
   }

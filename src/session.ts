@@ -128,10 +128,10 @@ export class Session extends ListNode implements SessionContext, Recorded {
   /** Decides what the client gets, and opens it if that is a service. */
   async #open(step: HandshakeResult): Promise<NoService | OpenedService> {
     if (step.kind !== "name" && step.kind !== "service") return step;
-    const { table, identities, transport } = this.server;
+    const { table, identities, transport, switchedOff } = this.server;
     if (step.kind === "service") this.requested = step.requested;
     const asked = step.kind === "name" ? step.name : step.service;
-    const asking = { remote: this.peer.remote, now: Date.now() };
+    const asking = { remote: this.peer.remote, now: Date.now(), switchedOff };
     const decision = decide(table, asked, asking);
     if (decision.kind !== "serve") return decision;
     const service = this.service = decision.service;
@@ -178,7 +178,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const limit = sooner(this.service!, "stallTimeout", "idleTimeout");
     for (let at = 0; at < bytes.length; at += PIECE) {
       const piece = bytes.subarray(at, at + PIECE);
-      await this.#within(limit.time, limit.reason, this.#client.write(piece));
+      await this.#inTime(limit.time, limit.reason, this.#client.write(piece));
     }
   }
 
@@ -187,7 +187,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const limit = sooner(this.service!, "idleTimeout", "halfClosedTimeout");
     // Without a relay nobody knows whether bytes move: no limit then.
     const time = peer === undefined ? 0 : limit.time;
-    return this.#within(time, limit.reason, finishing);
+    return this.#inTime(time, limit.reason, finishing);
   }
 
   /** Answers a client that gets no service. */
@@ -203,7 +203,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
         const { handshakeTimeout } = this.server.table.server;
         const reason = "the client did not read HELP within handshake_timeout";
         const writing = this.#client.write(answer.text);
-        await this.#within(handshakeTimeout, reason, writing);
+        await this.#inTime(handshakeTimeout, reason, writing);
         this.bytesOut = answer.text.length;
         return { outcome: "help", reason: "" };
       }
@@ -226,7 +226,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** Waits for work, and stops the session when that takes too long. */
-  async #within<T>(limit: number, why: string, work: Promise<T>): Promise<T> {
+  async #inTime<T>(limit: number, why: string, work: Promise<T>): Promise<T> {
     const { timers } = this.server.transport;
     const timer = timers.after(limit, () => this.stop("timeout", why));
     try {

@@ -1,4 +1,4 @@
-/** What people write: durations, sizes, and the word that they probably meant. */
+/** What people write and read: durations, sizes, and the word that was meant. */
 import { closestString, levenshteinDistance } from "@std/text";
 
 const DURATION_UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
@@ -91,4 +91,27 @@ export function nearest(
 /** How many letters of a word may be wrong. */
 function allowance(word: string): number {
   return Math.max(1, Math.floor(word.length / 3));
+}
+
+/** Bytes for people. */
+export function amount(bytes: number): string {
+  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  let value = bytes;
+  while (value >= 1024 && unit < units.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Hours, where there are any, minutes and seconds: `0:07`, `12:00:07`. */
+export function clock(seconds: number): string {
+  const whole = Math.floor(seconds);
+  const pad = (part: number) => String(part).padStart(2, "0");
+  const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60)];
+  const behind = pad(whole % 60);
+  return hours === 0
+    ? `${minutes}:${behind}`
+    : `${hours}:${pad(minutes % 60)}:${behind}`;
 }

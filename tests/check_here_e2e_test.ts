@@ -3,19 +3,25 @@ import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { assertEquals } from "@std/assert";
-import { tcpmux } from "./support/command.ts";
+import { assertEquals, assertMatch } from "@std/assert";
+import { runCommand } from "./support/command.ts";
 import { freePort, withFolder } from "./support/daemon.ts";
 import { needs, needsRoot } from "./support/needs.ts";
+import { programUnderTest } from "./support/server.ts";
 
 /** The warnings of check for a table, in a folder that all can enter. */
 async function warnings(
   folder: string,
   table: string,
+  how: { env?: Record<string, string>; below?: readonly string[] } = {},
 ): Promise<{ line: number; key: string; message: string }[]> {
+  const { env = {}, below = [] } = how;
   const file = join(folder, "services.toml");
   writeFileSync(file, table);
-  const { code, out, err } = await tcpmux(["check", file, "--json"]);
+  const { code, out, err } = await runCommand(
+    [...below, ...programUnderTest(), "check", file, "--json"],
+    { env },
+  );
   assertEquals([code, err], [0, ""]);
   return JSON.parse(out).warnings.map(
     (
@@ -66,6 +72,51 @@ text = "x"
         ]));
       assertEquals(await warnings(folder, table), []);
     }));
+
+  test("of a TZ that is not the name of a time zone, if hours depend on it", () =>
+    withFolder(async (folder) => {
+      const listen = `listen = "127.0.0.1:${await freePort()}"`;
+      const service = '[services.x]\ntext = "x"\nhours = ["08:00-18:00"]\n';
+      const table = `[server]\n${listen}\n${service}`;
+      const env = { TZ: "JST-9" };
+      const [warning, ...others] = await warnings(folder, table, { env });
+      assertEquals(others, []);
+      assertEquals([warning?.line, warning?.key], [1, "server.time_zone"]);
+      assertMatch(
+        warning!.message,
+        /^TZ is not the name of a time zone \(tz=JST-9( zone=\S+)?\): hours without /,
+      );
+      const zone = { TZ: "Asia/Tokyo" };
+      assertEquals(await warnings(folder, table, { env: zone }), []);
+      const named = `[server]\ntime_zone = "UTC"\n${listen}\n${service}`;
+      assertEquals(await warnings(folder, named, { env }), []);
+    }));
+
+  test(
+    "of limits that do not fit the open-file limit",
+    needs("prlimit"),
+    () =>
+      withFolder(async (folder) => {
+        const table = `[server]
+listen = "127.0.0.1:${await freePort()}"
+max_connections = 100
+[services.x]
+text = "x"
+`;
+        const below = ["prlimit", "--nofile=64"];
+        const [warning, ...others] = await warnings(folder, table, { below });
+        assertEquals(others, []);
+        assertEquals([warning?.line, warning?.key], [
+          3,
+          "server.max_connections",
+        ]);
+        assertMatch(
+          warning!.message,
+          /^limits are lowered to fit .* \(open_files=64 max_connections=\d+ /,
+        );
+        assertEquals(await warnings(folder, table), []);
+      }),
+  );
 
   test(
     "of a program and a folder that are closed to the user",

@@ -14,6 +14,8 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { COMMANDS as SPECS } from "../src/cli/spec.ts";
 import { type CommandSpec, flagsWithHelp } from "../src/cli/spec/parts.ts";
 import { tcpmux } from "./support/command.ts";
+import { ask } from "./support/client.ts";
+import { type Controlled, withControlled } from "./support/control.ts";
 import { needs } from "./support/needs.ts";
 import { mustRun, quoted } from "./support/run.ts";
 import { programUnderTest, ROOT, withServer } from "./support/server.ts";
@@ -40,6 +42,21 @@ function flagsOf(command: CommandSpec): string[] {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "tcpmux-completions-"));
+
+/** Runs `use` with a server that has one session, and the session's number. */
+function withSession(
+  use: (controlled: Controlled, id: string) => Promise<void>,
+): Promise<void> {
+  return withControlled(TABLE, async (controlled) => {
+    const { conn } = await ask(controlled.server.port, "echo");
+    try {
+      const [session] = await controlled.sessions();
+      await use(controlled, String(session!.id));
+    } finally {
+      conn.close();
+    }
+  });
+}
 
 /** Runs a shell in which `tcpmux` is the program under test. */
 async function shell(...words: string[]): Promise<string[]> {
@@ -142,6 +159,25 @@ describe("bash", needs("bash"), () => {
       assertEquals(await complete("tcpmux forward 80=dis"), []);
     }));
 
+  test("asks the server of this machine for its services and sessions", () =>
+    withSession(async ({ path }, id) => {
+      const control = `--control ${path}`;
+      const all = await complete(`tcpmux disable ${control} `);
+      assertEquals(all.slice(0, 2), ["echo", "daytime"]);
+      const word = await shell("bash", "-c", `printf '%s\\n' ${all[4]}`);
+      assertEquals(word, [EVIL]);
+      assert(!existsSync("evil") && !existsSync(join(folder, "evil")));
+      const dis = ["discard"];
+      assertEquals(await complete(`tcpmux enable --control=${path} d`), [
+        "daytime",
+        "discard",
+      ]);
+      assertEquals(await complete(`tcpmux kill ${control} --service di`), dis);
+      assertEquals(await complete(`tcpmux kill ${control} `), [id]);
+      assertEquals(await complete(`tcpmux kill ${control} ${id} `), []);
+      assertEquals(await complete("tcpmux kill --control /nothing "), []);
+    }));
+
   test("says nothing where no server answers", async () => {
     assertEquals(await complete("tcpmux connect 127.0.0.1:9 "), []);
   });
@@ -199,6 +235,25 @@ describe("zsh", needs("zsh"), () => {
         ],
       );
     }));
+
+  test("asks the server of this machine for its services and sessions", () =>
+    withSession(async ({ path }, id) => {
+      const control = `--control ${path}`;
+      assertEquals(
+        await complete(
+          `tcpmux disable ${control} dis`,
+          `tcpmux enable --control=${path} day`,
+          `tcpmux kill ${control} --service ech`,
+          `tcpmux kill ${control} `,
+        ),
+        [
+          `tcpmux disable ${control} discard `,
+          `tcpmux enable --control=${path} daytime `,
+          `tcpmux kill ${control} --service echo `,
+          `tcpmux kill ${control} ${id} `,
+        ],
+      );
+    }));
 });
 
 describe("fish", needs("fish"), () => {
@@ -247,5 +302,25 @@ describe("fish", needs("fish"), () => {
         ["80=discard"],
       );
       assertEquals(await complete("tcpmux forward 80=dis"), []);
+    }));
+
+  test("asks the server of this machine for its services and sessions", () =>
+    withSession(async ({ path }, id) => {
+      const control = `--control ${path}`;
+      const all = await complete(`tcpmux disable ${control} `);
+      assertEquals(
+        all.sort(),
+        ["daytime", "discard", "echo", "with:colon", EVIL].sort(),
+      );
+      assert(!existsSync("evil") && !existsSync(join(folder, "evil")));
+      assertEquals(await complete(`tcpmux enable --control=${path} dis`), [
+        "discard",
+      ]);
+      assertEquals(
+        await complete(`tcpmux kill ${control} --service dis`),
+        ["discard"],
+      );
+      assertEquals(await complete(`tcpmux kill ${control} `), [id]);
+      assertEquals(await complete(`tcpmux kill ${control} ${id} `), []);
     }));
 });

@@ -51,6 +51,16 @@ describe("tcpmux connect in a pipe", needs("bash"), () => {
       }));
   }
 
+  test("fails if its input is a directory", () =>
+    withServer(TABLE, async ({ port }) => {
+      const words = ["connect", `127.0.0.1:${port}`, "echo"];
+      const { code, stdout, stderr } = await run([
+        ...["bash", "-c", '"$@" < /', "bash", ...programUnderTest(), ...words],
+      ], { timeout: 60_000 });
+      assertEquals([code, String(stdout)], [74, ""]);
+      assertEquals(stderr, "tcpmux: cannot read: it is a directory (EISDIR)\n");
+    }));
+
   test("writes all to a reader that is slow", () =>
     withServer(TABLE, async ({ port }) => {
       const script = 'cat "$data" | "$@" | (sleep 1; sha256sum)';

@@ -70,6 +70,20 @@ describe("an address that a route leads nowhere", needsNamespace(), () => {
   });
 });
 
+describe("an address that no route leads to", needsNamespace(), () => {
+  test("is unreachable, and not refused", async () => {
+    const routed = "ip link set lo up && " +
+      'ip route add unreachable 203.0.113.0/24 && exec "$@"';
+    const { out, err } = await runCommand([
+      ...["unshare", "--net", "--", "sh", "-c", routed, "sh"],
+      ...onThisRuntime("meet_itself.ts"),
+      ...["1", "198.51.100.1:9", "203.0.113.1:9", "[2001:db8::1]:9"],
+      ...["127.0.0.1:9", "[::1]:9"],
+    ]);
+    assertEquals(out.trim(), '{"unreachable":3,"connection_refused":2}', err);
+  });
+});
+
 describe("a link-local address", needsNamespace(), () => {
   test("keeps the interface that it belongs to", async () => {
     const addressed = "ip link set lo up && " +

@@ -67,7 +67,15 @@ describe("with Deno alone", once, () => {
     assert(embedded.includes("Sends back what it gets (RFC 862)"));
   });
 
+  test("all that is public is documented, and shows nothing else", async () => {
+    const { exports } = JSON.parse(
+      readFileSync(join(clone, "deno.json"), "utf8"),
+    );
+    await deno("doc", "--lint", "mod.ts", ...Object.values<string>(exports));
+  });
+
   test("JSR gets the library and the program, and no test", async () => {
+    // It fails where a type must be inferred ("slow types"): no flag allows it.
     const { out, err } = await deno("publish", "--dry-run", "--allow-dirty");
     const said = out + err;
     assertMatch(said, /Dry run complete/);

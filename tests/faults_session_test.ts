@@ -3,20 +3,18 @@ import { spawn } from "node:child_process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import {
-  type Conn,
   type ConnectionRecord,
-  type Listener,
   type LogFields,
   serve,
   type ServeOptions,
   type Server,
   type TableInput,
   TcpmuxError,
-  type Transport,
 } from "../mod.ts";
 import { type Expiring, type Timer, TimerList } from "../src/timers.ts";
 import { fromSystem } from "../src/transport/errno.ts";
 import { pickTransport } from "../src/transport/pick.ts";
+import type { Conn, Listener, Transport } from "../src/transport/transport.ts";
 import { blackhole } from "./support/blackhole.ts";
 import { bytes, readAll, readLine, readSome } from "./support/bytes.ts";
 import { ask, connectTo, exchange } from "./support/client.ts";
@@ -54,7 +52,10 @@ interface Serving {
 async function serving(
   services: TableInput["services"],
   use: (serving: Serving) => Promise<void>,
-  options: ServeOptions & { server?: TableInput["server"] } = {},
+  options: ServeOptions & {
+    server?: TableInput["server"];
+    transport?: Transport;
+  } = {},
 ): Promise<void> {
   const records: ConnectionRecord[] = [];
   const log: Logged[] = [];

@@ -4,13 +4,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   checkTable,
   forward,
-  memoryTransport,
   probe,
   proxy,
   serve,
   TableError,
   type TableInput,
 } from "../mod.ts";
+import { memoryTransport } from "../src/transport/memory.ts";
 import { pickTransport } from "../src/transport/pick.ts";
 import { bytes, readAll } from "./support/bytes.ts";
 

@@ -2,16 +2,15 @@
 import { describe, test } from "node:test";
 import { assertEquals, assertRejects } from "@std/assert";
 import {
-  type Conn,
   formatEndpoint,
-  memoryTransport,
   parseEndpoint,
   type Server,
   TableError,
   type TableInput,
   TcpmuxError,
-  type Transport,
 } from "../mod.ts";
+import { memoryTransport } from "../src/transport/memory.ts";
+import type { Conn, Transport } from "../src/transport/transport.ts";
 import { bytes, readLine, readSome } from "./support/bytes.ts";
 import { inMemory } from "./support/in_memory.ts";
 

@@ -4,13 +4,13 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   type ConnectionRecord,
   formatEndpoint,
-  memoryTransport,
   parseEndpoint,
-  pickTransport,
   serve,
   TableError,
   TcpmuxError,
 } from "../mod.ts";
+import { memoryTransport } from "../src/transport/memory.ts";
+import { pickTransport } from "../src/transport/pick.ts";
 import { bytes, readAll, readSome } from "./support/bytes.ts";
 import { inMemory } from "./support/in_memory.ts";
 import { until } from "./support/wait.ts";

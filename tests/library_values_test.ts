@@ -7,6 +7,7 @@ import {
   formatEndpoint,
   list,
   memoryTransport,
+  pickTransport,
   serve,
   TableError,
   type TableInput,
@@ -223,3 +224,33 @@ function assertThrowsTable(table: unknown, message: string): void {
   assert(thrown instanceof TableError, String(thrown));
   assert(thrown.message.includes(message), thrown.message);
 }
+
+describe("a transport", () => {
+  const table: TableInput = {
+    server: { listen: "127.0.0.1:0" },
+    services: { a: { text: "A" } },
+  };
+
+  for (const pick of [memoryTransport, pickTransport]) {
+    test(`is what ${pick.name} gives, for both sides`, async () => {
+      const transport = await pick();
+      await using server = await serve(table, { transport });
+      await using conn = await connect(server.addresses[0]!, "a", {
+        transport,
+      });
+      assertEquals(await readAll(conn), "A");
+    });
+  }
+
+  test("is nothing else", async () => {
+    const transport = { name: "memory" } as const;
+    const use = [
+      () => serve(table, { transport }),
+      () => connect("127.0.0.1:1", "a", { transport }),
+      () => list("127.0.0.1:1", { transport }),
+    ];
+    for (const call of use) {
+      await assertRejects(call, TypeError, "transport must be the result of");
+    }
+  });
+});

@@ -12,7 +12,7 @@ import {
 import { type Expiring, type Timer, TimerList } from "../src/timers.ts";
 import { closedHere } from "../src/transport/errno.ts";
 import { memoryPair } from "../src/transport/memory.ts";
-import { StreamConn } from "../src/transport/stream_conn.ts";
+import { WrappedConn } from "../src/transport/stream_conn.ts";
 import type { Conn, Pump } from "../src/transport/transport.ts";
 import {
   bytes,
@@ -108,7 +108,7 @@ const WAYS: readonly [string, Settings][] = [
 ];
 
 /** A connection with a fast path of its own, which reads and writes in turn. */
-class Piped extends StreamConn {
+class Piped extends WrappedConn {
   #isWaiting = false;
   #pump: Pump | undefined;
 
@@ -168,7 +168,7 @@ class Piped extends StreamConn {
 }
 
 /** A connection to somebody who refuses what was sent early. */
-class Deaf extends StreamConn {
+class Deaf extends WrappedConn {
   override write(bytes: Uint8Array): Promise<void> {
     return text(bytes) === "unheard"
       ? Promise.reject(new TcpmuxError("broken_pipe", "reads no more"))

@@ -147,6 +147,7 @@ function environment({ program }) {
     // Else Node 26 strips and compiles all sources at each start.
     NODE_COMPILE_CACHE: join(runtimes.ROOT, "node_modules/.cache/node-compile"),
   };
+  delete env.XDG_RUNTIME_DIR; // where servers of this user may be
   if (program !== undefined) env.TCPMUX_TEST_PROGRAM = JSON.stringify(program);
   return env;
 }

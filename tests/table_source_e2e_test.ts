@@ -75,6 +75,15 @@ describe("standard input as the table", () => {
     }
   });
 
+  test("cannot be a directory", needs("sh"), async () => {
+    const { code, err } = await runCommand([
+      ...["sh", "-c", '"$@" check - < /', "sh", ...programUnderTest()],
+    ]);
+    assertEquals(code, 78);
+    const why = "standard input: cannot be read: it is a directory\n";
+    assert(err.startsWith(why), err);
+  });
+
   for (const command of ["serve", "forward"] as const) {
     test(`of ${command} is read once, and that is said`, () =>
       withInput(command, async (server, port) => {

@@ -71,12 +71,14 @@ describe("a table", () => {
         access: EVERYBODY,
         limits: LIMITS,
         timeZone: undefined,
+        watch: false,
         log: {
           level: "info",
           format: "text",
           to: { kind: "stderr" },
           syslogFormat: undefined,
         },
+        control: undefined,
       });
     }
   });
@@ -100,6 +102,7 @@ describe("a table", () => {
       rate_per_source = "1/s burst 5"
       ipv6_source_prefix = 56
       log = { level = "warn", format = "json", to = "/var/log/tcpmux.log" }
+      control = "unix:/run/c"
       [server.penalties]
       unknown = 0
       malformed = "1s"
@@ -140,12 +143,14 @@ describe("a table", () => {
         },
       },
       timeZone: "UTC",
+      watch: false,
       log: {
         level: "warn",
         format: "json",
         to: { kind: "file", path: "/var/log/tcpmux.log" },
         syslogFormat: undefined,
       },
+      control: "/run/c",
     });
   });
 

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { connect, serve, TcpmuxError, toSocket } from "../mod.ts";
 import { pickTransport } from "../src/transport/pick.ts";
-import { StreamConn } from "../src/transport/stream_conn.ts";
+import { WrappedConn } from "../src/transport/stream_conn.ts";
 import type { Conn } from "../src/transport/transport.ts";
 import { bytes, digestAll, pattern, readAll } from "./support/bytes.ts";
 import { kinds, withPair as withPairOf } from "./support/ends.ts";
@@ -23,7 +23,7 @@ for (const { name, make } of kinds()) {
     options = {},
   ) =>
     withPairOf(transport, make(), async (client, peer) => {
-      const socket = toSocket(new StreamConn(client), options);
+      const socket = toSocket(new WrappedConn(client), options);
       try {
         await use(socket, peer, client);
       } finally {

@@ -2,12 +2,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import {
-  type Conn,
-  type ConnectionRecord,
-  memoryTransport,
-  serve,
-} from "../mod.ts";
+import { type ConnectionRecord, serve } from "../mod.ts";
+import { memoryTransport } from "../src/transport/memory.ts";
+import type { Conn } from "../src/transport/transport.ts";
 import { readAll, readSome } from "./support/bytes.ts";
 import {
   parseTranscript,

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Endpoint } from "../src/endpoint.ts";
 import { TcpmuxError } from "../src/errors.ts";
-import { StreamConn } from "../src/transport/stream_conn.ts";
+import { WrappedConn } from "../src/transport/stream_conn.ts";
 import type { Conn, Transport } from "../src/transport/transport.ts";
 import { attemptContract } from "./attempt_contract.ts";
 import { endContract } from "./end_contract.ts";
@@ -207,7 +207,7 @@ export function transportContract(
 
       test("Web Streams carry the same bytes", () =>
         withPair(make(), async (client, server) => {
-          const { readable, writable } = new StreamConn(server);
+          const { readable, writable } = new WrappedConn(server);
           const echo = readable.pipeTo(writable);
           const sent = writePattern(client, 500_000).then(async (digest) => {
             await client.closeWrite();

@@ -3,6 +3,7 @@ import * as z from "zod";
 import { forwardSchema, settingsSchema } from "../../src/table/forwards.ts";
 import {
   commonSchema,
+  fileSchema,
   handlerSchema,
   type KindKey,
   kindSchemas,
@@ -54,6 +55,9 @@ export function keysWithin(keys: readonly Key[], name: string): Key[] {
   return keysOf(keys.find((key) => key.name === name)!.node);
 }
 
+/** The keys of a whole file that are no tables. */
+export const FILE_KEYS = keysOf(nodeOf(fileSchema))
+  .filter(({ node }) => node.value !== undefined);
 export const SERVER_KEYS = keysOf(nodeOf(serverSchema));
 export const COMMON_KEYS = keysOf(nodeOf(commonSchema));
 export const FORWARD_KEYS = keysOf(nodeOf(forwardSchema));

@@ -3,6 +3,7 @@ import { wrapped } from "./input_types.ts";
 import {
   COMMON_KEYS,
   defaultOf,
+  FILE_KEYS,
   FORWARD_KEYS,
   FORWARD_SERVER_KEYS,
   type Key,
@@ -14,6 +15,7 @@ import {
 /** The lists of keys in services.toml(5). */
 export function tableManual(): Generated[] {
   const parts = {
+    "file keys": keyList(FILE_KEYS),
     "server keys": keyList(SERVER_KEYS),
     "penalty keys": keyList(keysWithin(SERVER_KEYS, "penalties")),
     "log keys": keyList(keysWithin(SERVER_KEYS, "log")),
@@ -72,7 +74,8 @@ function plain(text: string): string[] {
 function macro(code: string): string {
   const isKey = /^[a-z]+(_[a-z]+)+$|^hours$|^rate$|^deny$|^user$/.test(code);
   if (isKey) return `Ic ${code}`;
-  const text = escaped(code);
+  const isMark = /^[.,:;?!()|]$/.test(code); // to roff
+  const text = `${isMark ? "\\&" : ""}${escaped(code)}`;
   return `Li ${text.includes(" ") ? `"${text}"` : text}`;
 }
 

@@ -7,6 +7,7 @@ import {
 import {
   COMMON_KEYS,
   defaultOf,
+  FILE_KEYS,
   type Key,
   keysWithin,
   KIND_KEYS,
@@ -19,6 +20,7 @@ export function tableReference(): Generated[] {
   const optional = (keys: readonly Key[]) =>
     keys.filter((key) => !key.required);
   const parts = {
+    "file keys": keyTable(FILE_KEYS),
     "server keys": keyTable(SERVER_KEYS),
     "log keys": keyTable(keysWithin(SERVER_KEYS, "log")),
     "penalty keys": keyTable(keysWithin(SERVER_KEYS, "penalties")),

@@ -95,52 +95,76 @@ async function isAlive(
 }
 
 /**
- * A listener whose socket has a file. Runtimes remove what stands at its path
- * when it is closed, and that may be another server's by then: somebody has
- * removed our file, and a successor has made its own.
+ * The file of a socket that this process listens on. Runtimes remove what
+ * stands at its path when the socket is closed, and that may be another
+ * server's by then: somebody has removed our file, and a successor has made its
+ * own.
  */
+export class SocketFile {
+  readonly path: string;
+  /** Which file is ours; no other can be it while we listen. */
+  readonly #file: string | undefined;
+  /** Another name of a successor's file, while our socket is being closed. */
+  #aside: string | undefined;
+
+  /** @param path of a socket that listens already */
+  constructor(path: string) {
+    this.path = path;
+    this.#file = fileAt(path);
+  }
+
+  /** Whether clients can still reach the socket by its path. */
+  get isOurs(): boolean {
+    return fileAt(this.path) === this.#file;
+  }
+
+  /** Closes the socket by `close`, and leaves a successor's file. */
+  closeBy(close: () => void): void {
+    const { path } = this;
+    if (!this.isOurs) {
+      const aside = `${path}.${process.pid}`;
+      if (isLinked(path, aside)) this.#aside = aside;
+    }
+    close();
+    if (this.#aside === undefined) return;
+    isLinked(this.#aside, path);
+    process.once("exit", () => this.putBack()); // which may come first
+  }
+
+  /** Called when the socket is closed: Deno removes the file only then. */
+  putBack(): void {
+    if (this.#aside === undefined) return;
+    isLinked(this.#aside, this.path);
+    unlinkSync(this.#aside);
+    this.#aside = undefined;
+  }
+}
+
+/** A listener whose socket has a file. */
 export class FileListener implements Listener {
   readonly endpoint: UnixEndpoint;
   readonly #listener: Listener;
-  /** Which file is ours; no other can be it while we listen. */
-  readonly #file: string | undefined;
-  /** Another name of a successor's file, while ours is being closed. */
-  #aside: string | undefined;
+  readonly #file: SocketFile;
 
   constructor(listener: Listener, endpoint: UnixEndpoint) {
     this.#listener = listener;
     this.endpoint = endpoint;
-    this.#file = fileAt(endpoint.path);
+    this.#file = new SocketFile(endpoint.path);
   }
 
   /** Whether clients can still reach it by its path. */
   get hasFile(): boolean {
-    return fileAt(this.endpoint.path) === this.#file;
+    return this.#file.isOurs;
   }
 
   async accept(): Promise<Conn | null> {
     const conn = await this.#listener.accept();
-    if (conn === null) this.#putBack(); // Deno removes the file only now
+    if (conn === null) this.#file.putBack();
     return conn;
   }
 
   close(): void {
-    const { path } = this.endpoint;
-    if (!this.hasFile) {
-      const aside = `${path}.${process.pid}`;
-      if (isLinked(path, aside)) this.#aside = aside;
-    }
-    this.#listener.close();
-    if (this.#aside === undefined) return;
-    isLinked(this.#aside, path);
-    process.once("exit", () => this.#putBack()); // which may come first
-  }
-
-  #putBack(): void {
-    if (this.#aside === undefined) return;
-    isLinked(this.#aside, this.endpoint.path);
-    unlinkSync(this.#aside);
-    this.#aside = undefined;
+    this.#file.closeBy(() => this.#listener.close());
   }
 }
 

@@ -1,14 +1,16 @@
 import { codeOf, messageOf } from "../errors.ts";
 import { inspect } from "../library/check.ts";
 import { advise } from "../services/exec/advice.ts";
+import { dumpTable } from "../table/files/dump.ts";
 import { formatProblem, type Problem, TableError } from "../table/problem.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
 import { EXIT, plural } from "./exit.ts";
-import { readCommandLine } from "./flags.ts";
+import { readCommandLine, usage } from "./flags.ts";
 import { loadTable, TableSource } from "./load.ts";
 import { CHECK } from "./spec/servers.ts";
 import { endBy, printError, printOut, restoreSignals } from "./system.ts";
+import { askUpstreams } from "./tables/upstreams.ts";
 
 /** What a check found. */
 interface Findings {
@@ -16,6 +18,18 @@ interface Findings {
   readonly services: number;
   readonly errors: readonly Problem[];
   readonly warnings: readonly Problem[];
+  /** Upstreams that do not answer, where they were asked. */
+  readonly upstreams?: readonly Problem[];
+  /** The effective table, where it is asked for and right. */
+  readonly table?: string;
+}
+
+/** What is looked at besides the table. */
+interface Wanted {
+  /** Whether others may not be able to write the table. */
+  readonly isStrict: boolean;
+  readonly connect: boolean;
+  readonly dump: boolean;
 }
 
 /** `tcpmux check`: all that is wrong with a table, without serving it. */
@@ -26,26 +40,29 @@ export async function checkCommand(args: readonly string[]): Promise<number> {
   const source = new TableSource(positionals[0] ?? flags.config, {
     isStrict: false,
   });
-  const found = await check(source, !flags["no-strict-modes"]);
+  const { connect, dump, json } = flags;
+  if (dump && json) throw usage("--dump and --json do not go together");
+  const isStrict = !flags["no-strict-modes"];
+  const found = await check(source, { isStrict, connect, dump });
   const ok = found.errors.length === 0;
   restoreSignals(); // nothing but writing is left
   let isWritten = true;
-  if (flags.json) printOut(`${JSON.stringify({ ok, ...found })}\n`);
+  if (json) printOut(`${JSON.stringify({ ok, ...found })}\n`);
   else isWritten = print(found);
   if (!ok) return EXIT.config;
+  if ((found.upstreams ?? []).length > 0) return EXIT.refused;
   return isWritten ? EXIT.done : EXIT.broken;
 }
 
-/** @param isStrict whether others may not be able to write the table */
 async function check(
   source: TableSource,
-  isStrict: boolean,
+  { isStrict, connect, dump }: Wanted,
 ): Promise<Findings> {
   const ofFile = () => isStrict ? source.faults : [];
   let services = 0;
   let warnings: readonly Problem[] = [];
   try {
-    const { table, file, advice } = await loadTable(source);
+    const { table, file, advice, documents } = await loadTable(source);
     services = table.services.length;
     warnings = [
       ...advice().filter((problem) => !ofFile().includes(problem)),
@@ -53,7 +70,16 @@ async function check(
     ];
     const transport = await pickTransport();
     warnings = [...warnings, ...await inspect(table, transport, file)];
-    return { file, services, errors: ofFile(), warnings };
+    const found = { file, services, errors: ofFile(), warnings };
+    if (found.errors.length > 0) return found;
+    const names = table.services.map(({ name }) => name);
+    return {
+      ...found,
+      ...(connect
+        ? { upstreams: await askUpstreams(table, transport, file) }
+        : {}),
+      ...(dump ? { table: dumpTable(documents, names) } : {}),
+    };
   } catch (error) {
     if (codeOf(error) !== "invalid_table") throw error;
     const ofTable = error instanceof TableError
@@ -65,9 +91,12 @@ async function check(
 }
 
 /** @returns whether all that was found has been written */
-function print({ file, services, errors, warnings }: Findings): boolean {
+function print(found: Findings): boolean {
+  const { file, services, errors, warnings, upstreams = [], table } = found;
   const lines = [
-    ...warnings.map((problem) => `${formatProblem(problem)} (warning)\n`),
+    ...[...warnings, ...upstreams].map((problem) =>
+      `${formatProblem(problem)} (warning)\n`
+    ),
     ...errors.map((problem) => `${formatProblem(problem)}\n`),
   ];
   if (errors.length > 0) {
@@ -75,7 +104,7 @@ function print({ file, services, errors, warnings }: Findings): boolean {
   }
   const isWritten = printError(lines.join(""));
   if (errors.length === 0) {
-    printOut(`${file}: ${plural(services, "service")}, no errors\n`);
+    printOut(table ?? `${file}: ${plural(services, "service")}, no errors\n`);
   }
   return isWritten;
 }

@@ -1,11 +1,12 @@
-import { request, type ServiceConn } from "../connect.ts";
+import { request, type RequestedConn } from "../connect.ts";
 import { formatEndpoint } from "../endpoint.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { Relay } from "../relay.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
-import { StreamConn } from "../transport/stream_conn.ts";
+import { WrappedConn } from "../transport/stream_conn.ts";
 import type { Conn, Transport } from "../transport/transport.ts";
+import { amount, clock } from "../units.ts";
 import { clientOptions, withWait } from "./client.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
@@ -84,7 +85,7 @@ async function ask(
   service: string,
   flags: FlagsOf<typeof CONNECT>,
   transport: Transport,
-): Promise<ServiceConn> {
+): Promise<RequestedConn> {
   const options = { ...clientOptions(flags), dropNul: flags.xinetd, transport };
   try {
     const conn = await request(server, service, options);
@@ -98,7 +99,7 @@ async function ask(
 }
 
 /** Standard input and output, with the error of an output that has failed. */
-class OwnStdio extends StreamConn {
+class OwnStdio extends WrappedConn {
   outputError: unknown;
   readonly #onOutputError: () => void;
 
@@ -154,22 +155,4 @@ class Progress {
     const rate = amount(bytes / Math.max(seconds, 0.001));
     return `${amount(bytes)}  ${rate}/s  ${clock(seconds)}   `;
   }
-}
-
-/** Bytes for people. */
-function amount(bytes: number): string {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let unit = 0;
-  let value = bytes;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit++;
-  }
-  return `${unit === 0 ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
-}
-
-function clock(seconds: number): string {
-  const whole = Math.floor(seconds);
-  const pad = (part: number) => String(part).padStart(2, "0");
-  return `${Math.floor(whole / 60)}:${pad(whole % 60)}`;
 }

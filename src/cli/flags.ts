@@ -12,7 +12,9 @@ export type ValueKind =
   | "forward"
   | "host"
   | "seconds"
+  | "served"
   | "service"
+  | "session"
   | "text";
 
 export interface ValueSpec {

@@ -132,8 +132,9 @@ function environmentOf({ flags }: CommandSpec): string {
   const from = values.find(([, { environment }]) => environment !== false);
   if (from === undefined) return "";
   const [flag] = from;
-  const except = values.filter(([, { environment }]) => environment === false)
-    .map(([name]) => ` except --${name}`).join("");
+  const others = values.filter(([, { environment }]) => environment === false)
+    .map(([name]) => `--${name}`);
+  const except = others.length === 0 ? "" : ` except ${listed(others, "and")}`;
   const several = values.some(([, { repeated }]) => repeated)
     ? " Separate several values by commas or blanks."
     : "";

@@ -12,11 +12,19 @@ type Run = (args: readonly string[]) => Promise<number>;
 const RUNNERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   serve: async () => (await import("./serve.ts")).serveCommand,
   check: async () => (await import("./check.ts")).checkCommand,
+  explain: async () => (await import("./explain/explain.ts")).explainCommand,
   connect: async () => (await import("./connect.ts")).connectCommand,
   list: async () => (await import("./client.ts")).listCommand,
   forward: async () => (await import("./local.ts")).forwardCommand,
   proxy: async () => (await import("./local.ts")).proxyCommand,
   probe: async () => (await import("./probe.ts")).probeCommand,
+  status: async () => (await import("./control/show.ts")).statusCommand,
+  sessions: async () => (await import("./control/show.ts")).sessionsCommand,
+  reload: async () => (await import("./control/steer.ts")).reloadCommand,
+  disable: async () => (await import("./control/steer.ts")).disableCommand,
+  enable: async () => (await import("./control/steer.ts")).enableCommand,
+  kill: async () => (await import("./control/steer.ts")).killCommand,
+  drain: async () => (await import("./control/steer.ts")).drainCommand,
   completions: async () =>
     (await import("./completions.ts")).completionsCommand,
 };

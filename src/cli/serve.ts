@@ -3,7 +3,10 @@ import { messageOf, TcpmuxError } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
-import { logOf, runDaemon } from "./daemon/daemon.ts";
+import type { Companion } from "./daemon/companion.ts";
+import { ControlCompanion } from "./control/companion.ts";
+import { type Daemon, logOf, runDaemon } from "./daemon/daemon.ts";
+import { StatusCompanion } from "./daemon/status_companion.ts";
 import { type FlagsOf, readCommandLine } from "./flags.ts";
 import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
@@ -30,7 +33,33 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
         to_open: "--listen '[::]:1', or a table of your own: --config FILE",
       });
     },
+    // deno-lint-ignore require-await -- others have to be waited for
+    companions: async (daemon) => {
+      const status = new StatusCompanion(daemon);
+      return [
+        status,
+        new ControlCompanion(daemon, status.source),
+        watchFor(source, daemon),
+      ];
+    },
   });
+}
+
+/** A watch on the table's files, made when a table first asks for it. */
+function watchFor(source: TableSource, daemon: Daemon): Companion {
+  let watch: Companion | undefined;
+  return {
+    prepare: async (next) => {
+      if (next.table.server.watch && watch === undefined) {
+        const { TableWatch } = await import("./watch/table_watch.ts");
+        watch = new TableWatch(source, daemon);
+      }
+      return await watch?.prepare?.(next) ?? { commit() {}, undo() {} };
+    },
+    reloaded: (error) => watch?.reloaded?.(error),
+    draining: () => watch?.draining?.(),
+    close: () => watch?.close?.(),
+  };
 }
 
 /** The table's settings, overridden by the flags. */

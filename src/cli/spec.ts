@@ -5,7 +5,16 @@
  */
 import { CONNECT, LIST, PROBE } from "./spec/clients.ts";
 import { type CommandSpec, EXIT_CODES } from "./spec/parts.ts";
-import { CHECK, FORWARD, PROXY, SERVE } from "./spec/servers.ts";
+import {
+  DISABLE,
+  DRAIN,
+  ENABLE,
+  KILL,
+  RELOAD,
+  SESSIONS,
+  STATUS,
+} from "./spec/operators.ts";
+import { CHECK, EXPLAIN, FORWARD, PROXY, SERVE } from "./spec/servers.ts";
 
 export const COMPLETIONS = {
   name: "completions",
@@ -42,11 +51,19 @@ export const COMPLETIONS = {
 export const COMMANDS = [
   SERVE,
   CHECK,
+  EXPLAIN,
   CONNECT,
   LIST,
   FORWARD,
   PROXY,
   PROBE,
+  STATUS,
+  SESSIONS,
+  RELOAD,
+  DISABLE,
+  ENABLE,
+  KILL,
+  DRAIN,
   COMPLETIONS,
 ] as const satisfies readonly CommandSpec[];
 

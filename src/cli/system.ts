@@ -76,6 +76,10 @@ export async function settlesWithin(
   return isSettled ?? true;
 }
 
+export function stdoutIsTerminal(): boolean {
+  return isatty(1);
+}
+
 export function stderrIsTerminal(): boolean {
   return isatty(2);
 }

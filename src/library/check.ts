@@ -1,6 +1,10 @@
 /** All that is wrong with a table, without serving it. */
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
 import { codeOf } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { warnOfZone } from "../policy/hours.ts";
+import { fileLimit, fittedTo } from "../policy/room.ts";
+import type { ServeOptions } from "../serve.ts";
 import { advise } from "../services/exec/advice.ts";
 import {
   DEFAULT_PATH,
@@ -15,7 +19,7 @@ import { type Problem, Problems, TableError } from "../table/problem.ts";
 import type { ExecService } from "../table/service.ts";
 import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
 import { getEnv, permitted } from "../transport/permission.ts";
-import { pickTransport } from "../transport/pick.ts";
+import { transportOf } from "../transport/pick.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /** Where a server listens whose table does not say it. */
@@ -24,6 +28,14 @@ const DEFAULT_ADDRESS: Endpoint = {
   host: "::",
   port: TCPMUX_PORT,
 };
+
+const IN_USE =
+  "is in use (stop the program that listens there, unless it is the " +
+  "server of this table)";
+
+const NOT_PERMITTED = "may not be listened on by who runs this (the server's " +
+  "user may: root, or one with CAP_NET_BIND_SERVICE; or take a port from 1024 " +
+  "on)";
 
 /** What {@linkcode checkTable} has found. */
 export interface TableFindings {
@@ -53,9 +65,9 @@ export interface TableFindings {
  */
 export async function checkTable(
   table: TableInput | string,
-  options: { readonly transport?: Transport } = {},
+  options: Pick<ServeOptions, "transport"> = {},
 ): Promise<TableFindings> {
-  const transport = options.transport ?? await pickTransport();
+  const transport = await transportOf(options.transport);
   const file = typeof table === "string" ? "table" : undefined;
   try {
     const read = typeof table === "string"
@@ -86,45 +98,70 @@ export async function inspect(
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);
+  await adviseStart(table, advice);
   for (const [service, identity] of identities) {
     await adviseUser(service, identity, transport, advice);
   }
   return advice.all;
 }
 
-/** Advises of addresses that another program has just now. */
+/** Advises of addresses at which the server could not listen just now. */
 async function adviseListeners(
   { listeners }: Table,
   transport: Transport,
   advice: Problems,
 ): Promise<void> {
   if (!permitted("net")) return;
-  for (const [index, { endpoint = DEFAULT_ADDRESS }] of listeners.entries()) {
-    if (!await isTaken(endpoint, transport)) continue;
-    advice.add(
-      ["server", "listen", index],
-      `${formatEndpoint(endpoint)} is in use (stop the program that listens ` +
-        "there, unless it is the server of this table)",
-    );
+  for (const [index, { endpoint: wanted }] of listeners.entries()) {
+    const endpoint = wanted ?? DEFAULT_ADDRESS;
+    const why = await hindrance(endpoint, transport);
+    if (why === undefined) continue;
+    if (why === NOT_PERMITTED && wanted === undefined) continue; // it has 1078
+    const key = ["server", "listen", index];
+    advice.add(key, `${formatEndpoint(endpoint)} ${why}`);
   }
 }
 
-async function isTaken(
+/** Why nobody can listen there; undefined where the socket was closed again. */
+async function hindrance(
   endpoint: Endpoint,
   transport: Transport,
-): Promise<boolean> {
+): Promise<string | undefined> {
   try {
     if (endpoint.transport === "unix") { // listening would make a file
       (await transport.connect(endpoint).conn).close();
-      return true;
+      return IN_USE;
     }
     (await transport.listen(endpoint)).close();
-    return false;
   } catch (error) {
-    const code = codeOf(error);
-    // Who accepts, and closes at once, listens as well.
-    return code === "address_in_use" || code === "connection_reset";
+    switch (codeOf(error)) {
+      case "address_in_use":
+      case "connection_reset": // who accepts, and closes at once, listens too
+        return IN_USE;
+      case "permission_denied":
+        return endpoint.transport === "unix" ? undefined : NOT_PERMITTED;
+      case "address_not_available":
+        return "is no address of this machine just now";
+      case "host_not_found":
+        return "has no address just now";
+    }
   }
+}
+
+/** Advises of what a server would log as a warning if it were started here. */
+async function adviseStart(table: Table, advice: Problems): Promise<void> {
+  const warns = (key: string): Log => (_, message, fields = {}) => {
+    const { reason, ...others } = fields;
+    const facts = Object.entries(others)
+      .filter(([, value]) => value !== undefined) // as a line of the log
+      .map((fact) => fact.join("="));
+    const why = reason === undefined ? "" : `: ${reason}`;
+    advice.add(["server", key], `${message} (${facts.join(" ")})${why}`);
+  };
+  const hours = table.services.map(({ hours }) => hours);
+  warnOfZone(hours, getEnv("TZ"), warns("time_zone"));
+  const files = await fileLimit();
+  if (files !== undefined) fittedTo(table, files, warns("max_connections"));
 }
 
 /** Advises of a program or a folder that is closed to the user of a service. */

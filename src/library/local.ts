@@ -29,13 +29,14 @@ export interface LocalOptions extends ServeOptions {
    */
   connectTimeout?: Duration;
   /**
-   * The time without a byte in either direction after which a session is ended;
-   * 0 for no limit.
+   * The time without a byte in either direction after which a session is ended:
+   * milliseconds, or text such as `"1h"`; 0 for no limit.
    * @default 0
    */
   idleTimeout?: Duration;
   /**
-   * The time that the sessions under way get to end when `close` is called.
+   * The time that the sessions under way get to end when `close` is called:
+   * milliseconds, or text such as `"5s"`; 0 for none.
    * @default "30s"
    */
   drainTimeout?: Duration;
@@ -122,7 +123,11 @@ export async function forward(
  *
  * @param listen as an address of {@linkcode forward}
  * @param server as for `connect`
- * @throws as {@linkcode forward} does
+ * @returns what has started
+ * @throws {TableError} where an address or the suffix is wrong, with every
+ * problem
+ * @throws {TcpmuxError} for an address that cannot be listened on, as `serve`
+ * @throws {TypeError} for an option that is no duration
  */
 export async function proxy(
   listen: LocalAddress,

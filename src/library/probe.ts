@@ -5,7 +5,7 @@ import type { Endpoint } from "../endpoint.ts";
 import { codeOf, type ErrorCode, messageOf, TcpmuxError } from "../errors.ts";
 import { visible } from "../log.ts";
 import { withDeadline } from "../transport/attempt.ts";
-import type { Conn, Transport } from "../transport/transport.ts";
+import type { StreamConn } from "../transport/stream_conn.ts";
 import { type Duration, millisecondsOf } from "../units.ts";
 import { HELP } from "../wire.ts";
 
@@ -22,15 +22,17 @@ const MOMENT = 200;
 /** Bytes of an answer that are searched at the most. */
 const MAX_ANSWER = 64 * 1024;
 
+/** The state of a service, by the words of monitoring plugins. */
+export type ProbeStatus = "OK" | "WARNING" | "CRITICAL" | "UNKNOWN";
+
 /** Worst first, as the official plugins rank them. */
 export const WORST = ["CRITICAL", "WARNING", "UNKNOWN", "OK"] as const;
 
-/** The state of a service, by the words of monitoring plugins. */
-export type ProbeStatus = typeof WORST[number];
-
 /** What {@linkcode probe} has found of one service. */
 export interface ProbedService {
+  /** The name that it was asked for by; `HELP` for the list. */
   readonly name: string;
+  /** Its state. */
   readonly status: ProbeStatus;
   /** From the beginning to the answer; null where none came. */
   readonly seconds: number | null;
@@ -44,40 +46,38 @@ export interface ProbedService {
 export interface ProbeResult {
   /** The worst state of them all. */
   readonly status: ProbeStatus;
+  /** Each service once, in the order in which they were named. */
   readonly services: readonly ProbedService[];
 }
 
 /** What {@linkcode probe} asks of each service. */
-export interface ProbeOptions {
+export interface ProbeOptions
+  extends Pick<ConnectOptions, "family" | "transport"> {
   /**
-   * An answer that takes longer is a warning.
+   * An answer that takes longer is a warning: milliseconds, or `"500ms"`.
    * @default none
    */
   warning?: Duration | undefined;
   /**
-   * An answer that takes longer is critical.
+   * An answer that takes longer is critical: milliseconds, or `"2s"`.
    * @default none
    */
   critical?: Duration | undefined;
   /**
-   * The time for one service; 0 for no limit.
+   * The time for one service: milliseconds, or `"5s"`; 0 for no limit.
    * @default "10s"
    */
   timeout?: Duration | undefined;
   /**
-   * Bytes to send to the service once it has been opened.
+   * What to send to the service once it has been opened; text as UTF-8.
    * @default none
    */
   send?: string | Uint8Array | undefined;
   /**
-   * What the first 64 KiB of its answer must hold.
+   * What the first 64 KiB of its answer must hold; text as UTF-8.
    * @default nothing; but a service that ends at once is a warning then
    */
   expect?: string | Uint8Array | undefined;
-  /** Only IPv4 or only IPv6; by default both. */
-  family?: 4 | 6 | undefined;
-  /** The sockets to use; by default those of the runtime. */
-  transport?: Transport | undefined;
 }
 
 /** The options of one probe, read. Times are milliseconds. */
@@ -96,6 +96,7 @@ interface Asked extends Pick<ProbeOptions, "family" | "transport"> {
  *
  * @param server as for `connect`
  * @param services their names; without any, the server is asked for its list
+ * @returns what was found of each, and the worst of it
  * @throws {TypeError} for an option that is no duration, or `send` or `expect`
  * without a service
  * @throws {RangeError} where `warning` is over `critical`
@@ -140,9 +141,8 @@ export async function probe(
     throw new TypeError("send and expect need a service");
   }
   const names = new Set(services.length === 0 ? [HELP] : services);
-  const verdicts = await Promise.all(
-    [...names].map((name) => judge(asked, name)),
-  );
+  const judging = [...names].map((name) => judge(asked, name));
+  const verdicts = await Promise.all(judging);
   return { status: worst(verdicts), services: verdicts };
 }
 
@@ -241,8 +241,7 @@ async function ask(
     if (send !== undefined) await conn.write(send);
     if (expect !== undefined) await hear(conn, characters(expect), heard);
     const at = performance.now();
-    const isIdle = send === undefined && expect === undefined;
-    const hasEnded = isIdle && await endsAtOnce(conn);
+    const hasEnded = (send ?? expect) === undefined && await endsAtOnce(conn);
     return { message: conn.message, at, hasEnded };
   } finally {
     conn.close();
@@ -250,7 +249,7 @@ async function ask(
 }
 
 /** Whether the service ends, or breaks off, before it has said anything. */
-async function endsAtOnce(conn: Conn): Promise<boolean> {
+async function endsAtOnce(conn: StreamConn): Promise<boolean> {
   const timer = setTimeout(() => conn.interrupt(WAITED), MOMENT);
   try {
     return await conn.read() === null;
@@ -264,7 +263,7 @@ async function endsAtOnce(conn: Conn): Promise<boolean> {
 const WAITED = new TcpmuxError("cancelled", "it goes on");
 
 /** Reads until the bytes so far hold the text. */
-async function hear(conn: Conn, wanted: string, heard: Heard): Promise<void> {
+async function hear(conn: StreamConn, wanted: string, heard: Heard) {
   const fail = (how: string): never => {
     throw new TcpmuxError("protocol", `${how} without ${excerpt(wanted)}`);
   };

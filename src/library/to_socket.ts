@@ -31,6 +31,8 @@ export interface ToSocketOptions {
  *
  * @param conn a connection, or one that is being opened: the socket is
  * `connecting` until then, and what is written to it waits
+ * @param options how the socket ends; by default as a `net.Socket`
+ * @returns the socket; it throws nothing, and reports what fails by `error`
  *
  * @example
  * ```ts

@@ -61,6 +61,20 @@ interface Rank {
   readonly length: number;
   readonly allow: BlockList;
   readonly deny: BlockList;
+  /** As the table has them: of `deny`, the same clients behind NAT64 too. */
+  readonly entries: AccessEntry[];
+}
+
+/** What a table's list says of some addresses. */
+export interface AccessEntry {
+  readonly list: "allow" | "deny";
+  readonly prefix: Prefix;
+}
+
+/** What decides about one address. */
+interface Match {
+  readonly list: "allow" | "deny";
+  readonly rank: Rank;
 }
 
 /**
@@ -80,21 +94,27 @@ export class Access {
     for (const prefix of allow) this.#add("allow", prefix);
     for (const prefix of deny) {
       this.#add("deny", prefix);
-      if (prefix.family === "ipv4") this.#add("deny", behindNat64(prefix));
+      if (prefix.family === "ipv4") {
+        this.#add("deny", behindNat64(prefix), prefix);
+      }
     }
     for (const ranks of Object.values(this.#ranks)) {
       ranks.sort((a, b) => b.length - a.length);
     }
   }
 
-  #add(list: "allow" | "deny", { address, family, length }: Prefix): void {
+  /** @param prefix as the table has it */
+  #add(list: "allow" | "deny", added: Prefix, prefix = added): void {
+    const { address, family, length } = added;
     const ranks = this.#ranks[family];
     let rank = ranks.find((rank) => rank.length === length);
     if (rank === undefined) {
-      rank = { length, allow: new BlockList(), deny: new BlockList() };
+      const lists = { allow: new BlockList(), deny: new BlockList() };
+      rank = { length, ...lists, entries: [] };
       ranks.push(rank);
     }
     rank[list].addSubnet(address, length, family);
+    rank.entries.push({ list, prefix });
   }
 
   /**
@@ -104,13 +124,31 @@ export class Access {
    */
   keepsOut(host: string): "allow" | "deny" | undefined {
     if (this.admitsAll) return undefined;
+    const match = this.#match(host);
+    if (match === undefined) return this.#byDefault;
+    return match.list === "deny" ? "deny" : undefined;
+  }
+
+  /** The entry by which `keepsOut` decides; undefined if none has the address. */
+  entryFor(host: string): AccessEntry | undefined {
+    const match = this.#match(host);
+    return match?.rank.entries.find(({ list, prefix }) =>
+      list === match.list &&
+      new Access(
+          list === "allow" ? [prefix] : [],
+          list === "deny" ? [prefix] : [],
+        ).#match(host) !== undefined
+    );
+  }
+
+  /** The longest prefix that an address matches. */
+  #match(host: string): Match | undefined {
     const family = isIP(host) === 4 ? "ipv4" : "ipv6";
     const address = family === "ipv6" ? host.replace(/%.*/, "") : host;
-    for (const { allow, deny } of this.#ranks[family]) {
-      if (deny.check(address, family)) return "deny";
-      if (allow.check(address, family)) return undefined;
+    for (const rank of this.#ranks[family]) {
+      if (rank.deny.check(address, family)) return { list: "deny", rank };
+      if (rank.allow.check(address, family)) return { list: "allow", rank };
     }
-    return this.#byDefault;
   }
 }
 

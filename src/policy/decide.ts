@@ -32,7 +32,14 @@ export interface Asking {
   readonly remote: Endpoint;
   /** Milliseconds since 1970. */
   readonly now: number;
+  /**
+   * The names, in upper case, of services that an administrator has switched
+   * off: each is as one that the table does not enable.
+   */
+  readonly switchedOff?: SwitchedOff;
 }
+
+export type SwitchedOff = ReadonlySet<string>;
 
 /**
  * One text for services that do not exist and for those that the client may
@@ -49,12 +56,13 @@ const NOT_AVAILABLE = "Service not available";
 export function decide<S extends Guarded>(
   table: GuardedTable<S>,
   asked: string | S,
-  { remote, now }: Asking,
+  asking: Asking,
 ): Decision<S> {
+  const { remote, now, switchedOff } = asking;
   const name = typeof asked === "string" ? asked.toUpperCase() : undefined;
   if (name === HELP) {
     return table.server.help
-      ? { kind: "help", text: listed(table, remote, now) }
+      ? { kind: "help", text: listed(table, asking) }
       : refusal("denied", "HELP is switched off", NOT_AVAILABLE);
   }
   const service = typeof asked === "string" ? table.byName.get(name!) : asked;
@@ -65,10 +73,10 @@ export function decide<S extends Guarded>(
   // refusal looks at a clock once: its time does not tell what exists.
   const isOpenNow = guarded.hours?.include(now) ?? true;
   const isForAll = table.server.access.admitsAll && guarded.access.admitsAll &&
-    guarded.enabled;
+    guarded.enabled && !switchedOff?.size;
   const reason = isForAll
     ? undefined
-    : keptOutOfAll(table, remote) ?? keptOutOf(guarded, remote);
+    : keptOutOfAll(table, remote) ?? keptOutOf(guarded, remote, switchedOff);
   if (service !== undefined && reason === undefined && isOpenNow) {
     return { kind: "serve", service };
   }
@@ -111,6 +119,7 @@ function keptOutOfAll<S extends Guarded>(
 function keptOutOf(
   { name, enabled, access }: Guarded,
   remote: Endpoint,
+  switchedOff?: SwitchedOff,
 ): string | undefined {
   if (remote.transport === "tcp") {
     const { host } = remote;
@@ -119,7 +128,10 @@ function keptOutOf(
       return `${host} ${keptOutBy(list)} ${list} of ${name}`;
     }
   }
-  return enabled ? undefined : `the service ${name} is not enabled`;
+  if (!enabled) return `the service ${name} is not enabled`;
+  return switchedOff?.has(name.toUpperCase())
+    ? `the service ${name} is switched off`
+    : undefined;
 }
 
 function keptOutBy(list: "allow" | "deny"): string {
@@ -128,11 +140,10 @@ function keptOutBy(list: "allow" | "deny"): string {
 
 function listed<S extends Guarded>(
   table: GuardedTable<S>,
-  remote: Endpoint,
-  now: number,
+  asking: Asking,
 ): Uint8Array {
-  return keptOutOfAll(table, remote) === undefined
-    ? table.listing.textFor(remote, now)
+  return keptOutOfAll(table, asking.remote) === undefined
+    ? table.listing.textFor(asking)
     : helpText([]);
 }
 
@@ -158,12 +169,13 @@ export class Listing {
     );
   }
 
-  /** @param now milliseconds since 1970 */
-  textFor(remote: Endpoint, now: number): Uint8Array {
-    if (this.#isUniform) return this.#uniform ??= textOf(this.#services);
+  textFor({ remote, now, switchedOff }: Asking): Uint8Array {
+    if (this.#isUniform && !switchedOff?.size) {
+      return this.#uniform ??= textOf(this.#services);
+    }
     return textOf(
       this.#services.filter((service) =>
-        keptOutOf(service, remote) === undefined &&
+        keptOutOf(service, remote, switchedOff) === undefined &&
         service.hours?.include(now) !== false
       ),
     );

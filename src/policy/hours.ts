@@ -90,11 +90,16 @@ export class Hours {
     });
   }
 
+  /** The local time that decides, as people read it: `Mon 08:00 Europe/Berlin`. */
+  clockAt(now: number): string {
+    const { weekday, hour, minute } = this.#parts(now);
+    const { timeZone } = this.#clock.resolvedOptions();
+    return `${weekday} ${hour}:${minute} ${timeZone}`;
+  }
+
   /** @param now milliseconds since 1970 */
   include(now: number): boolean {
-    const { weekday, hour, minute } = Object.fromEntries(
-      this.#clock.formatToParts(now).map(({ type, value }) => [type, value]),
-    );
+    const { weekday, hour, minute } = this.#parts(now);
     const today = DAYS.indexOf(weekday!.toLowerCase());
     const yesterday = (today + 6) % 7;
     const time = Number(hour) * 60 + Number(minute);
@@ -102,6 +107,12 @@ export class Hours {
       from < to
         ? days[today] && time >= from && time < to
         : days[today] && time >= from || days[yesterday] && time < to
+    );
+  }
+
+  #parts(now: number): Record<string, string> {
+    return Object.fromEntries(
+      this.#clock.formatToParts(now).map(({ type, value }) => [type, value]),
     );
   }
 }

@@ -57,7 +57,7 @@ export function fittedTo(
   const extra = table.services.map(({ kind }) => EXTRA[kind]);
   const each = 1 + Math.max(0, ...extra);
   const files = openFiles - table.listeners.length;
-  const reserve = within(Math.floor(files / 2), RESERVE.least, RESERVE.most);
+  const reserve = clamped(Math.floor(files / 2), RESERVE.least, RESERVE.most);
   const room = Math.max(2 * each, files - reserve);
   const wanted = limits.maxStartups.full + limits.maxConnections * each;
   if (wanted <= room) return limits;
@@ -66,7 +66,7 @@ export function fittedTo(
   const most = Math.max(1, Math.floor((room - maxStartups.full) / each));
   const maxConnections = Math.min(limits.maxConnections, most);
   const spare = Math.floor((reserve - RESERVE.least) / 2);
-  const maxRefusing = within(spare, 1, limits.maxRefusing);
+  const maxRefusing = clamped(spare, 1, limits.maxRefusing);
   log("warn", "limits are lowered to fit the open-file limit", {
     open_files: openFiles,
     max_connections: maxConnections,
@@ -75,7 +75,7 @@ export function fittedTo(
   return { ...limits, maxConnections, maxStartups, maxRefusing };
 }
 
-function within(value: number, least: number, most: number): number {
+function clamped(value: number, least: number, most: number): number {
   return Math.min(Math.max(value, least), most);
 }
 

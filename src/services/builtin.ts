@@ -1,6 +1,6 @@
 /** The small services of RFC 862 to 868. */
 import type { BuiltinName, BuiltinService } from "../table/service.ts";
-import type { Conn } from "../transport/transport.ts";
+import type { StreamConn } from "../transport/stream_conn.ts";
 import { Handling } from "./handler.ts";
 import type { Opening, SessionContext } from "./service.ts";
 import { Answer } from "./text.ts";
@@ -9,7 +9,7 @@ import { Answer } from "./text.ts";
 type Builtin =
   | { readonly say: (service: BuiltinService) => Uint8Array }
   | {
-    readonly serve: (conn: Conn) => Promise<void>;
+    readonly serve: (conn: StreamConn) => Promise<void>;
     readonly endsWithClient?: boolean;
   };
 
@@ -38,14 +38,14 @@ export function openBuiltin(
 }
 
 /** RFC 862. */
-async function echo(conn: Conn): Promise<void> {
+async function echo(conn: StreamConn): Promise<void> {
   for (let bytes; (bytes = await conn.read()) !== null;) {
     await conn.write(bytes);
   }
 }
 
 /** RFC 863. */
-async function discard(conn: Conn): Promise<void> {
+async function discard(conn: StreamConn): Promise<void> {
   while (await conn.read() !== null);
 }
 
@@ -68,7 +68,7 @@ const CHARGEN_BLOCK = (() => {
 })();
 
 /** RFC 864: goes on until the client closes, which is its regular end. */
-async function chargen(conn: Conn): Promise<void> {
+async function chargen(conn: StreamConn): Promise<void> {
   const ignoring = discard(conn);
   ignoring.catch(() => {}); // the write below fails as well
   for (;;) await conn.write(CHARGEN_BLOCK);

@@ -35,7 +35,7 @@ export async function openConnect(
   return unavailable(failures.join("; "));
 }
 
-interface FirstByte {
+export interface FirstByte {
   readonly endpoint: Endpoint;
   /** Milliseconds in all; 0 for no limit. */
   readonly timeout: number;
@@ -48,7 +48,7 @@ interface FirstByte {
  *
  * @throws {TcpmuxError} when the upstream ends before, or sends nothing in time
  */
-async function firstBytes(
+export async function firstBytes(
   conn: Conn,
   { endpoint, timeout, begin }: FirstByte,
   timers: TimerList,

@@ -1,7 +1,7 @@
 import { isDisconnect, stackOf } from "../errors.ts";
 import type { Handler, HandlerService } from "../table/service.ts";
 import { memoryPair } from "../transport/memory.ts";
-import { StreamConn } from "../transport/stream_conn.ts";
+import { WrappedConn } from "../transport/stream_conn.ts";
 import type { Conn } from "../transport/transport.ts";
 import type {
   Opening,
@@ -38,7 +38,7 @@ export class Handling implements PreparedService, RunningService {
   readonly #name: string;
   readonly #handler: Handler;
   readonly #context: SessionContext;
-  readonly #conn: StreamConn;
+  readonly #conn: WrappedConn;
   readonly #controller = new AbortController();
   readonly #stopping = new AbortController();
   #serving: Promise<void> | undefined;
@@ -56,7 +56,7 @@ export class Handling implements PreparedService, RunningService {
     const [peer, conn] = memoryPair(remote, local);
     this.peer = peer;
     this.endsWithClient = endsWithClient;
-    this.#conn = new StreamConn(conn);
+    this.#conn = new WrappedConn(conn);
   }
 
   begin(): RunningService {

@@ -7,6 +7,8 @@ import { locateKeys } from "./locate.ts";
 
 /** A TOML file that could be read, and where to put what is wrong with it. */
 export interface Document {
+  /** The name that errors give it. */
+  readonly file: string;
   readonly value: Record<string, unknown>;
   readonly problems: Problems;
   /** The lines of its keys. */
@@ -33,7 +35,7 @@ export function readDocument(text: string, file: string): Document {
     if (toml.error.clash) problems.throwIfAny();
     throw new TableError([{ file, line, key: "", message }]);
   }
-  return { value: toml.value, problems, located };
+  return { file, value: toml.value, problems, located };
 }
 
 /** Why the parser does not take a text. */

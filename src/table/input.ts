@@ -179,6 +179,26 @@ export interface ServerInput {
   penalties?: PenaltiesInput;
   /** What is logged, how, and where to. */
   log?: LogInput;
+  /**
+   * The Unix socket of `tcpmux serve`, as `unix:/path`, for `tcpmux status`,
+   * `reload`, `kill` and the like; only the server's user may use it. By
+   * default `/run/tcpmux/control.sock`, else
+   * `$XDG_RUNTIME_DIR/tcpmux/control.sock`, else none; `false` for none.
+   *
+   * Value: unix:/path, or false for none.
+   *
+   * Default: in `/run/tcpmux` or `$XDG_RUNTIME_DIR`.
+   */
+  control?: false | string;
+  /**
+   * Whether the table is read again by itself when its file has changed, or one
+   * that it includes, or the files that a pattern matches.
+   *
+   * Value: `true` or `false`.
+   *
+   * @default false
+   */
+  watch?: boolean;
 }
 
 /**

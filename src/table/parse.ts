@@ -1,11 +1,19 @@
 import { nearest } from "../units.ts";
-import { asObject, onlyKeys, readDocument, validated } from "./document.ts";
+import {
+  asObject,
+  type Document,
+  onlyKeys,
+  readDocument,
+  validated,
+} from "./document.ts";
+import { Names } from "./files/names.ts";
 import type { TableInput } from "./input.ts";
-import { type KeyPath, Problems } from "./problem.ts";
+import { type KeyPath, type Problem, Problems, TableError } from "./problem.ts";
 import { resolveHandler, resolveServer, resolveService } from "./resolve.ts";
 import {
   commonSchema,
   handlerSchema,
+  includeSchema,
   KIND_KEYS,
   type KindKey,
   kindSchemas,
@@ -18,25 +26,50 @@ import { type ServerSettings, Table } from "./table.ts";
 import { readDestination } from "./values.ts";
 import { asWritten } from "./written.ts";
 
+/** What a table is made of: a file, or the objects of a program. */
+interface Part {
+  readonly value: unknown;
+  readonly problems: Problems;
+}
+
+/** Where `include` belongs. */
+const ABOVE = "stands at the top of the table, above [server]";
+
+/** What a table cannot have that is no file. */
+const NO_FILE = "needs a file: a table that a program passes on has none";
+
 /**
- * Reads a table from TOML.
+ * Reads a table from TOML that a program has.
  *
  * @param file the name that errors give it
  * @throws {TableError} with every problem, each with its line
  */
 export function parseTable(text: string, file: string): Table {
-  const { value, problems, located } = readDocument(text, file);
-  const table = build(value, problems);
-  // Objects move keys such as "7" to their front, so the order of the services
-  // comes from their lines in the file.
-  const line = (service: Service) =>
-    problems.lineOf(["services", service.name]) ?? 0;
-  return new Table(
-    table.server,
-    table.services.toSorted((a, b) => line(a) - line(b)),
-    undefined,
-    located,
+  const document = readDocument(text, file);
+  checkFileKeys(document);
+  return tableOf(document);
+}
+
+/**
+ * Makes a table of the files that it stands in.
+ *
+ * @param included the files that it includes, in their order
+ * @param found what is wrong with other files of it
+ * @throws {TableError} with every problem, each with its file and line
+ */
+export function tableOf(
+  main: Document,
+  included: readonly Document[] = [],
+  found: readonly Problem[] = [],
+): Table {
+  const { server, services } = build(main, included, found);
+  const elsewhere = new Map(
+    included.flatMap((part) =>
+      Object.keys(part.value["services"] ?? {}).map((name) => [name, part])
+    ),
   );
+  const located = { ...main.located, elsewhere };
+  return new Table(server, services, undefined, located);
 }
 
 /**
@@ -45,29 +78,75 @@ export function parseTable(text: string, file: string): Table {
  * @throws {TableError} with every problem
  */
 export function buildTable(input: TableInput): Table {
-  const { server, services } = build(asWritten(input), new Problems());
+  const part = { value: asWritten(input), problems: new Problems() };
+  checkFileKeys(part);
+  const { server, services } = build(part);
   return new Table(server, services);
 }
 
+/** The paths and patterns of the files that a table includes. */
+export function includesOf({ value, problems }: Document): readonly string[] {
+  const { include = [] } = value;
+  return validated(includeSchema, include, ["include"], problems) ?? [];
+}
+
+/** Adds problems for keys that need a file, of a table that is in none. */
+function checkFileKeys({ value, problems }: Part): void {
+  const { include, server } = (value ?? {}) as Record<string, unknown>;
+  if (include !== undefined) problems.add(["include"], NO_FILE);
+  const { watch } = (server ?? {}) as Record<string, unknown>;
+  if (watch === true) problems.add(["server", "watch"], NO_FILE);
+}
+
 function build(
-  input: unknown,
-  problems: Problems,
+  main: Part,
+  included: readonly Part[] = [],
+  found: readonly Problem[] = [],
 ): { server: ServerSettings; services: Service[] } {
-  const root = asObject(input, [], problems);
+  const root = asObject(main.value, [], main.problems);
   onlyKeys(
     root,
-    ["server", "services"],
-    problems,
+    ["server", "services", "include"],
+    main.problems,
     (key) => misplaced(key, root[key]),
   );
   const server = resolveServer(
     validated(
       serverSchema,
-      asObject(root["server"] ?? {}, ["server"], problems),
+      asObject(root["server"] ?? {}, ["server"], main.problems),
       ["server"],
-      problems,
+      main.problems,
+      (key) => key === "include" ? ABOVE : undefined,
     ) ?? serverSchema.parse({}),
   );
+  for (const { value, problems } of included) {
+    const root = value as Record<string, unknown>;
+    onlyKeys(
+      root,
+      ["services"],
+      problems,
+      (key) =>
+        ["server", "include"].includes(key)
+          ? "stands in the table itself, not in a file that it includes"
+          : misplaced(key, root[key]),
+    );
+  }
+  const parts = [main, ...included];
+  const names = new Names();
+  const services = parts.flatMap((part) => servicesOf(part, server, names));
+  const problems = parts.flatMap(({ problems }) => problems.sorted());
+  const all = [...problems, ...found];
+  if (all.length > 0) throw new TableError(all);
+  return { server, services };
+}
+
+/** The services of one part, in the order of their lines. */
+function servicesOf(
+  { value, problems }: Part,
+  server: ServerSettings,
+  names: Names,
+): Service[] {
+  const root = (value ?? {}) as Record<string, unknown>;
   const services: Service[] = [];
   const entries = asObject(root["services"] ?? {}, ["services"], problems);
   for (const [name, entry] of Object.entries(entries)) {
@@ -80,9 +159,11 @@ function build(
       : buildService(name, entry, path, server, problems);
     if (service !== undefined) services.push(service);
   }
-  checkNames(entries, problems);
-  problems.throwIfAny();
-  return { server, services };
+  names.check(entries, problems);
+  // Objects move keys such as "7" to their front, so the order of the services
+  // comes from their lines in the file.
+  const line = ({ name }: Service) => problems.lineOf(["services", name]) ?? 0;
+  return services.toSorted((a, b) => line(a) - line(b));
 }
 
 /** The message about a key that belongs one level deeper. */
@@ -149,7 +230,7 @@ function buildService(
     object,
     path,
     problems,
-    (key) => ofOtherKinds(key, kind),
+    (key) => key === "include" ? ABOVE : ofOtherKinds(key, kind),
   );
   return valid === undefined
     ? undefined
@@ -214,40 +295,4 @@ function ofOtherKinds(key: string, kind: KindKey): string | undefined {
   );
   if (owners.length === 0) return undefined;
   return `is a key of ${owners.join(" and ")} services, not of ${kind}`;
-}
-
-/** Adds problems for names that two services have, whatever the case. */
-function checkNames(
-  entries: Record<string, unknown>,
-  problems: Problems,
-): void {
-  const owners = new Map<string, string>();
-  for (const [service, entry] of Object.entries(entries)) {
-    const path = ["services", service];
-    claim(owners, service, service, path, problems);
-    const aliases = (entry as { aliases?: unknown } | null)?.aliases;
-    if (!Array.isArray(aliases)) continue;
-    aliases.forEach((alias, index) => {
-      if (typeof alias !== "string") return;
-      claim(owners, alias, service, [...path, "aliases", index], problems);
-    });
-  }
-}
-
-function claim(
-  owners: Map<string, string>,
-  name: string,
-  service: string,
-  path: KeyPath,
-  problems: Problems,
-): void {
-  const owner = owners.get(name.toUpperCase());
-  if (owner === undefined) owners.set(name.toUpperCase(), service);
-  else {
-    problems.add(
-      path,
-      `the name ${JSON.stringify(name)} is already used by the service ` +
-        `${owner} (upper and lower case make no difference)`,
-    );
-  }
 }

@@ -24,6 +24,14 @@ export interface Located {
   readonly faults: readonly Fault[];
   /** False if the parser must not see the text: it would misread it. */
   readonly readable: boolean;
+  /** Of the services that stand in other files, by their names. */
+  readonly elsewhere?: ReadonlyMap<string, LocatedFile>;
+}
+
+/** A file and the lines of what it defines. */
+export interface LocatedFile {
+  readonly file: string;
+  readonly located: Located;
 }
 
 /** One thing that is wrong with a table. */
@@ -41,11 +49,15 @@ export interface Problem {
 /** A table is wrong (code `invalid_table`): `problems` has every fault of it. */
 export class TableError extends TcpmuxError {
   /** What stands before the message where the error is printed. */
-  override readonly name = "TableError";
+  override readonly name: string = "TableError";
   /** In the order of their lines, as far as these are known. */
   readonly problems: readonly Problem[];
 
-  /** Of all that is wrong, one line each in the message. */
+  /**
+   * Of all that is wrong with a table.
+   *
+   * @param problems each is a line of the message
+   */
   constructor(problems: readonly Problem[]) {
     super("invalid_table", problems.map(formatProblem).join("\n"));
     this.problems = problems;
@@ -90,12 +102,22 @@ export class Problems {
   }
 
   add(path: KeyPath, message: string): void {
-    this.addAt(this.lineOf(path), path, message);
+    const { file, line } = this.#placeOf(path);
+    this.#add(file, line, path, message);
   }
 
   addAt(line: number | undefined, path: KeyPath, message: string): void {
+    this.#add(this.#file, line, path, message);
+  }
+
+  #add(
+    file: string | undefined,
+    line: number | undefined,
+    path: KeyPath,
+    message: string,
+  ): void {
     this.all.push({
-      ...(this.#file === undefined ? {} : { file: this.#file }),
+      ...(file === undefined ? {} : { file }),
       ...(line === undefined ? {} : { line }),
       key: formatPath(path),
       message,
@@ -104,20 +126,37 @@ export class Problems {
 
   /** The line of a key, or of the innermost table around it that has one. */
   lineOf(path: KeyPath): number | undefined {
+    return this.#placeOf(path).line;
+  }
+
+  /** `file:line` of a key, as far as it is known. */
+  placeOf(path: KeyPath): string {
+    const { file, line } = this.#placeOf(path);
+    return [file, line].filter((part) => part !== undefined).join(":");
+  }
+
+  #placeOf(path: KeyPath): { file: string | undefined; line?: number } {
+    const [section, name] = path;
+    const { file = this.#file, located = this.#located } =
+      (section === "services"
+        ? this.#located?.elsewhere?.get(String(name))
+        : undefined) ?? {};
     for (let length = path.length; length > 0; length--) {
       const key = pathKey(path.slice(0, length));
-      const line = this.#located?.lines.get(key);
-      if (line !== undefined) return line;
+      const line = located?.lines.get(key);
+      if (line !== undefined) return { file, line };
     }
-    return this.#located === undefined ? undefined : 1;
+    return located === undefined ? { file } : { file, line: 1 };
   }
 
   /** @throws {TableError} if there are any, in the order of their lines */
   throwIfAny(): void {
-    if (this.all.length === 0) return;
-    throw new TableError(
-      this.all.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0)),
-    );
+    if (this.all.length > 0) throw new TableError(this.sorted());
+  }
+
+  /** In the order of their lines. */
+  sorted(): Problem[] {
+    return this.all.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
   }
 }
 

@@ -38,7 +38,9 @@ export function resolveServer(
     access: accessOf(valid),
     limits: resolveLimits(valid),
     timeZone: valid.time_zone,
+    watch: valid.watch,
     log: { ...log, syslogFormat },
+    control: valid.control && valid.control.path,
   };
 }
 

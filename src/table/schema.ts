@@ -20,6 +20,7 @@ import {
   hours,
   limit,
   listOf,
+  name,
   oneOrMore,
   optional,
   preset,
@@ -204,9 +205,17 @@ function readRemoteService(
   return typeof upstream === "string" ? upstream : { upstream, remoteName };
 }
 
+export const includeSchema = preset(
+  listOf(name("a path or a pattern"), "list of paths and patterns"),
+  [],
+  "Files with more services, by paths that begin where the table is. In the " +
+    "last part of a pattern, `*` stands for any characters and `?` for one.",
+);
+
 /** A whole file; `$schema` is for editors. */
 export const fileSchema = z.strictObject({
   $schema: z.string().optional(),
+  include: includeSchema,
   server: serverSchema.optional().meta({
     description: "The settings of the server itself.",
   }),

@@ -4,6 +4,7 @@ import { LOG_LEVELS } from "../log.ts";
 import {
   addresses,
   choice,
+  controlSocket,
   duration,
   endpoint,
   flag,
@@ -203,4 +204,18 @@ export const serverSchema = z.strictObject({
       "lines.",
   ),
   log: preset(logSchema, {}, "What is logged, how, and where to."),
+  control: optional(
+    controlSocket(),
+    "in `/run/tcpmux` or `$XDG_RUNTIME_DIR`",
+    "The Unix socket of `tcpmux serve`, as `unix:/path`, for `tcpmux status`, " +
+      "`reload`, `kill` and the like; only the server's user may use it. By " +
+      "default `/run/tcpmux/control.sock`, else " +
+      "`$XDG_RUNTIME_DIR/tcpmux/control.sock`, else none; `false` for none.",
+  ),
+  watch: preset(
+    flag(),
+    false,
+    "Whether the table is read again by itself when its file has changed, or " +
+      "one that it includes, or the files that a pattern matches.",
+  ),
 }, { error: "a table such as [server]" });

@@ -29,7 +29,11 @@ export interface ServerSettings {
   readonly limits: ServerLimits;
   /** The time zone of hours; undefined for the system's own. */
   readonly timeZone: string | undefined;
+  /** Whether a change of the table's files is seen. */
+  readonly watch: boolean;
   readonly log: LogSettings;
+  /** The path of the control socket; false for none, undefined by default. */
+  readonly control: string | false | undefined;
 }
 
 export interface LogSettings {
@@ -112,6 +116,9 @@ export function checkRequirements(
     ? "Deno was started without that permission (start it with deno run -A)"
     : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
+  if (table.server.control && !abilities.unix) {
+    problems.add(["server", "control"], `needs Unix sockets: ${cure}`);
+  }
   for (const listener of table.listeners) {
     if (abilities.unix || listener.endpoint?.transport !== "unix") continue;
     problems.add(

@@ -153,6 +153,21 @@ export function endpoint() {
   return transformed((text) => readEndpoint(text), ENDPOINT_FORMS, "address");
 }
 
+/** The path of a Unix socket that has a file, or `false` for none. */
+export function controlSocket() {
+  const form = "unix:/path, or false for none";
+  const read = (text: string) => {
+    const endpoint = readEndpoint(text);
+    if (typeof endpoint === "string") return endpoint;
+    return endpoint.transport === "unix" && !endpoint.path.startsWith("\0")
+      ? endpoint
+      : "it must be a file, whose mode keeps others away";
+  };
+  return z.union([z.literal(false), transformed(read, form, "")], {
+    error: form,
+  }).meta({ value: "`unix:/path`, or `false`", form });
+}
+
 /** An address to connect to. */
 export function destination() {
   return transformed(readDestination, ENDPOINT_FORMS, "address");

@@ -46,9 +46,9 @@ function section(value: unknown, shape: Shape): unknown {
     }
     const schema = shape[key];
     if (schema === undefined) return value;
-    const within = innermost(schema);
-    if ("shape" in within) return section(value, within.shape as Shape);
-    const { value: kind } = (within as z.ZodType).meta?.() ?? {};
+    const inner = innermost(schema);
+    if ("shape" in inner) return section(value, inner.shape as Shape);
+    const { value: kind } = (inner as z.ZodType).meta?.() ?? {};
     return kind === "duration" ? duration(value) : value;
   });
 }
@@ -68,7 +68,7 @@ function duration(value: unknown): unknown {
 }
 
 /** The schema within those that make a key optional. */
-function innermost(schema: z.core.$ZodType): z.core.$ZodType {
+export function innermost(schema: z.core.$ZodType): z.core.$ZodType {
   const { innerType } = schema._zod.def as { innerType?: z.core.$ZodType };
   return innerType === undefined ? schema : innermost(innerType);
 }

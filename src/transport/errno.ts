@@ -47,6 +47,11 @@ const WORDS: Partial<Record<ErrorCode, string>> = {
   closed: "the connection is closed",
 };
 
+/** Words for errors of the system that have no code of ours. */
+const ERRNO_WORDS: Readonly<Record<string, string>> = {
+  EISDIR: "it is a directory",
+};
+
 /** Deno's classes of errors, for those that have no errno. */
 const DENO_NAMES: Record<string, ErrorCode> = {
   AddrInUse: "address_in_use",
@@ -81,9 +86,9 @@ export function fromSystem(
   const { code: errno, name, message } = asErrorLike(error);
   const code = CODES[errno] ?? DENO_NAMES[name] ??
     (/lookup|resolve|getaddrinfo/i.test(message) ? "host_not_found" : "failed");
-  const why = WORDS[code] ?? message;
-  const detail = errno !== "" && WORDS[code] !== undefined ? ` (${errno})` : "";
-  return new TcpmuxError(code, `${action}: ${why}${detail}`, {
+  const words = WORDS[code] ?? ERRNO_WORDS[errno];
+  const detail = errno !== "" && words !== undefined ? ` (${errno})` : "";
+  return new TcpmuxError(code, `${action}: ${words ?? message}${detail}`, {
     ...facts,
     cause: error,
     ...(errno === "" ? {} : { errno }),

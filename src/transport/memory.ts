@@ -26,9 +26,9 @@ const LEAST_COUNT = 1024;
 const FIRST_PORT = 49152;
 
 /**
- * A new transport in memory, for tests. Its addresses are its own, and each name
- * is one: only connections of the same transport reach its listeners. It has no
- * programs and no standard streams: code `unsupported`.
+ * A new transport in memory. Its addresses are its own, and each name is one:
+ * only connections of the same transport reach its listeners. It has no programs
+ * and no standard streams: code `unsupported`.
  */
 export function memoryTransport(): Transport {
   const timers = new TimerList();
@@ -39,6 +39,7 @@ export function memoryTransport(): Transport {
       reset: true,
       programs: false,
       socketStdio: false,
+      folderEvents: false,
       unix: true,
     },
     timers,

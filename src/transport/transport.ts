@@ -3,13 +3,20 @@ import type { TimerList } from "../timers.ts";
 import type { SystemCalls } from "./system.ts";
 
 /**
+ * A transport for the option `transport`. Only the library itself can use what
+ * it does.
+ */
+export interface TransportHandle {
+  /** The runtime whose sockets and processes it uses, or `memory`. */
+  readonly name: "deno" | "bun" | "node" | "memory";
+}
+
+/**
  * One way to sockets and processes: Deno's, Bun's, Node's, or memory without a
  * system. `tests/transport_contract.ts` holds every one to the same promises. A
  * failure of the system is a `TcpmuxError` with the same code on each.
  */
-export interface Transport {
-  /** The runtime whose sockets and processes it uses. */
-  readonly name: "deno" | "bun" | "node" | "memory";
+export interface Transport extends TransportHandle {
   /** What differs between transports; see the README's table of runtimes. */
   readonly abilities: Abilities;
   /** Undefined where this runtime cannot call the C library. */
@@ -52,20 +59,13 @@ export interface Transport {
    * @returns the descriptors that programs inherit nevertheless
    */
   sealInherited?(): readonly number[];
-  /**
-   * Closes the debugger that this runtime opens at SIGUSR1, whatever handler a
-   * program has: through it, any user of the machine could take over the server.
-   * Called at that signal. Rejects where Deno has no permission for it.
-   */
+  /** Closes the debugger that Deno opens at SIGUSR1, if it may. */
   closeDebugger?(): Promise<void>;
   /** The standard input and output of this program itself. */
   stdio(): Conn;
   /** Standard output or standard error of this program itself. */
   output(descriptor: 1 | 2): Output;
-  /**
-   * Collects garbage while the program goes on. Only the command line calls it:
-   * a library leaves that to its host.
-   */
+  /** Collects garbage. Only the command line calls it, no library. */
   collectGarbage?(): void;
 }
 
@@ -92,6 +92,8 @@ export interface Abilities {
   readonly socketStdio: boolean;
   /** There are Unix sockets. Deno must have been given the permission. */
   readonly unix: boolean;
+  /** `fs.watch` tells of all that happens in a folder, and never blocks. */
+  readonly folderEvents: boolean;
 }
 
 export interface ListenOptions {

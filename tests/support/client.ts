@@ -1,5 +1,5 @@
 import { pickTransport } from "../../src/transport/pick.ts";
-import { StreamConn } from "../../src/transport/stream_conn.ts";
+import { WrappedConn } from "../../src/transport/stream_conn.ts";
 import type { Conn } from "../../src/transport/transport.ts";
 import { bytes, readAll, text } from "./bytes.ts";
 
@@ -23,7 +23,7 @@ export async function exchange(port: number, request: string): Promise<string> {
 }
 
 /** A connection of which some bytes were read too early. */
-class EarlyConn extends StreamConn {
+class EarlyConn extends WrappedConn {
   #early: Uint8Array | undefined;
 
   constructor(conn: Conn, early: Uint8Array) {

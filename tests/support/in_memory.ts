@@ -1,15 +1,14 @@
 import {
-  type Conn,
   type ConnectionRecord,
   type Endpoint,
   type LogFields,
-  memoryTransport,
   serve,
   type ServeOptions,
   type Server,
   type TableInput,
-  type Transport,
 } from "../../mod.ts";
+import { memoryTransport } from "../../src/transport/memory.ts";
+import type { Conn, Transport } from "../../src/transport/transport.ts";
 import { bytes, readAll } from "./bytes.ts";
 import { until } from "./wait.ts";
 
@@ -74,7 +73,9 @@ export class InMemory {
 export async function inMemory(
   table: TableInput | string,
   use: (server: InMemory) => Promise<void>,
-  { transport = memoryTransport(), ...options }: ServeOptions = {},
+  { transport = memoryTransport(), ...options }:
+    & ServeOptions
+    & { transport?: Transport } = {},
 ): Promise<void> {
   const running = new InMemory(transport);
   const listen = { listen: "127.0.0.1:0" };

@@ -65,22 +65,34 @@ export function needsInetutils(): { skip?: string } {
     : needsRoot();
 }
 
-/** Runs `use` with it, on a loopback address that nobody else takes. */
+/** Runs `use` with it and these services. */
 export function withInetutils(
   services: readonly ForeignService[],
+  use: (server: ForeignServer) => Promise<void>,
+): Promise<void> {
+  const entries = services.map(({ name, program, ownReply }) =>
+    `tcpmux/${
+      ownReply ? "" : "+"
+    }${name} stream tcp nowait root ${program} ${name}\n`
+  );
+  const listener = "tcpmux stream tcp nowait root internal\n";
+  return withInetdConf([listener, ...entries].join(""), use);
+}
+
+/**
+ * Runs `use` with it and an inetd.conf, whose ports it serves on a loopback
+ * address that nobody else takes.
+ */
+export function withInetdConf(
+  conf: string,
   use: (server: ForeignServer) => Promise<void>,
 ): Promise<void> {
   return withFolder(async (folder) => {
     const part = () => 2 + Math.floor(Math.random() * 250);
     const host = `127.${part()}.${part()}.${part()}`;
     const file = join(folder, "inetd.conf");
-    const entries = services.map(({ name, program, ownReply }) =>
-      `tcpmux/${
-        ownReply ? "" : "+"
-      }${name} stream tcp nowait root ${program} ${name}\n`
-    );
-    const listener = `${host}:tcpmux stream tcp nowait root internal\n`;
-    writeFileSync(file, [listener, ...entries].join(""));
+    // What is served by name has no address.
+    writeFileSync(file, conf.replaceAll(/^(?=\w+ )/gm, `${host}:`));
     // Debugging is its only way to stay in the foreground.
     const command = [
       inetd ?? NAME,

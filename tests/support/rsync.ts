@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import process from "node:process";
 
 /**
- * Writes the configuration of an rsync daemon with one module, `tree`.
+ * Writes the configuration of an rsync daemon with one module.
  *
  * @param more further lines of the module
  */
@@ -10,12 +10,13 @@ export function writeRsyncConfig(
   file: string,
   folder: string,
   more: readonly string[] = [],
+  module = "tree",
 ): void {
   const lines = [
     "use chroot = no",
     `uid = ${process.getuid!()}`,
     `gid = ${process.getgid!()}`,
-    "[tree]",
+    `[${module}]`,
     `path = ${folder}`,
     "read only = no",
     ...more,

@@ -7,8 +7,11 @@ import { mustRun } from "./run.ts";
 
 export interface Sshd {
   readonly port: number;
-  /** What ssh and scp need in order to log in on the host `tcpmux.test`. */
-  options(proxyCommand: string): string[];
+  /**
+   * What ssh and scp need in order to log in on the host `tcpmux.test`, with a
+   * ProxyCommand or without.
+   */
+  options(proxyCommand?: string): string[];
   /** The words of a client that may log in, before the command. */
   client(proxyCommand: string): string[];
 }
@@ -53,7 +56,7 @@ Subsystem sftp internal-sftp
   // Where sshd, as root, locks its helper in.
   if (process.getuid?.() === 0) mkdirSync("/run/sshd", { recursive: true });
   const user = String((await mustRun(["id", "-un"])).stdout).trim();
-  const options = (proxyCommand: string) =>
+  const options = (proxyCommand?: string) =>
     sshOptions(folder, user, proxyCommand);
   const client = (proxyCommand: string) => [
     ...["ssh", ...options(proxyCommand), "tcpmux.test"],
@@ -65,14 +68,14 @@ Subsystem sftp internal-sftp
 export function sshOptions(
   folder: string,
   user: string,
-  proxyCommand: string,
+  proxyCommand?: string,
 ): string[] {
   return [
     ...["-F", "none", "-i", join(folder, "user"), "-o", `User=${user}`],
     ...["-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes"],
     ...["-o", `UserKnownHostsFile=${join(folder, "known")}`],
     ...["-o", "StrictHostKeyChecking=yes", "-o", "LogLevel=ERROR"],
-    ...["-o", `ProxyCommand=${proxyCommand}`],
+    ...proxyCommand === undefined ? [] : ["-o", `ProxyCommand=${proxyCommand}`],
   ];
 }
 

@@ -11,7 +11,7 @@ import type { Transport } from "../../transport/transport.ts";
 import { EXIT, exitCodeOf, explain } from "../exit.ts";
 import type { Loaded } from "../load.ts";
 import type { Signal, Signals } from "../system.ts";
-import { logAdvice } from "./advice_log.ts";
+import { logAdvice } from "./advice.ts";
 import { Announcements } from "./announcements.ts";
 import { collectAtNewHeights } from "./collecting.ts";
 import type { Companion, Prepared } from "./companion.ts";
@@ -122,11 +122,9 @@ export class Daemon {
     (await this.#logs.prepare(first.table.server.log)).commit();
     const inherited = this.#transport.sealInherited?.() ?? [];
     if (inherited.length > 0) {
-      this.log(
-        "warn",
-        "programs inherit descriptors that the server was started with",
-        { descriptors: inherited.join(" ") },
-      );
+      const what =
+        "programs inherit descriptors that the server was started with";
+      this.log("warn", what, { descriptors: inherited.join(" ") });
     }
     this.#companions = await this.#options.companions?.(this, first) ?? [];
     const prepared = await this.#prepare(first);

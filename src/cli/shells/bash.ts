@@ -14,8 +14,8 @@ _tcpmux() {
   local IFS=$' \\t\\n' end=\${COMP_POINT:-\${#COMP_LINE}}
   local line=\${COMP_LINE:0:end} command=serve first=1 at word
   local flags= values= previous= current= kind= choices= server= prefix= cut
-  local -a before after words
-  words=()
+  local -a before after words control
+  words=() control=()
   COMPREPLY=()
   read -ra before <<<"$line"
   read -ra after <<<"\${COMP_LINE:end}"
@@ -33,6 +33,8 @@ ${specs.map(flagCase).join("\n")}
 
   for ((at = first; at < \${#before[@]}; at++)); do
     word=\${before[at]}
+    [[ $word == --control ]] && control=("$word" "\${before[at + 1]}")
+    [[ $word == --control=* ]] && control=("$word")
     if [[ $word != -* ]]; then
       words+=("$word")
     elif [[ $values == *" $word "* ]]; then
@@ -79,7 +81,7 @@ ${specs.flatMap(wordCases).join("\n")}
   while IFS= read -r word; do
     [[ $word == "$current"* ]] || continue
     word=\${word#"$prefix"}
-    [[ $kind == service ]] && printf -v word %q "$word"
+    [[ $kind == serv* ]] && printf -v word %q "$word"
     COMPREPLY+=("$word")
   done < <(
     case $kind in
@@ -87,6 +89,11 @@ ${specs.flatMap(wordCases).join("\n")}
     file) compgen -f -- "$current" ;;
     host) compgen -A hostname -- "$current" ;;
     service) "\${before[0]/#\\~/$HOME}" list "$server" --timeout 2s 2>/dev/null ;;
+    served | session)
+      [[ $kind == served ]] && word=status || word=sessions
+      "\${before[0]/#\\~/$HOME}" "$word" --quiet "\${control[@]}" --timeout 2s \
+        2>/dev/null
+      ;;
     esac
   )
 }
@@ -135,7 +142,9 @@ function assignment({ kind, choices }: ValueSpec): string | undefined {
     case "file":
     case "forward":
     case "host":
+    case "served":
     case "service":
+    case "session":
       return `kind=${kind}`;
     default:
       return undefined;

@@ -58,6 +58,17 @@ function __tcpmux_services
     __tcpmux_ask (__tcpmux_words)[1]
 end
 
+# What the server of this machine says by status or sessions.
+function __tcpmux_local
+    set -l tokens (commandline -opc)
+    set -l program (string replace -r '^~' $HOME -- $tokens[1])
+    set -l control (string match -- '--control=*' $tokens)
+    if set -l at (contains -i -- --control $tokens)
+        set control $tokens[$at..(math $at + 1)]
+    end
+    $program $argv[1] --quiet $control --timeout 2s 2>/dev/null
+end
+
 # LOCAL=SERVICE, or the server's name, which stands behind them.
 function __tcpmux_forwards
     set -l current (commandline -ct)
@@ -106,6 +117,8 @@ function valueOf(value: ValueSpec | undefined): string {
       return " -r -F";
     case "choice":
       return ` -x -a ${quoted(value!.choices!.join(" "))}`;
+    case "served":
+      return " -x -a '(__tcpmux_local status)'";
     default:
       return " -x";
   }
@@ -134,8 +147,12 @@ function candidates({ kind, choices }: ValueSpec): string | undefined {
       return "-a '(__tcpmux_forwards)'";
     case "host":
       return "-a '(__fish_print_hostnames)'";
+    case "served":
+      return "-a '(__tcpmux_local status)'";
     case "service":
       return "-a '(__tcpmux_services)'";
+    case "session":
+      return "-k -a '(__tcpmux_local sessions)'";
     default:
       return undefined;
   }

@@ -19,6 +19,16 @@ _tcpmux_services() {
   _tcpmux_ask \${(Q)line[1]}
 }
 
+# What the server of this machine says by status or sessions.
+_tcpmux_local() {
+  local -a found control
+  [[ -n $opt_args[--control] ]] && control=(--control \${(Q)opt_args[--control]})
+  found=(\${(f)"$(_call_program $1 \\
+    \${(q)program} $1 --quiet \${(q)control} --timeout 2s 2>/dev/null)"})
+  local expl
+  _wanted $1 expl $1 compadd -a found
+}
+
 # LOCAL=SERVICE, or the server's name, which stands behind them.
 _tcpmux_forwards() {
   local server word
@@ -109,8 +119,12 @@ function action({ kind, choices }: ValueSpec): string {
       return "_tcpmux_forwards";
     case "host":
       return "_hosts";
+    case "served":
+      return " _tcpmux_local status"; // the blank keeps zsh from adding words
     case "service":
       return "_tcpmux_services";
+    case "session":
+      return " _tcpmux_local sessions";
     default:
       return " "; // only the user knows it
   }

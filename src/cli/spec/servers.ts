@@ -12,7 +12,17 @@ import {
   STRICT_FLAG,
 } from "./parts.ts";
 
-const { done, usage, config } = EXIT_CODES;
+const { done, usage, refused, config } = EXIT_CODES;
+
+const TABLE_FLAGS = {
+  config: {
+    short: "c",
+    value: FILE,
+    default: "the built-in table",
+    about: "the service table",
+  },
+  ...STRICT_FLAG,
+} as const;
 
 export const SERVE = {
   name: "serve",
@@ -24,13 +34,7 @@ export const SERVE = {
   ],
   positionals: [],
   flags: {
-    config: {
-      short: "c",
-      value: FILE,
-      default: "the built-in table",
-      about: "the service table",
-    },
-    ...STRICT_FLAG,
+    ...TABLE_FLAGS,
     listen: {
       short: "l",
       value: { name: "ADDRESS", kind: "text", forms: ENDPOINT_FORMS },
@@ -66,8 +70,10 @@ export const CHECK = {
   description: [
     "Checks a table without serving it. Each error is one line on standard " +
     "error: `file:line: key: what`. A line that ends with `(warning)` is not " +
-    "a failure: for example, an address is in use now, or the user of a " +
-    "service may not execute its program.",
+    "a failure: for example, an address is in use now or not permitted, the " +
+    "user of a service may not execute its program, or the server would log " +
+    "a warning if it were started here. It may be run beside a server of the " +
+    "same table.",
   ],
   positionals: [{
     ...FILE,
@@ -82,17 +88,91 @@ export const CHECK = {
       about: "the same as the argument FILE",
     },
     ...STRICT_FLAG,
+    connect: {
+      about: "connect to every upstream too, and warn of those that are silent",
+      details: "each has its `connect_timeout`, or 30 seconds where that is " +
+        "no limit; it is connected to, and the connection closed",
+    },
+    dump: {
+      about: "print the effective table, with all defaults, as one file",
+      details:
+        "it holds what `env` holds, secrets too; keys whose default no " +
+        "file can say stand there as comments",
+    },
     json: {
       about: "print one JSON object",
       details:
-        "it has `ok`, `file`, `services` (how many), `errors` and `warnings`, " +
-        "each with `line`, `key` and `message`",
+        "it has `ok`, `file`, `services` (how many), `errors`, `warnings` " +
+        "and, with `--connect`, `upstreams`: each with `file`, `line`, `key` " +
+        "and `message`",
     },
   },
-  exits: [{ ...done, meaning: "the table has no errors" }, usage, config],
+  exits: [
+    { ...done, meaning: "the table has no errors" },
+    usage,
+    { ...refused, meaning: "an upstream does not answer (`--connect`)" },
+    config,
+  ],
   examples: [{
     about: "check a table before serving it",
     lines: ["tcpmux check services.toml"],
+  }, {
+    about: "see what the defaults make of it",
+    lines: ["tcpmux check --dump services.toml"],
+  }],
+} as const satisfies CommandSpec;
+
+export const EXPLAIN = {
+  name: "explain",
+  about: "say what a client would get, and why",
+  description: [
+    "Says what a client would get that asks for SERVICE, as the server " +
+    "decides it by the table, and the rules that decide, each with its place: " +
+    "`allow` and `deny` with the entry that matches, aliases, `hours` with " +
+    "the time that counts, the limits that apply, and what would be opened. " +
+    "Nothing is opened, and no server is asked, so that limits which are " +
+    "reached just now and penalties do not show.",
+    "`HELP` as SERVICE says which services it would list, and why not the " +
+    "others.",
+  ],
+  positionals: [{
+    name: "SERVICE",
+    kind: "text",
+    about: "the name that the client asks for",
+  }],
+  flags: {
+    ...TABLE_FLAGS,
+    from: {
+      value: {
+        name: "ADDRESS",
+        kind: "text",
+        forms: "an IPv4 or IPv6 address, or `unix` for a Unix socket's client",
+      },
+      environment: false,
+      about: "the client's address; it must be given",
+    },
+    at: {
+      value: {
+        name: "INSTANT",
+        kind: "text",
+        forms:
+          "`HH:MM` (today) or ISO 8601, by the service's time zone unless " +
+          "it says another",
+      },
+      environment: false,
+      default: "now",
+      about: "when the client asks",
+    },
+  },
+  exits: [
+    { ...done, meaning: "it would be served" },
+    usage,
+    { ...refused, meaning: "it would be refused" },
+    config,
+  ],
+  examples: [{
+    about: "see why a colleague is refused at night",
+    lines: ["tcpmux explain -c services.toml ssh --from 10.1.2.3 --at 03:00"],
   }],
 } as const satisfies CommandSpec;
 

@@ -109,7 +109,7 @@ export class SupervisedProcess {
     } catch (error) {
       this.#log("error", "cannot end a program", { text: messageOf(error) });
     }
-    await within(STDERR_GRACE, this.#logged, this.#timers);
+    await resolvesInTime(STDERR_GRACE, this.#logged, this.#timers);
     this.#process.closeStderr();
   }
 
@@ -150,7 +150,7 @@ async function endGroup(
     if (!process.signalGroup(0)) return;
   }
   process.signalGroup("SIGKILL");
-  if (await within(KILL_TIME, process.exited, timers)) return;
+  if (await resolvesInTime(KILL_TIME, process.exited, timers)) return;
   throw new TcpmuxError("timed_out", "it still runs after SIGKILL");
 }
 
@@ -159,7 +159,7 @@ async function endGroup(
  *
  * @returns whether it has resolved
  */
-function within(
+function resolvesInTime(
   milliseconds: number,
   waited: Promise<unknown>,
   timers: TimerList,

@@ -1,8 +1,10 @@
 /** Connecting on Bun: https://bun.com/docs/api/tcp */
+import { isIP } from "node:net";
 import {
   connectedEnds,
   type Endpoint,
   formatEndpoint,
+  type TcpEndpoint,
 } from "../../endpoint.ts";
 import { codeOf } from "../../errors.ts";
 import type { TimerList } from "../../timers.ts";
@@ -15,8 +17,12 @@ import { BunConn } from "./conn.ts";
 import { adopt } from "./internals.ts";
 import { type BunHandlers, type BunSocket, HANDLERS } from "./socket.ts";
 
-/** The member of Bun that connecting needs. */
+/** The members of Bun that connecting needs. */
 declare const Bun: {
+  udpSocket(options: {
+    hostname: string;
+    connect: { hostname: string; port: number };
+  }): Promise<{ close(): void }>;
   connect(
     options:
       & ({ hostname: string; port: number } | { fd: number })
@@ -175,7 +181,7 @@ class BunAttempt extends ConnectAttempt {
       this.#connector.answered(this.#address);
       this.succeed(conn);
     } catch (error) {
-      this.fail(await isQueueFull(error, this.endpoint) ? QUEUE_FULL : error);
+      this.fail(await reasonOf(error, this.endpoint));
     }
   }
 
@@ -185,13 +191,29 @@ class BunAttempt extends ConnectAttempt {
   }
 }
 
-/** The system's answer, which Bun reports as a refusal. */
-const QUEUE_FULL = { code: "EAGAIN" };
+/** The system's answer, where Bun reports a refusal in its place. */
+async function reasonOf(error: unknown, to: Endpoint): Promise<unknown> {
+  if (codeOf(error) !== "connection_refused") return error;
+  if (to.transport === "tcp") return await missingRoute(to) ?? error;
+  const isQueueFull = await isListenedOn(to.path);
+  return isQueueFull ? { code: "EAGAIN" } : error;
+}
 
-/** Whether a Unix socket that seems to refuse is listened on nevertheless. */
-async function isQueueFull(error: unknown, to: Endpoint): Promise<boolean> {
-  return to.transport === "unix" && codeOf(error) === "connection_refused" &&
-    await isListenedOn(to.path);
+/**
+ * The system's error where no route leads to an address. A datagram socket asks
+ * for the route too when it is connected, and sends nothing.
+ */
+async function missingRoute({ host, port }: TcpEndpoint): Promise<unknown> {
+  try {
+    const socket = await Bun.udpSocket({
+      hostname: isIP(host) === 6 ? "::" : "0.0.0.0",
+      connect: { hostname: host, port },
+    });
+    socket.close();
+  } catch (error) {
+    const { code } = error as { code?: string };
+    if (code === "ENETUNREACH" || code === "EHOSTUNREACH") return error;
+  }
 }
 
 const CONNECTING: ConnectHandlers = {

@@ -19,7 +19,13 @@ export function bunTransport(): Transport {
   const libc = bunLibc();
   return {
     name: "bun",
-    abilities: { reset: true, programs: true, socketStdio: true, unix: true },
+    abilities: {
+      reset: true,
+      programs: true,
+      socketStdio: true,
+      unix: true,
+      folderEvents: true,
+    },
     get system() {
       return systemCalls(libc.functions);
     },

@@ -28,6 +28,9 @@ export function denoTransport(): Transport {
         );
       },
       socketStdio: false, // Deno gives away no descriptor of a connection
+      // Its thread opens a named pipe that anybody makes in a watched folder,
+      // which blocks, and then so does whoever begins another watch.
+      folderEvents: false,
       get unix() {
         return permitted("read") && permitted("write");
       },

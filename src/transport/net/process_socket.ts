@@ -1,6 +1,7 @@
-import { type Endpoint, type Peer, UNNAMED } from "../../endpoint.ts";
+import { type Peer, UNNAMED } from "../../endpoint.ts";
 import { codeOf } from "../../errors.ts";
 import type { Outlet, PushedConn } from "../pushed_conn.ts";
+import { WrappedConn } from "../stream_conn.ts";
 import type {
   Command,
   Conn,
@@ -56,31 +57,16 @@ export async function spawnOnPair(
  * read all of its input resets the connection, behind all that it has written:
  * for a program that is an end as any other.
  */
-class ProcessSocket implements ProcessConn, Outlet {
-  readonly local: Endpoint = UNNAMED;
-  readonly remote: Endpoint = UNNAMED;
+class ProcessSocket extends WrappedConn<OurEnd> implements ProcessConn, Outlet {
   inputEnded: (() => void) | undefined = undefined;
-  readonly #conn: OurEnd;
 
-  constructor(conn: OurEnd) {
-    this.#conn = conn;
+  override get end(): undefined | null | Error {
+    return unlessReset(super.end);
   }
 
-  get end(): undefined | null | Error {
-    return unlessReset(this.#conn.end);
-  }
-
-  get waiting(): boolean {
-    return this.#conn.waiting;
-  }
-
-  pour(bytes: Uint8Array, source: PushedConn): number {
-    return this.#conn.pour(bytes, source);
-  }
-
-  async read(): Promise<Uint8Array | null> {
+  override async read(): Promise<Uint8Array | null> {
     try {
-      return await this.#conn.read();
+      return await super.read();
     } catch (error) {
       const end = unlessReset(error as Error);
       if (end !== null) throw end;
@@ -88,41 +74,25 @@ class ProcessSocket implements ProcessConn, Outlet {
     }
   }
 
-  interrupt(error: Error): void {
-    this.#conn.interrupt(error);
+  override closeWrite(): Promise<void> {
+    this.inputEnded?.();
+    return super.closeWrite();
   }
 
   endInput(): boolean {
-    return this.#conn.endInput();
+    return this.inner.endInput();
+  }
+
+  pour(bytes: Uint8Array, source: PushedConn): number {
+    return this.inner.pour(bytes, source);
   }
 
   pipeTo(sink: Conn, pump: Pump): boolean {
-    return this.#conn.pipeTo(sink, {
+    return this.inner.pipeTo(sink, {
       moved: (_, count) => pump.moved(this, count),
       over: (_, end) => pump.over(this, unlessReset(end) ?? null),
       sinkBroken: (_, error) => pump.sinkBroken(this, error),
     });
-  }
-
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#conn.write(bytes);
-  }
-
-  closeWrite(): Promise<void> {
-    this.inputEnded?.();
-    return this.#conn.closeWrite();
-  }
-
-  close(): void {
-    this.#conn.close();
-  }
-
-  abort(): void {
-    this.#conn.abort();
-  }
-
-  isAlive(): Promise<boolean> {
-    return this.#conn.isAlive();
   }
 }
 

@@ -1,5 +1,11 @@
 /** Standard streams on Node: https://nodejs.org/api/process.html#process-io */
-import { constants, fstatSync, openSync, type Stats } from "node:fs";
+import {
+  constants,
+  createReadStream,
+  fstatSync,
+  openSync,
+  type Stats,
+} from "node:fs";
 import { Socket } from "node:net";
 import type { Readable, Writable } from "node:stream";
 import { isatty } from "node:tty";
@@ -51,7 +57,10 @@ class NodeStdio extends NodeStreamsConn {
 }
 
 function inputStream(): Readable {
-  const own = kindOf(0)?.isFIFO() ? openAgain(0, O_RDONLY) : undefined;
+  const kind = kindOf(0);
+  // Node treats a directory as an empty input; reading it is an error.
+  if (kind?.isDirectory()) return createReadStream("", { fd: 0 });
+  const own = kind?.isFIFO() ? openAgain(0, O_RDONLY) : undefined;
   if (own === undefined) return process.stdin;
   return new Socket({ fd: own, readable: true, writable: false });
 }

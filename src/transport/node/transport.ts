@@ -19,7 +19,13 @@ export function nodeTransport(): Transport {
   const connect = nodeConnect(timers, buffers);
   return {
     name: "node",
-    abilities: { reset: true, programs: true, socketStdio: true, unix: true },
+    abilities: {
+      reset: true,
+      programs: true,
+      socketStdio: true,
+      unix: true,
+      folderEvents: true,
+    },
     get system() {
       return systemCalls(libc.functions);
     },

@@ -1,0 +1,112 @@
+import { isIP } from "node:net";
+import { canonicalHost, type Endpoint, UNNAMED } from "../../endpoint.ts";
+import { type Asking, decide, type Decision } from "../../policy/decide.ts";
+import type { Table } from "../../table/table.ts";
+import type { Service } from "../../table/service.ts";
+import { getEnv } from "../../transport/permission.ts";
+import { HELP } from "../../wire.ts";
+import { EXIT } from "../exit.ts";
+import { readCommandLine, usage } from "../flags.ts";
+import { loadTable, TableSource } from "../load.ts";
+import { EXPLAIN } from "../spec/servers.ts";
+import { endBy, printOut } from "../system.ts";
+import { INSTANT_FORM, readInstant } from "./instant.ts";
+import { type Rule, Rules } from "./rules.ts";
+
+/** How `--from` names a client of a Unix socket. */
+const UNIX = "unix";
+
+/** `tcpmux explain`: what a client would get, and by which rule. */
+export async function explainCommand(
+  args: readonly string[],
+): Promise<number> {
+  endBy("SIGINT", "SIGTERM", "SIGHUP");
+  const { flags, positionals } = readCommandLine(args, EXPLAIN, getEnv);
+  const [asked] = positionals;
+  const remote = clientOf(flags.from);
+  const isStrict = !flags["no-strict-modes"];
+  const loaded = await loadTable(new TableSource(flags.config, { isStrict }));
+  const { table } = loaded;
+  const service = table.byName.get(asked.toUpperCase());
+  const rules = new Rules(loaded);
+  const now = Date.now();
+  const at = flags.at === undefined
+    ? now
+    : readInstant(flags.at, rules.zoneOf(service), now);
+  if (at === undefined) {
+    throw usage(`--at is ${JSON.stringify(flags.at)}, but is ${INSTANT_FORM}`);
+  }
+  const asking = { remote, now: at };
+  const decision = decide(table, asked, asking);
+  const lines: Rule[] = [
+    [asked, verdict(decision)],
+    ["client", flags.from!],
+    ["time", new Date(at).toISOString()],
+    ...(asked.toUpperCase() === HELP
+      ? ofHelp(table, rules, asking)
+      : service === undefined
+      ? [rules.ofServer(asking)]
+      : rules.ofService(service, asked, asking)),
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length));
+  printOut(
+    lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join(""),
+  );
+  return decision.kind === "refuse" ? EXIT.refused : EXIT.done;
+}
+
+/** @throws {TcpmuxError} code `usage` */
+function clientOf(from: string | undefined): Endpoint {
+  if (from === undefined) {
+    throw usage("explain needs --from ADDRESS: who asks for the service");
+  }
+  if (from === UNIX) return UNNAMED;
+  if (isIP(from) === 0) {
+    throw usage(
+      `--from is ${JSON.stringify(from)}, but is an address, or ${UNIX} for ` +
+        "the clients of a Unix socket",
+    );
+  }
+  return { transport: "tcp", host: canonicalHost(from), port: 0 };
+}
+
+function verdict(decision: Decision<Service>): string {
+  switch (decision.kind) {
+    case "refuse":
+      return `refused (${decision.outcome}): ${decision.reason}; the client ` +
+        `reads -${decision.text}`;
+    case "help":
+      return "the list of services";
+    case "serve":
+      return `served; the client reads ${replyOf(decision.service)}`;
+  }
+}
+
+function replyOf(service: Service): string {
+  const isOwn = service.kind === "exec" && service.reply === "service" ||
+    service.kind === "tcpmux";
+  return isOwn ? "what the service replies" : `+${service.message}`;
+}
+
+/** Each service, and whether HELP names it to this client. */
+function ofHelp(table: Table, rules: Rules, asking: Asking): Rule[] {
+  const answer = decide(table, HELP, asking);
+  const listed = answer.kind === "help"
+    ? new TextDecoder().decode(answer.text).split("\r\n")
+    : [];
+  return [
+    rules.ofServer(asking),
+    rules.ofHelp(),
+    ...table.services.map((service): Rule => {
+      const { name } = service;
+      if (listed.includes(name)) return [name, "is listed"];
+      const decision = decide(table, service, asking);
+      return [
+        name,
+        decision.kind === "refuse"
+          ? `is not listed: ${decision.reason}`
+          : "is not listed, but served: listed = false",
+      ];
+    }),
+  ];
+}

@@ -1,0 +1,159 @@
+/** Why a client gets what it gets: the rules of a table, line by line. */
+import { type Endpoint, formatEndpoint } from "../../endpoint.ts";
+import { type Access, type Prefix, readPrefixes } from "../../policy/access.ts";
+import type { Asking } from "../../policy/decide.ts";
+import { serviceOf, servicesOf, settingsOf } from "../../table/files/dump.ts";
+import { type KeyPath, Problems } from "../../table/problem.ts";
+import type { Service } from "../../table/service.ts";
+import type { LoadedTable } from "../load.ts";
+
+/** A rule's name, and what it says of the client. */
+export type Rule = readonly [name: string, text: string];
+
+type Values = Readonly<Record<string, unknown>>;
+
+/** The limits that a client may run into, of the server and of services. */
+const LIMITS = [
+  "max_connections",
+  "max_connections_per_source",
+  "rate",
+  "rate_pause",
+  "rate_per_source",
+];
+
+/** The rules of a table, with the places where it says them. */
+export class Rules {
+  readonly #table: LoadedTable["table"];
+  readonly #places: Problems;
+  readonly #server: Values;
+  readonly #services: Readonly<Record<string, Values>>;
+
+  constructor({ table, file, documents }: LoadedTable) {
+    this.#table = table;
+    this.#places = new Problems(file, table.located);
+    this.#server = settingsOf(documents);
+    this.#services = servicesOf(documents);
+  }
+
+  /** The time zone of a service's hours; undefined for the system's. */
+  zoneOf(service: Service | undefined): string | undefined {
+    const own = service && this.#services[service.name]!["time_zone"];
+    return (own ?? this.#table.server.timeZone) as string | undefined;
+  }
+
+  ofServer({ remote }: Asking): Rule {
+    const { access } = this.#table.server;
+    const text = this.#access(access, this.#server, ["server"], remote);
+    return ["server access", text];
+  }
+
+  ofHelp(): Rule {
+    const place = this.#at(["server", "help"]);
+    return ["HELP", this.#table.server.help ? "is answered" : `is off${place}`];
+  }
+
+  /** @param asked as the client spells it */
+  ofService(service: Service, asked: string, asking: Asking): Rule[] {
+    const { name, access, enabled } = service;
+    const path = ["services", name];
+    const written = this.#services[name]!;
+    const values = serviceOf(written, this.#server);
+    return [
+      this.ofServer(asking),
+      ["name", this.#name(service, asked)],
+      ["enabled", enabled ? "yes" : `no${this.#at([...path, "enabled"])}`],
+      ["service access", this.#access(access, values, path, asking.remote)],
+      ["hours", this.#hours(service, written, asking.now)],
+      ["limits of server", limitsOf(this.#server)],
+      ["limits of service", limitsOf(values)],
+      ["opens", opened(service)],
+    ];
+  }
+
+  #name({ name, aliases }: Service, asked: string): string {
+    const place = this.#at(["services", name]);
+    const index = aliases.findIndex((alias) =>
+      alias.toUpperCase() === asked.toUpperCase()
+    );
+    return index < 0
+      ? `${name}${place}`
+      : `${aliases[index]} is an alias of ${name}${place}`;
+  }
+
+  #access(
+    access: Access,
+    values: Values,
+    path: KeyPath,
+    remote: Endpoint,
+  ): string {
+    if (remote.transport === "unix") {
+      return "not asked: a client of a Unix socket has no address";
+    }
+    if (access.admitsAll) return "for all: allow and deny are empty";
+    const entry = access.entryFor(remote.host);
+    if (entry === undefined) {
+      return access.keepsOut(remote.host) === undefined
+        ? "lets in: deny does not have the address"
+        : `keeps out: allow does not have the address${
+          this.#at([...path, "allow"])
+        }`;
+    }
+    const { list, prefix } = entry;
+    const written = values[list] as readonly string[];
+    const index = written.findIndex((text) => stands(prefix, text));
+    const verb = list === "allow" ? "lets in" : "keeps out";
+    const text = JSON.stringify(written[index]);
+    return `${verb}: ${list} has ${text}${this.#at([...path, list, index])}`;
+  }
+
+  #hours({ name, hours }: Service, { hours: written }: Values, now: number) {
+    if (hours === undefined) return "always";
+    const state = hours.include(now) ? "open" : "closed";
+    const place = this.#at(["services", name, "hours"]);
+    return `${state} at ${hours.clockAt(now)}: ${
+      JSON.stringify(written)
+    }${place}`;
+  }
+
+  #at(path: KeyPath): string {
+    return ` (${this.#places.placeOf(path)})`;
+  }
+}
+
+/** Whether the text of a list's entry says this prefix. */
+function stands({ address, length }: Prefix, text: string): boolean {
+  const read = readPrefixes(text);
+  return typeof read !== "string" &&
+    read.some((one) => one.address === address && one.length === length);
+}
+
+function limitsOf(values: Values): string {
+  const set = LIMITS.filter((key) => {
+    const value = values[key];
+    return typeof value === "string" || typeof value === "number" && value > 0;
+  });
+  return set.map((key) => `${key} = ${JSON.stringify(values[key])}`)
+    .join(", ") || "none";
+}
+
+/** What the server opens for a client of the service. */
+function opened(service: Service): string {
+  switch (service.kind) {
+    case "connect":
+      return `a connection to ${
+        service.upstreams.map(formatEndpoint).join(", else ")
+      }`;
+    case "tcpmux":
+      return `the service ${service.remoteName} of ${
+        formatEndpoint(service.upstream)
+      }`;
+    case "exec": {
+      const user = service.user === "" ? "" : ` as ${service.user}`;
+      return `the program ${JSON.stringify(service.exec)}${user}`;
+    }
+    case "builtin":
+      return `the built-in service ${service.builtin}`;
+    default:
+      return "a text";
+  }
+}

@@ -1,0 +1,86 @@
+/** Whether the servers that a table leads to answer. */
+import { dial } from "../../dial.ts";
+import type { Endpoint } from "../../endpoint.ts";
+import { messageOf, TcpmuxError } from "../../errors.ts";
+import { firstBytes } from "../../services/connect.ts";
+import { type KeyPath, type Problem, Problems } from "../../table/problem.ts";
+import type { ConnectService, TcpmuxService } from "../../table/service.ts";
+import type { Table } from "../../table/table.ts";
+import type { Transport } from "../../transport/transport.ts";
+
+/** How many are asked at a time. */
+const AT_A_TIME = 32;
+
+/** Milliseconds for a service whose `connect_timeout` is no limit. */
+const LONGEST = 30_000;
+
+interface Upstream {
+  readonly service: ConnectService | TcpmuxService;
+  readonly endpoint: Endpoint;
+  readonly path: KeyPath;
+}
+
+/**
+ * Connects to each upstream of the services that are offered, as a client's
+ * session would, and closes the connection.
+ *
+ * @returns what is wrong with those that do not answer
+ */
+export async function askUpstreams(
+  table: Table,
+  transport: Transport,
+  file: string,
+): Promise<readonly Problem[]> {
+  const found = new Problems(file, table.located);
+  const all = table.services.flatMap(upstreamsOf);
+  const failures = new Map<Upstream, string>();
+  const waiting = all.values();
+  const ask = async () => {
+    for (const upstream of waiting) {
+      const why = await failureOf(upstream, transport);
+      if (why !== undefined) failures.set(upstream, why);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, ask));
+  for (const upstream of all) { // in the order of the table
+    const why = failures.get(upstream);
+    if (why !== undefined) found.add(upstream.path, why);
+  }
+  return found.all;
+}
+
+function upstreamsOf(service: Table["services"][number]): Upstream[] {
+  if (!service.enabled) return [];
+  const path = ["services", service.name, service.kind];
+  if (service.kind === "tcpmux") {
+    return [{ service, endpoint: service.upstream, path }];
+  }
+  if (service.kind !== "connect") return [];
+  const { upstreams } = service;
+  return upstreams.map((endpoint, index) => ({
+    service,
+    endpoint,
+    path: upstreams.length === 1 ? path : [...path, index],
+  }));
+}
+
+async function failureOf(
+  { service, endpoint }: Upstream,
+  transport: Transport,
+): Promise<string | undefined> {
+  const timeout = service.connectTimeout || LONGEST;
+  const begin = performance.now();
+  try {
+    const conn = await dial(transport, endpoint, { timeout }).conn;
+    const speaksFirst = service.kind === "connect" &&
+      service.ready === "first-byte";
+    if (speaksFirst) {
+      const wait = { endpoint, timeout, begin };
+      await firstBytes(conn, wait, transport.timers);
+    }
+    conn.close();
+  } catch (error) {
+    if (!(error instanceof TcpmuxError)) throw error;
+    return messageOf(error);
+  }
+}
