@@ -12,6 +12,11 @@ export const LOG_LEVELS = [
   "error",
 ] as const satisfies readonly LogLevel[];
 
+/** How lines of a log can be written. */
+export const LOG_FORMATS = ["text", "json", "xinetd"] as const;
+
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
 /** The fields of a log line; those that are undefined are left out. */
 export type LogFields = Readonly<
   Record<string, string | number | boolean | undefined>

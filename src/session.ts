@@ -1,5 +1,5 @@
 import { drain } from "./drain.ts";
-import type { Peer } from "./endpoint.ts";
+import { formatEndpoint, type Peer } from "./endpoint.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
 import type { Handshake, HandshakeResult } from "./handshake/handshake.ts";
 import { RequestReading } from "./handshake/request.ts";
@@ -8,12 +8,8 @@ import type { ListenerContext } from "./listener_context.ts";
 import { decide, type Decision } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
 import { offenceOf } from "./policy/penalties.ts";
-import {
-  type Outcome,
-  type Refusal,
-  REFUSALS,
-  unavailable,
-} from "./policy/refusal.ts";
+import type { Outcome, Refusal } from "./policy/refusal.ts";
+import { REFUSALS, unavailable } from "./policy/refusal.ts";
 import { type Ended, endOf, type Recorded } from "./record.ts";
 import { Relay } from "./relay.ts";
 import { sooner } from "./relay_options.ts";
@@ -170,6 +166,10 @@ export class Session extends ListNode implements SessionContext, Recorded {
       ? await opened.begin(this.#client)
       : opened;
     this.hold(running);
+    const { id: conn, peer, server, service } = this;
+    const remote = formatEndpoint(peer.remote);
+    const fields = { conn, remote, service: service?.name, pid: running.pid };
+    server.log("debug", "session", fields);
     return running;
   }
 

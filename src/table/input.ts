@@ -284,13 +284,14 @@ export interface LogInput {
    */
   level?: "debug" | "info" | "warn" | "error";
   /**
-   * The format of a log line: `key=value` text, or a JSON object.
+   * The format of a log line: `key=value` text, a JSON object, or the lines
+   * that xinetd writes.
    *
-   * Value: `"text"` or `"json"`.
+   * Value: `"text"`, `"json"` or `"xinetd"`.
    *
    * @default "text"
    */
-  format?: "text" | "json";
+  format?: "text" | "json" | "xinetd";
   /**
    * Where the log goes: to standard error, to the end of a file, which is
    * opened again at SIGUSR1 and at a reload, or to syslog: `syslog` is that of

@@ -1,6 +1,6 @@
 /** Every key of `[server]`: its value, its default and its description. */
 import * as z from "zod";
-import { LOG_LEVELS } from "../log.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 import {
   addresses,
   choice,
@@ -62,9 +62,10 @@ const logSchema = z.strictObject({
     "The lowest level that is logged.",
   ),
   format: preset(
-    choice(["text", "json"]),
+    choice(LOG_FORMATS),
     "text",
-    "The format of a log line: `key=value` text, or a JSON object.",
+    "The format of a log line: `key=value` text, a JSON object, or the lines " +
+      "that xinetd writes.",
   ),
   to: preset(
     logTo(),

@@ -1,7 +1,7 @@
 /** A service table, and what is checked of it as a whole before it is served. */
 import { resolve } from "node:path";
 import { canonicalHost, type Endpoint } from "../endpoint.ts";
-import type { LogLevel } from "../log.ts";
+import type { LogFormat, LogLevel } from "../log.ts";
 import type { Access } from "../policy/access.ts";
 import { Listing } from "../policy/decide.ts";
 import type { Hours } from "../policy/hours.ts";
@@ -38,7 +38,7 @@ export interface ServerSettings {
 
 export interface LogSettings {
   readonly level: LogLevel;
-  readonly format: "text" | "json";
+  readonly format: LogFormat;
   readonly to: LogTo;
   /** Undefined for what is usual for where the log goes. */
   readonly syslogFormat: "rfc5424" | "rfc3164" | undefined;

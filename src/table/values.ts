@@ -192,7 +192,7 @@ export function logTo() {
   return transformed(
     readLogTo,
     LOG_FORMS,
-    '`"stderr"`, path or `"syslog…"`',
+    "`stderr`, path, or address of a syslog",
   );
 }
 

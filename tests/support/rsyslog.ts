@@ -59,6 +59,8 @@ module(load="imtcp")
 template(name="parts" type="string" string="${line}\\n")
 ruleset(name="all") {
   action(type="omfile" file="${this.#folder}/messages" template="parts")
+  action(type="omfile" file="${this.#folder}/usual" template="RSYSLOG_FileFormat")
+  action(type="omfile" file="${this.#folder}/traditional" template="RSYSLOG_TraditionalFileFormat")
 }
 input(type="imuxsock" Socket="${this.socket}" ruleset="all")
 input(type="imudp" address="127.0.0.1" port="${this.port}" ruleset="all")

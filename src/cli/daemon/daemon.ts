@@ -1,7 +1,7 @@
 /** What serve, forward and proxy share: they run until a signal stops them. */
 import { formatEndpoint } from "../../endpoint.ts";
 import { messageOf } from "../../errors.ts";
-import type { Log, LogFields, LogLevel } from "../../log.ts";
+import type { Log, LogFields, LogFormat, LogLevel } from "../../log.ts";
 import { MuxServer } from "../../server.ts";
 import type { Problem } from "../../table/problem.ts";
 import type { LogSettings } from "../../table/table.ts";
@@ -273,7 +273,7 @@ export class Daemon {
 /** The log settings of the command line, which override the table's. */
 export function logOf(
   flags: {
-    readonly "log-format"?: "text" | "json" | undefined;
+    readonly "log-format"?: LogFormat | undefined;
     readonly "log-level"?: LogLevel | undefined;
   },
 ): Partial<LogSettings> {

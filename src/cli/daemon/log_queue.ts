@@ -5,11 +5,13 @@ import {
   jsonLine,
   type Log,
   LOG_LEVELS,
+  type LogLine,
   textLine,
 } from "../../log.ts";
 import type { LogSettings } from "../../table/table.ts";
 import type { Output } from "../../transport/transport.ts";
 import { type LogSink, PartlyWritten } from "../logs/log_sink.ts";
+import { XinetdLines } from "../logs/xinetd_lines.ts";
 import { PATIENCE, printError, settlesWithin } from "../system.ts";
 
 /** Characters of lines that may wait for the log's reader. */
@@ -34,6 +36,7 @@ export class LogQueue {
   readonly #output: Output;
   readonly #sink: LogSink | undefined;
   #format: LogSettings["format"] = "text";
+  readonly #xinetd = new XinetdLines();
   #waiting: Entry[] = [];
   #size = 0;
   #dropped = 0;
@@ -52,8 +55,12 @@ export class LogQueue {
   /** A log with these settings, whose lines go into this queue. */
   log({ level: lowest, format }: LogSettings): Log {
     this.#format = format;
-    return (level, message, fields = {}) => {
-      if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(lowest)) return;
+    const lowestIndex = LOG_LEVELS.indexOf(lowest);
+    return (given, message, fields = {}) => {
+      const level = format === "xinetd"
+        ? this.#xinetd.levelOf(given, message)
+        : given;
+      if (LOG_LEVELS.indexOf(level) < lowestIndex) return;
       this.print(this.#line(level, message, fields));
     };
   }
@@ -86,10 +93,10 @@ export class LogQueue {
   async #write(): Promise<void> {
     await setImmediate();
     while (this.#waiting.length > 0) {
-      const entries = this.#take();
+      const { text, entries } = this.#take();
       this.#isWriting = true;
       try {
-        await this.#output.write(encoder.encode(textOf(entries)));
+        await this.#output.write(encoder.encode(text));
         this.#isFailing = false;
         if (this.#dropped > 0 && this.#size < MOST_WRITTEN) this.#report();
       } catch (error) {
@@ -102,14 +109,14 @@ export class LogQueue {
     this.#written = undefined;
   }
 
-  #take(): Entry[] {
+  #take(): { text: string; entries: Entry[] } {
     const most = this.#sink?.isLinewise ? 1 : MOST_WRITTEN;
-    let [size, count] = [0, 0];
-    while (count < this.#waiting.length && size < most) {
-      size += this.#waiting[count++]!.text.length;
+    let [text, count] = ["", 0];
+    while (count < this.#waiting.length && text.length < most) {
+      text += this.#waiting[count++]!.text;
     }
-    this.#size -= size;
-    return this.#waiting.splice(0, count);
+    this.#size -= text.length;
+    return { text, entries: this.#waiting.splice(0, count) };
   }
 
   #push(entry: Entry): void {
@@ -127,24 +134,36 @@ export class LogQueue {
 
   #line(...[level, message, fields = {}]: Parameters<Log>): string {
     const line = { time: new Date(), level, message, fields };
-    const isJson = this.#format === "json";
     const frame = this.#sink?.frame;
-    if (frame === undefined) return isJson ? jsonLine(line) : textLine(line);
-    const body = isJson ? jsonLine(line) : bareLine(line);
-    return frame(line, body.trimEnd());
+    if (frame !== undefined) return frame(line, this.#body(line).trimEnd());
+    switch (this.#format) {
+      case "text":
+        return textLine(line);
+      case "json":
+        return jsonLine(line);
+      case "xinetd":
+        return this.#xinetd.line(line);
+    }
+  }
+
+  #body(line: LogLine): string {
+    switch (this.#format) {
+      case "text":
+        return bareLine(line);
+      case "json":
+        return jsonLine(line);
+      case "xinetd":
+        return this.#xinetd.body(line);
+    }
   }
 
   /** Where the program ends by an unexpected error. */
   #writeRest(): void {
     if (this.#isWriting || this.#size === 0) return;
-    const text = textOf(this.#take());
+    const { text } = this.#take();
     if (this.#sink === undefined) printError(text);
     else this.#sink.write(encoder.encode(text)).catch(() => {}); // it is over
   }
-}
-
-function textOf(entries: readonly Entry[]): string {
-  return entries.map(({ text }) => text).join("");
 }
 
 /** The lines that a failed write has not taken as a whole. */
