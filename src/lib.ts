@@ -62,7 +62,7 @@ export {
 export { toSocket, type ToSocketOptions } from "./library/to_socket.ts";
 export type { RemoteService } from "./table/written.ts";
 export type { Duration } from "./units.ts";
-export type { Outcome } from "./policy/refusal.ts";
+export type { EndCode, Outcome } from "./policy/ending.ts";
 export type { Log, LogFields, LogLevel } from "./log.ts";
 export type { StreamConn } from "./transport/stream_conn.ts";
 export type { TransportHandle } from "./transport/transport.ts";

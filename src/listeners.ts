@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Binder } from "./bind/bind.ts";
+import type { BinderOptions } from "./bind/bound_listener.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { Episode, type Log } from "./log.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
 import type { ListenerSpec } from "./table/service.ts";
-import type { Conn, Listener, Transport } from "./transport/transport.ts";
+import type { Conn, Listener } from "./transport/transport.ts";
 
 /** Milliseconds before accepting is tried again after it has failed. */
 const ACCEPT_PAUSE = 50;
@@ -15,6 +16,13 @@ export interface OpenListener {
   /** Its real address, as text. */
   readonly address: string;
   readonly listener: Listener;
+}
+
+/** Listeners that are open, and do not accept yet. */
+export interface PreparedListeners {
+  commit(): void;
+  /** Closes those that are new: nothing has changed. */
+  undo(): void;
 }
 
 type OnAccepted = (conn: Conn, listener: OpenListener) => void;
@@ -29,8 +37,11 @@ export class Listeners {
   readonly #log: Log;
   readonly #onAccepted: OnAccepted;
 
-  constructor(transport: Transport, log: Log, onAccepted: OnAccepted) {
-    this.#binder = new Binder(transport, log);
+  constructor(
+    { transport, log, getEnv }: BinderOptions,
+    onAccepted: OnAccepted,
+  ) {
+    this.#binder = new Binder({ transport, log, getEnv });
     this.#log = log;
     this.#onAccepted = onAccepted;
   }
@@ -41,19 +52,18 @@ export class Listeners {
   }
 
   /**
-   * Opens the listeners that are new and, when all of them are open, closes
-   * those that are not wanted any more. The others stay as they are.
+   * Opens the listeners that are new. They accept, and those that are not wanted
+   * any more are closed, when this is committed. The others stay as they are.
    *
-   * @param commit called when all are open, before a new one accepts
    * @throws {TcpmuxError} and then nothing has changed; code `closed` after
    * `close`, even where that was called meanwhile
    */
-  async set(
-    wanted: readonly ListenerSpec[],
-    commit: () => void,
-  ): Promise<void> {
+  async prepare(wanted: readonly ListenerSpec[]): Promise<PreparedListeners> {
     const next = new Map<string, OpenListener>();
     const fresh: string[] = [];
+    const undo = () => {
+      for (const key of fresh) next.get(key)?.listener.close();
+    };
     try {
       for (const spec of wanted) {
         for (const bound of await this.#binder.bind(spec, this.#all(next))) {
@@ -69,15 +79,18 @@ export class Listeners {
         throw new TcpmuxError("closed", "the server is closed");
       }
     } catch (error) {
-      for (const key of fresh) next.get(key)?.listener.close();
+      undo();
       throw error;
     }
+    return { commit: () => this.#commit(next, fresh), undo };
+  }
+
+  #commit(next: Map<string, OpenListener>, fresh: readonly string[]): void {
     const old = this.#open;
     this.#open = next;
     this.#endpoints = [...next.values()].map(({ listener }) =>
       listener.endpoint
     );
-    commit();
     for (const [key, { listener, address }] of old) {
       if (next.get(key)?.listener === listener) continue;
       listener.close();

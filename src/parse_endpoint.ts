@@ -11,6 +11,40 @@ import { TcpmuxError } from "./errors.ts";
 /** The forms of an address, for messages. */
 export const ENDPOINT_FORMS = "HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
 
+/** The forms of an address to listen on, for messages. */
+export const LISTEN_FORMS = "HOST:PORT, [V6]:PORT, unix:/path, unix:@name, " +
+  "systemd or systemd:NAME";
+
+/** Sockets that listen already, which systemd has handed over. */
+export interface SystemdSockets {
+  readonly transport: "systemd";
+  /** Those of this `FileDescriptorName=`; undefined for all of them. */
+  readonly name: string | undefined;
+}
+
+/** Where a server listens. */
+export type ListenAddress = Endpoint | SystemdSockets;
+
+/** An address to listen on, or what is wrong with the text. */
+export function readListen(text: string): ListenAddress | string {
+  // No host is called systemd, as none is called unix.
+  const [, colon, name] = /^systemd(:?)(.*)$/.exec(text) ?? [];
+  if (name === undefined) return readEndpoint(text);
+  if (colon === "" && name === "") {
+    return { transport: "systemd", name: undefined };
+  }
+  if (colon === "") return readEndpoint(text); // a longer name
+  return /^[\x21-\x39\x3b-\x7e]{1,255}$/.test(name)
+    ? { transport: "systemd", name }
+    : "systemd: is followed by the FileDescriptorName= of a socket unit";
+}
+
+/** The text that {@linkcode readListen} reads back. */
+export function formatListen(address: ListenAddress): string {
+  if (address.transport !== "systemd") return formatEndpoint(address);
+  return address.name === undefined ? "systemd" : `systemd:${address.name}`;
+}
+
 /**
  * Reads an address as people write it.
  *
@@ -53,9 +87,22 @@ export function readServer(text: string): Endpoint | string {
   return readEndpoint(written, TCPMUX_PORT);
 }
 
-function endpointOf(text: string, read: Endpoint | string): Endpoint {
+/**
+ * Reads an address to listen on, as {@linkcode readListen} does.
+ *
+ * @throws {TcpmuxError} code `usage`, saying what is wrong with the text
+ */
+export function parseListen(text: string): ListenAddress {
+  return endpointOf(text, readListen(text), LISTEN_FORMS);
+}
+
+function endpointOf<T extends object>(
+  text: string,
+  read: T | string,
+  forms = ENDPOINT_FORMS,
+): T {
   if (typeof read !== "string") return read;
-  const what = `${JSON.stringify(text)} is not an address (${ENDPOINT_FORMS})`;
+  const what = `${JSON.stringify(text)} is not an address (${forms})`;
   throw new TcpmuxError("usage", `${what}: ${read}`, { address: text });
 }
 

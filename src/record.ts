@@ -1,7 +1,7 @@
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { isDisconnect, messageOf, stackOf } from "./errors.ts";
 import type { Log } from "./log.ts";
-import type { Outcome } from "./policy/refusal.ts";
+import { type EndCode, type Outcome, OUTCOMES } from "./policy/ending.ts";
 import { type Counters, MissedDeadline } from "./relay_options.ts";
 import type { Service } from "./table/service.ts";
 
@@ -28,6 +28,8 @@ export interface ConnectionRecord {
     | "";
   /** How it ended. */
   readonly outcome: Outcome;
+  /** What exactly the outcome comes from, for programs: docs/log.md has all. */
+  readonly code: EndCode;
   /**
    * Bytes from the client to the service, without the request line. Stays 0 for
    * a program on the client's own socket, as `bytesOut` does.
@@ -37,6 +39,11 @@ export interface ConnectionRecord {
   readonly bytesOut: number;
   /** Milliseconds from acceptance to the record, with one decimal place. */
   readonly durationMs: number;
+  /**
+   * Milliseconds from acceptance until the service began, with one decimal
+   * place; absent where none did.
+   */
+  readonly handshakeMs?: number;
   /** Why it ended so; empty where the outcome says it all. */
   readonly reason: string;
 }
@@ -49,19 +56,21 @@ export interface Recorded extends Counters {
   readonly requested: string | undefined;
   /** When it was accepted, by `performance.now()`. */
   readonly begin: number;
+  /** When its service began, by the same clock; 0 where none has. */
+  readonly served: number;
 }
 
 /** How a connection ended. */
 export interface Ended {
-  readonly outcome: Outcome;
+  readonly code: EndCode;
   readonly reason: string;
 }
 
-/** The outcome of a connection that ended with this error. */
+/** How a connection ended that this error has ended. */
 export function endOf(error: unknown): Ended {
   const reason = messageOf(error);
-  if (error instanceof MissedDeadline) return { outcome: "timeout", reason };
-  return { outcome: isDisconnect(error) ? "aborted" : "failed", reason };
+  if (error instanceof MissedDeadline) return { code: error.key, reason };
+  return { code: isDisconnect(error) ? "aborted" : "failed", reason };
 }
 
 /** Makes the records: hands each to `onRecord`, and writes its line. */
@@ -80,9 +89,11 @@ export class Recorder {
 
   /** The connection ends now. */
   record(
-    { id, peer, service, requested, begin, bytesIn, bytesOut }: Recorded,
-    { outcome, reason }: Ended,
+    session: Recorded,
+    { code, reason }: Ended,
   ): void {
+    const { id, peer, service, requested, bytesIn, bytesOut } = session;
+    const { begin, served } = session;
     const record: ConnectionRecord = {
       conn: id,
       remote: formatEndpoint(peer.remote),
@@ -90,10 +101,14 @@ export class Recorder {
       service: service?.name ?? "",
       ...(requested === undefined ? {} : { requested }),
       kind: service?.kind ?? "",
-      outcome,
+      outcome: OUTCOMES[code],
+      code,
       bytesIn,
       bytesOut,
       durationMs: Math.round((performance.now() - begin) * 10) / 10,
+      ...(served === 0 ? {} : {
+        handshakeMs: Math.round((served - begin) * 10) / 10,
+      }),
       reason,
     };
     try {
@@ -110,9 +125,11 @@ export class Recorder {
       requested: record.requested,
       kind: record.kind,
       outcome: record.outcome,
+      code,
       bytes_in: record.bytesIn,
       bytes_out: record.bytesOut,
       duration_ms: record.durationMs,
+      handshake_ms: record.handshakeMs,
       reason: record.reason === "" ? undefined : record.reason,
     });
   }

@@ -270,7 +270,7 @@ export class Relay implements Pump {
     );
   }
 
-  #miss(key: string): void {
+  #miss(key: MissedDeadline["key"]): void {
     this.#fail(new MissedDeadline(key));
   }
 }

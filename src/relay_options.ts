@@ -1,4 +1,5 @@
 import { TcpmuxError } from "./errors.ts";
+import type { EndCode } from "./policy/ending.ts";
 import type { TimerList } from "./timers.ts";
 import type { Conn } from "./transport/transport.ts";
 
@@ -30,11 +31,16 @@ export interface RelayOptions {
   readonly timers: TimerList;
 }
 
+/** The keys of a table that say the {@linkcode RelayLimits}. */
+type TimeKey = "idle_timeout" | "half_closed_timeout" | "stall_timeout";
+
 /** One of the {@linkcode RelayLimits} was reached. */
 export class MissedDeadline extends TcpmuxError {
-  /** @param key of the table, such as `idle_timeout` */
-  constructor(key: string) {
+  readonly key: TimeKey;
+
+  constructor(key: TimeKey) {
     super("timed_out", `${key} expired`);
+    this.key = key;
   }
 }
 
@@ -44,22 +50,31 @@ export class MissedDeadline extends TcpmuxError {
  */
 export const TAKE_TIME = 5_000;
 
-const KEYS: Readonly<Record<keyof RelayLimits, string>> = {
+const KEYS: Readonly<Record<keyof RelayLimits, TimeKey>> = {
   idleTimeout: "idle_timeout",
   halfClosedTimeout: "half_closed_timeout",
   stallTimeout: "stall_timeout",
 };
 
-/** The shorter of two limits, in milliseconds; 0 where there is neither. */
+/** A time that something may take, and what is said when it is over. */
+export interface TimeLimit {
+  /** Milliseconds; 0 for no limit. */
+  readonly time: number;
+  readonly code: EndCode;
+  readonly reason: string;
+}
+
+/** The shorter of two limits; 0 where there is neither. */
 export function sooner(
   limits: RelayLimits,
   one: keyof RelayLimits,
   other: keyof RelayLimits,
-): { readonly time: number; readonly reason: string } {
+): TimeLimit {
   const isOne = limits[other] === 0 ||
     limits[one] > 0 && limits[one] <= limits[other];
   const name = isOne ? one : other;
-  return { time: limits[name], reason: `${KEYS[name]} expired` };
+  const code = KEYS[name];
+  return { time: limits[name], code, reason: `${code} expired` };
 }
 
 /** Measures for how long bytes of one direction wait and none is taken. */

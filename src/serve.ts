@@ -1,5 +1,6 @@
 import { getLogger } from "@logtape/logtape";
 import type { Endpoint } from "./endpoint.ts";
+import { TcpmuxError } from "./errors.ts";
 import type { Log } from "./log.ts";
 import type { ConnectionRecord } from "./record.ts";
 import { MuxServer } from "./server.ts";
@@ -105,6 +106,13 @@ export async function start(
   table: Table,
   options: ServeOptions,
 ): Promise<Server> {
+  if (table.server.user + table.server.group !== "") {
+    throw new TcpmuxError(
+      "unsupported",
+      "server.user and server.group: they are for `tcpmux serve`, and a " +
+        "library changes no rights of its program (leave them out)",
+    );
+  }
   const server = await MuxServer.start(table, {
     transport: await transportOf(options.transport),
     log: options.log ?? tapeLog(),

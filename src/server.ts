@@ -1,4 +1,4 @@
-import type { Endpoint } from "./endpoint.ts";
+import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { fileLimit, fittedTo, FullnessLog } from "./policy/room.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
@@ -26,6 +26,8 @@ export interface MuxServerOptions {
   readonly log: Log;
   /** A variable of the server's environment, where it may be read. */
   readonly getEnv: (name: string) => string | undefined;
+  /** Called when all is bound, before a client is accepted: to give up root. */
+  readonly onBound?: (() => void) | undefined;
   /** Called once for every connection, when it has ended. */
   readonly onRecord?: (record: ConnectionRecord) => void;
   /** Called with the number of live sessions when one has begun. */
@@ -41,7 +43,7 @@ interface TableInForce {
   readonly contexts: Map<ListenerSpec, ListenerContext>;
 }
 
-/** What a server is doing right now. */
+/** What a server is doing. */
 export interface ServerState {
   readonly addresses: readonly Endpoint[];
   readonly sessions: number;
@@ -73,7 +75,7 @@ export class MuxServer {
     const log = steady(options.log);
     this.#options = { ...options, log };
     this.#recorder = new Recorder(log, options.onRecord);
-    this.#listeners = new Listeners(options.transport, log, this.#accept);
+    this.#listeners = new Listeners(this.#options, this.#accept);
     this.#leavers = new LeaverWatch(log, options.transport.timers);
     const shared = new SharedSourceLog(log);
     this.#limits = new Limits({ onSharedSource: (at) => shared.note(at) });
@@ -97,8 +99,26 @@ export class MuxServer {
     file?: string,
   ): Promise<MuxServer> {
     const server = new MuxServer(options);
-    await server.reload(table, file);
+    if (options.onBound === undefined) await server.reload(table, file);
+    else await server.#startAs(options.onBound, table, file);
     return server;
+  }
+
+  /** What `onBound` changes holds for all else that is found out. */
+  async #startAs(
+    onBound: () => void,
+    table: Table,
+    file?: string,
+  ): Promise<void> {
+    const listeners = await this.#listeners.prepare(table.listeners);
+    try {
+      onBound();
+      this.#inForce = await this.#prepare(table, file);
+    } catch (error) {
+      listeners.undo();
+      throw error;
+    }
+    listeners.commit();
   }
 
   /** Where it listens, with the real ports, in the order of the table. */
@@ -121,21 +141,19 @@ export class MuxServer {
   }
 
   /**
-   * Ends the sessions for which `matches` holds, at once.
+   * Ends the sessions for which `matches` holds, at once; gives how many.
    *
    * @param reason for their records
-   * @returns how many they are
    */
   endSessions(matches: (session: Recorded) => boolean, reason: string): number {
     const ended = [...this.#sessions.all()].filter(matches);
-    for (const session of ended) session.stop("aborted", reason);
+    for (const session of ended) session.stop("killed", reason);
     return ended.length;
   }
 
   /**
-   * Switches a service off, until it is switched on or the server ends: it is
-   * as one that the table does not enable, for all who have not been served
-   * yet. Sessions under way go on.
+   * Switches a service off or on, for all who have not been served yet: one that
+   * is off is as one that the table does not enable.
    *
    * @param name its name or an alias
    * @returns the service; undefined where the table in force has none
@@ -163,7 +181,9 @@ export class MuxServer {
   reload(table: Table, file?: string): Promise<void> {
     const turn = this.#reloading.then(async () => {
       const next = await this.#prepare(table, file);
-      await this.#listeners.set(table.listeners, () => this.#inForce = next);
+      const listeners = await this.#listeners.prepare(table.listeners);
+      this.#inForce = next;
+      listeners.commit();
     });
     this.#reloading = turn.catch(() => {});
     return turn;
@@ -182,7 +202,16 @@ export class MuxServer {
     return { table, identities, limits, contexts: new Map() };
   }
 
-  #accept = (conn: Conn, { spec, address }: OpenListener): void => {
+  /** Serves a connection that another program has accepted for it. */
+  adopt(conn: Conn): void {
+    const spec = { protocol: "tcpmux", endpoint: conn.local } as const;
+    this.#accept(conn, { spec, address: formatEndpoint(conn.local) });
+  }
+
+  #accept = (
+    conn: Conn,
+    { spec, address }: Omit<OpenListener, "listener">,
+  ): void => {
     const context = this.#inForce.contexts.get(spec) ??
       this.#addContext(spec, address);
     const slot = this.#limits.arrive(conn.remote, this.#inForce.limits);
@@ -242,7 +271,7 @@ export class MuxServer {
 
   #stopSessions(): void {
     for (const session of this.#sessions.all()) {
-      session.stop("aborted", "the server has stopped");
+      session.stop("stopped", "the server has stopped");
     }
   }
 

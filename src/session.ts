@@ -8,11 +8,11 @@ import type { ListenerContext } from "./listener_context.ts";
 import { decide, type Decision } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
 import { offenceOf } from "./policy/penalties.ts";
-import type { Outcome, Refusal } from "./policy/refusal.ts";
-import { REFUSALS, unavailable } from "./policy/refusal.ts";
+import type { EndCode } from "./policy/ending.ts";
+import { type Refusal, REFUSALS, unavailable } from "./policy/refusal.ts";
 import { type Ended, endOf, type Recorded } from "./record.ts";
 import { Relay } from "./relay.ts";
-import { sooner } from "./relay_options.ts";
+import { sooner, type TimeLimit } from "./relay_options.ts";
 import { openService } from "./services/open.ts";
 import type {
   Held,
@@ -41,6 +41,7 @@ type NoService =
 export class Session extends ListNode implements SessionContext, Recorded {
   readonly id: number;
   readonly begin = performance.now();
+  served = 0;
   readonly server: ListenerContext;
   readonly peer: Peer;
   service: Service | undefined = undefined;
@@ -72,7 +73,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     let ended: Ended;
     try {
       const begun = await this.#begin();
-      if ("outcome" in begun) ended = begun;
+      if ("code" in begun) ended = begun;
       else {
         running = begun;
         const { peer, inputOver } = running;
@@ -89,7 +90,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
         }
         const finishing = running.finish?.();
         const reason = finishing && await this.#finish(finishing, running.peer);
-        ended = { outcome: "served", reason: reason ?? "" };
+        ended = { code: "ok", reason: reason ?? "" };
       }
     } catch (error) {
       ended = await this.#broken(error, running);
@@ -97,7 +98,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     this.#maxDuration?.cancel();
     ended = this.#stopped ?? ended;
     // A client that has ended its side and has got everything needs no drain.
-    const hasAll = client.end === null && ended.outcome === "served";
+    const hasAll = client.end === null && ended.code === "ok";
     if (hasAll || client.end instanceof Error) client.close();
     else await drain(client, this.server.transport.timers);
     this.#slot.release();
@@ -133,7 +134,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const service = this.service = decision.service;
     const refusal = this.#slot.admit(service);
     if (refusal !== undefined) return refusal;
-    const expire = () => this.stop("timeout", "max_duration expired");
+    const expire = () => this.stop("max_duration", "max_duration expired");
     this.#maxDuration = transport.timers.after(service.maxDuration, expire);
     try {
       return await openService(service, this, identities.get(service));
@@ -162,6 +163,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
       await opened.discard();
       throw error;
     }
+    this.served = performance.now();
     const running = "begin" in opened
       ? await opened.begin(this.#client)
       : opened;
@@ -178,7 +180,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const limit = sooner(this.service!, "stallTimeout", "idleTimeout");
     for (let at = 0; at < bytes.length; at += PIECE) {
       const piece = bytes.subarray(at, at + PIECE);
-      await this.#inTime(limit.time, limit.reason, this.#client.write(piece));
+      await this.#inTime(limit, this.#client.write(piece));
     }
   }
 
@@ -186,8 +188,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   #finish(finishing: Promise<string>, peer?: Conn): Promise<string> {
     const limit = sooner(this.service!, "idleTimeout", "halfClosedTimeout");
     // Without a relay nobody knows whether bytes move: no limit then.
-    const time = peer === undefined ? 0 : limit.time;
-    return this.#inTime(time, limit.reason, finishing);
+    return peer === undefined ? finishing : this.#inTime(limit, finishing);
   }
 
   /** Answers a client that gets no service. */
@@ -197,15 +198,15 @@ export class Session extends ListNode implements SessionContext, Recorded {
   ): Promise<Ended> {
     switch (answer.kind) {
       case "silence":
-        return { outcome: "aborted", reason: "the client sent nothing" };
+        return { code: "silence", reason: "the client sent nothing" };
       case "help": {
         // A client that does not read must not keep its slot as a handshake.
-        const { handshakeTimeout } = this.server.table.server;
+        const { handshakeTimeout: time } = this.server.table.server;
         const reason = "the client did not read HELP within handshake_timeout";
         const writing = this.#client.write(answer.text);
-        await this.#inTime(handshakeTimeout, reason, writing);
+        await this.#inTime({ time, code: "timeout", reason }, writing);
         this.bytesOut = answer.text.length;
-        return { outcome: "help", reason: "" };
+        return { code: "help", reason: "" };
       }
       case "refuse":
         return this.#refuse(answer, handshake);
@@ -213,22 +214,22 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   #refuse(refusal: Refusal, handshake: Handshake): Ended {
-    const { outcome, reason } = refusal;
+    const { code, outcome, reason } = refusal;
     if (this.#slot.verdict === "drop") {
       this.#client.abort();
-      return { outcome, reason: "no reply: too many refusals pending" };
+      return { code, reason: "no reply: too many refusals pending" };
     }
     const offence = offenceOf(outcome);
     if (offence !== undefined) this.#slot.blame(offence);
     // The write is not awaited: the drain waits for it, for a bounded time.
     this.#client.write(handshake.rejection(refusal)).catch(() => {});
-    return { outcome, reason };
+    return { code, reason };
   }
 
   /** Waits for work, and stops the session when that takes too long. */
-  async #inTime<T>(limit: number, why: string, work: Promise<T>): Promise<T> {
+  async #inTime<T>({ time, code, reason }: TimeLimit, work: Promise<T>) {
     const { timers } = this.server.transport;
-    const timer = timers.after(limit, () => this.stop("timeout", why));
+    const timer = timers.after(time, () => this.stop(code, reason));
     try {
       return await work;
     } finally {
@@ -248,13 +249,13 @@ export class Session extends ListNode implements SessionContext, Recorded {
       await running?.finish?.();
     } catch (ownError) {
       // A program's own error says more than the wire that broke because of it.
-      if (endOf(error).outcome === "aborted") error = ownError;
+      if (endOf(error).code === "aborted") error = ownError;
     }
     const end = endOf(error);
-    const isFault = end.outcome === "failed" && !(error instanceof TcpmuxError);
+    const isFault = end.code === "failed" && !(error instanceof TcpmuxError);
     if (isFault) this.#logFault(error);
-    const isUsual = end.outcome === "aborted" && running?.endsWithClient;
-    return isUsual ? { outcome: "served", reason: "" } : end;
+    const isUsual = end.code === "aborted" && running?.endsWithClient;
+    return isUsual ? { code: "ok", reason: "" } : end;
   }
 
   /** An error of a service that was stopped is no fault, and is not logged. */
@@ -285,8 +286,8 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** Ends the session at once, whatever it is doing. */
-  stop(outcome: Outcome, reason: string): void {
-    this.#stopped ??= { outcome, reason };
+  stop(code: EndCode, reason: string): void {
+    this.#stopped ??= { code, reason };
     this.#client.abort();
     this.#held?.abort();
   }

@@ -13,11 +13,18 @@ const MAX_LINE = MAX_NAME + 2;
 /** The reserved name that asks for the list of services, in upper case. */
 export const HELP = "HELP";
 
+/** What is wrong with a service name. */
+export type NameFault = "bad_byte" | "empty" | "too_long";
+
 /** How far the request line has been read. */
 export type RequestState =
   | { readonly state: "more" }
   | { readonly state: "line"; readonly name: string; readonly rest: Uint8Array }
-  | { readonly state: "malformed"; readonly why: string };
+  | {
+    readonly state: "malformed";
+    readonly code: NameFault;
+    readonly why: string;
+  };
 
 const MORE: RequestState = { state: "more" };
 
@@ -46,17 +53,17 @@ export class RequestReader {
     const stop = lf < 0 ? line.length : lf;
     // A CR before the LF is no part of the name.
     const end = line[stop - 1] === CR ? stop - 1 : stop;
-    if (lf >= 0 && end === 0) return illegal("is empty");
+    if (lf >= 0 && end === 0) return illegal("empty", "is empty");
     const name = ascii.decode(line.subarray(0, Math.min(end, MAX_NAME + 1)));
     // Bad bytes are reported before excess length, so that the error does not
     // depend on how the line was segmented.
     const bad = name.search(NOT_PRINTABLE);
     if (bad >= 0) {
       const hex = line[bad]!.toString(16).padStart(2, "0");
-      return illegal(`contains the byte 0x${hex}`);
+      return illegal("bad_byte", `contains the byte 0x${hex}`);
     }
     if (end > MAX_NAME || (lf < 0 && line.length >= MAX_LINE)) {
-      return illegal(`is longer than ${MAX_NAME} bytes`);
+      return illegal("too_long", `is longer than ${MAX_NAME} bytes`);
     }
     if (lf < 0) {
       this.#held = line.slice();
@@ -72,8 +79,8 @@ export class RequestReader {
   }
 }
 
-function illegal(why: string): RequestState {
-  return { state: "malformed", why: `the service name ${why}` };
+function illegal(code: NameFault, why: string): RequestState {
+  return { state: "malformed", code, why: `the service name ${why}` };
 }
 
 /** The bytes of both, the first ones first, so that one write sends them. */

@@ -1,9 +1,10 @@
 /** Who can reach a server that was started without a table of one's own. */
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { realpathSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { runCommand } from "./support/command.ts";
 import { withFolder } from "./support/daemon.ts";
 import { inSmallNetwork, needsNamespace } from "./support/namespace.ts";
 import { programUnderTest, RunningServer } from "./support/server.ts";
@@ -54,6 +55,21 @@ describe("without a table of one's own", needsNamespace(), () => {
     assertEquals(addresses, "127.0.0.1:1 [::1]:1");
     assertMatch(String(toOpen), /--listen '\[::\]:1'/);
     assert(!log.some(({ level }) => level === "warn"));
+  });
+
+  test("it says how port 1 is permitted, to what file", async () => {
+    const { code, err } = await runCommand([
+      ...inSmallNetwork("40000 40003"),
+      ...unprivileged(),
+      ...programUnderTest(),
+      "--listen=127.0.0.1:1",
+    ]);
+    assertEquals(code, 77);
+    const file = realpathSync(programUnderTest()[0]!);
+    const all = /^(node|bun|deno)/.test(basename(file))
+      ? " (which gives it to all scripts that this file runs)"
+      : "";
+    assert(err.includes(`cap_net_bind_service=+ep ${file}${all}, or`), err);
   });
 
   test("it takes port 1078 where port 1 is not permitted", async () => {

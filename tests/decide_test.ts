@@ -168,9 +168,9 @@ listed = false
 test("every refusal is one line of printable ASCII", () => {
   const all = [
     ...Object.values(REFUSALS),
-    malformed("x"),
+    malformed("bad_byte", "x"),
     unavailable("x"),
-    busy("x"),
+    busy("rate", "x"),
   ];
   for (const { kind, text, reason } of all) {
     assertEquals(kind, "refuse");

@@ -10,6 +10,7 @@ import {
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
+import { freePorts, here } from "./support/reader.ts";
 import { ROOT } from "./support/server.ts";
 
 /** Milliseconds that an example may take: all of them end by themselves. */
@@ -71,7 +72,8 @@ async function run(code: string): Promise<void> {
     const file = join(folder, "example.ts");
     writeFileSync(
       file,
-      code.replaceAll(/(["'])(?:\.\/mod\.ts|tcpmux)\1/g, '"../../mod.ts"'),
+      here(code, await freePorts("1079"))
+        .replaceAll(/(["'])(?:\.\/mod\.ts|tcpmux)\1/g, '"../../mod.ts"'),
     );
     const { error, output } = await finished(words(file));
     assert(error === null, `${error?.message}\n${output}`);

@@ -51,6 +51,10 @@ time_zone = "UTC"
 penalties = { enabled = false, unknown = 0, malformed = "1s", unfinished = "1s", threshold = "2s", max = "3s", exempt = [] }
 watch = false
 control = "unix:/run/mux.sock"
+admin = "127.0.0.1:9101"
+admin_hosts = ["mux.example"]
+user = "nobody"
+group = "nogroup"
 log = { level = "debug", format = "json", to = "syslog:tcp://h", syslog_format = "rfc3164" }
 [services.builtin]
 builtin = "qotd"

@@ -1,8 +1,9 @@
 /** What check warns of in programs, and that it is what serving does. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, realpathSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { exchange } from "./support/client.ts";
 import { runCommand } from "./support/command.ts";
 import { withFolder } from "./support/daemon.ts";
 import { answer } from "./support/exec.ts";
@@ -64,6 +65,20 @@ describe("a program is looked for where it is started", () => {
       assertMatch(await warnings(table("none")), /bin\/none: no such program/);
     }));
 
+  test("in the server's folder, if its path is relative and there is no cwd", async () => {
+    const table = `[services.x]\nexec = ["./none"]\n`;
+    const why = (folder: string) =>
+      `cannot start ${folder}/none: no such program (a relative path starts ` +
+      "at cwd, or else in the folder where the server was started)";
+    const said = await warnings(table);
+    assert(said.includes(`${why(process.cwd())}; clients will be`), said);
+    await withServer(table, async (server, folder) => {
+      await exchange(server.port, "x\r\n");
+      const { reason } = await server.record("x");
+      assertEquals(reason, why(realpathSync(folder)));
+    });
+  });
+
   test("and a folder that is not there is named", async () => {
     assertMatch(
       await warnings(`[services.x]\nexec = ["true"]\ncwd = "/no/such"\n`),
@@ -85,6 +100,45 @@ describe("check warns", () => {
     );
     assertEquals(/process 1/.test(await warnings(table)), false);
   });
+
+  const apart = "each argument is a text of its own: ";
+  const shell = (word: string, line: string) =>
+    `no shell is used, which "${word}" needs: exec = ["sh", "-c", "${line}"]`;
+  for (
+    const [exec, ...says] of [
+      [["df -h"], `${apart}["df", "-h"]`],
+      [["df -h", "/x"], `${apart}["df", "-h", "/x"]`],
+      [["df", "-h", "|", "head"], shell("|", "df -h | head")],
+      [["df", ">", "/tmp/x"], shell(">", "df > /tmp/x")],
+      [["df", "2>&1"], shell("2>&1", "df 2>&1")],
+      [["true", "&&", "df"], shell("&&", "true && df")],
+      [["true", ";", "df"], shell(";", "true ; df")],
+      [["ls", "~/x"], shell("~/x", "ls ~/x")],
+      [["ls", "$HOME"], shell("$HOME", "ls $HOME")],
+      [["ls", "${HOME}/x"], shell("${HOME}/x", "ls ${HOME}/x")],
+      [["df -h | head"], `${apart}["df", "-h", "|", "head"]`],
+      // These need no shell, or have one.
+      [["sh", "-c", "df -h | head"]],
+      [["env", "X=1", "bash", "-c", "$X", ">"]],
+      [["find", ".", "-exec", "true", "{}", ";"]],
+      [["expr", "1", "|", "2"]],
+      [["awk", "$NF"]],
+      [["echo", "a|b", "$1", "$", "a~", "->", "x > y"]],
+    ] as [string[], ...string[]][]
+  ) {
+    test(`of what is for a shell: ${exec.join(" ")}`, async () => {
+      const said = await warnings(
+        `[services.x]\nexec = ${JSON.stringify(exec)}\n`,
+      );
+      const lines = said.split("\n")
+        .filter((line) => /no shell|of its own/.test(line));
+      const at = "t.toml:2: services.x.exec: ";
+      assertEquals(
+        lines.map((line) => line.replace(/^.*?(?=t\.toml)/, "")),
+        says.map((line) => `${at}${line} (warning)`),
+      );
+    });
+  }
 
   test("of programs that become daemons without a socket", {
     skip: "Deno" in globalThis ? false : "only Deno gives them pipes",

@@ -143,7 +143,7 @@ describe("explain", () => {
       "is listed",
       "is not listed, but served: listed = false",
       "is not listed: the service off is not enabled",
-      "is not listed: 10.1.0.1 is kept out by allow of run",
+      "is not listed: 10.1.0.1 is not in allow of run",
     ]);
   });
 

@@ -152,6 +152,35 @@ describe("readCommandLine", () => {
     });
   }
 
+  const client = {
+    ...COMMAND,
+    positionals: [
+      { name: "HOST", kind: "host", about: "a server" },
+      { name: "SERVICE", kind: "service", about: "a service" },
+    ],
+    flags: {},
+  } as const satisfies ReadableCommand;
+  const apart: [string, ReadableCommand, string][] = [
+    ["h 1078 x", client, '"x": did you mean h:1078? (see'],
+    ["::1 1078 x", client, '"x": did you mean [::1]:1078? (see'],
+    ["h x y", client, 'unexpected argument "y" (see'],
+    ["unix:/x 1078 y", client, 'unexpected argument "y" (see'],
+    ["--port 1078 h x", client, "--port: the port follows the host: HOST:PORT"],
+    ["-p 1078 h x", client, "flag -p: the port follows the host: HOST:PORT"],
+    ["--port=1", COMMAND, "--port: did you mean --listen HOST:PORT?"],
+    ["-p1", COMMAND, ": did you mean --listen HOST:PORT?"],
+  ];
+  for (const [args, command, why] of apart) {
+    test(`says how a port is given: ${args}`, () => {
+      const words = args.split(" ");
+      assertThrows(
+        () => readCommandLine(words, command, () => undefined),
+        TcpmuxError,
+        why,
+      );
+    });
+  }
+
   test("takes from the environment what is not given", () => {
     const env = {
       TCPMUX_CONFIG: "env.toml",

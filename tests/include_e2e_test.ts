@@ -152,7 +152,7 @@ describe("include", () => {
     assertEquals(same.code, 78);
     assertMatch(
       same.err,
-      /^services\.d\/2\.toml:1: services\.one: the name "one" is taken already by the service one of services\.d\/1\.toml:2 \(/,
+      /^services\.d\/2\.toml:1: services\.one: the name "one" is already used by the service one of services\.d\/1\.toml:2 \(/,
     );
     const alias = await check({
       [MAIN]: INCLUDE + service("main"),
@@ -219,11 +219,11 @@ describe("an included file", () => {
         `include\\[0\\]: services\\.d/${name}\\.toml cannot be ` +
           "read: (.*)",
       ).exec(err)?.[1];
-    assertMatch(why("folder")!, /it is a folder/);
+    assertMatch(why("folder")!, /it is a directory/);
     assertMatch(why("fifo")!, /it is a pipe or a device/);
     assertMatch(why("device")!, /it is a pipe or a device/);
     assertMatch(why("link")!, /no such file/);
-    assertMatch(why("latin1")!, /it is not UTF-8 text/);
+    assertMatch(why("latin1")!, /it is not valid UTF-8/);
     assertMatch(err, /: 5 errors\n$/);
   });
 
@@ -240,7 +240,7 @@ describe("an included file", () => {
     assertEquals(file.code, 78);
     assertMatch(
       file.err,
-      /^services\.d\/a\.toml: it can be written by others/m,
+      /^services\.d\/a\.toml: it is writable by its group or others/m,
     );
     assertMatch(file.err, /b\.toml:2: services\.b\.builtin/);
     assertMatch(file.err, /: 2 errors\n$/);

@@ -56,7 +56,7 @@ async function over(buffers: Buffers): Promise<Transport> {
   const { nodeConnect } = await import("../src/transport/node/connect.ts");
   return {
     ...real,
-    listen: nodeListen(real.timers, buffers),
+    ...nodeListen(real.timers, buffers),
     connect: nodeConnect(real.timers, buffers),
   };
 }

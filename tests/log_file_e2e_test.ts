@@ -1,6 +1,7 @@
 /** The log in a file: opened, rotated, and full. */
 import {
   chmodSync,
+  chownSync,
   copyFileSync,
   existsSync,
   mkdirSync,
@@ -176,6 +177,49 @@ describe("a log file", () => {
       );
       assert(!readdirSync(folder).includes("elsewhere"));
     }));
+
+  test(
+    "is made anew by the user that the server has become",
+    needsRoot(),
+    () =>
+      withFolder(async (folder) => {
+        const logs = join(folder, "logs");
+        const [file, old] = [join(logs, "tcpmux.log"), join(logs, "old")];
+        mkdirSync(logs, { mode: 0o750 });
+        const [uid, gid] = String(
+          (await mustRun(["id", "-u", "nobody"])).stdout,
+        )
+          .trim().split(" ").map(Number).concat(12);
+        chownSync(logs, uid!, gid!);
+        chmodSync(folder, 0o755);
+        const server = await startLogging(folder, {
+          log: `to = "${file}"\nformat = "json"`,
+          keys: `user = "nobody"`,
+        });
+        try {
+          await server.ready();
+          await exchange(server.port, "echo\r\n1");
+          server.signal("SIGUSR1"); // to the same file
+          renameSync(file, old);
+          server.signal("SIGUSR1");
+          await until("there is a new one", () => existsSync(file));
+          await exchange(server.port, "echo\r\n2");
+          await until(
+            "it is written to",
+            () => recorded(textOf(file)).length > 0,
+          );
+          for (const path of [file, old]) {
+            assertEquals(statSync(path).uid, uid);
+            assertEquals(statSync(path).mode & 0o777, 0o640);
+          }
+          assertEquals(statSync(old).gid, gid);
+          assertEquals(await server.stop(), 0);
+          assertEquals(server.stderr, "");
+        } finally {
+          await server.stop();
+        }
+      }),
+  );
 
   test("is where a reload says, unless it cannot be had", () =>
     withLogging({ log: JSON_LOG }, async (server) => {

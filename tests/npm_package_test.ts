@@ -16,6 +16,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bun, deno, node, systemNode } from "../scripts/runtimes.mjs";
 import { cloneTo } from "./support/clone.ts";
 import { runCommand } from "./support/command.ts";
+import { freePort } from "./support/daemon.ts";
 import { ROOT } from "./support/server.ts";
 
 const MODULES = join(ROOT, "node_modules");
@@ -107,6 +108,32 @@ describe("the npm package", once, () => {
     });
   }
 
+  const readme = () =>
+    readFileSync(join(app, "node_modules", "tcpmux", "README.md"), "utf8");
+
+  test("has the documents and examples that its README leads to", () => {
+    const links = [...readme().matchAll(/\]\(((?:docs|examples)\/[^)#]+)/g)];
+    assert(links.length > 10);
+    for (const [, path] of links) {
+      statSync(join(app, "node_modules", "tcpmux", path!));
+    }
+  });
+
+  test("runs the example of its README as JavaScript", async () => {
+    const [, example] = /^```ts\n([^]*?)^```$/m.exec(readme())!;
+    const port = await freePort();
+    const text = example!.replaceAll("127.0.0.1:1079", `127.0.0.1:${port}`);
+    // Also for the compiler, below.
+    for (const name of ["demo.mjs", "demo.ts"]) {
+      writeFileSync(join(app, name), text);
+    }
+    for (const words of Object.values(RUNTIMES)) {
+      if (words[0] === undefined) continue; // npm has none for this machine
+      const out = await succeeds([...words as string[], "demo.mjs"]);
+      assertEquals(out, "HELLO\n");
+    }
+  });
+
   test("can be required where Node permits it", async () => {
     writeFileSync(
       join(app, "old.cjs"),
@@ -151,7 +178,7 @@ describe("the npm package", once, () => {
           verbatimModuleSyntax: true,
           isolatedModules: true,
         },
-        files: ["app.ts"],
+        files: ["app.ts", "demo.ts"],
       }),
     );
     await succeeds([join(MODULES, ".bin", "tsc"), "--project", app]);

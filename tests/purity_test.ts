@@ -17,7 +17,7 @@ const FULLER: Readonly<Record<string, number>> = {
   "src": 20,
   "src/cli": 15,
 };
-const MOST_FILES = 184;
+const MOST_FILES = 204;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -27,10 +27,12 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   handshake: ["policy", "table", "transport"],
   services: ["policy", "table", "transport"],
   bind: ["policy", "table", "transport"],
+  admin: ["bind", "policy", "status", "table", "transport"],
   status: ["policy", "table", "transport"],
   control: ["bind", "policy", "status", "table", "transport"],
   library: ["bind", "handshake", "policy", "services", "table", "transport"],
   cli: [
+    "admin",
     "bind",
     "control",
     "handshake",
@@ -314,7 +316,7 @@ describe("the sources", () => {
       importsOf(file)
         .map(({ specifier }) => specifier)
         .filter((name) => name.startsWith("."))
-        .filter((name) => !/\.(ts|json|toml|md)$/.test(name))
+        .filter((name) => !/\.(ts|json|toml|md|html|css|js)$/.test(name))
         .map((name) => `${file}: ${name}`)
     );
     assertEquals(wrong, []);
@@ -328,7 +330,7 @@ describe("the sources", () => {
   });
 
   test("import built-in modules as node:", () => {
-    const packages = /^(@std\/\w+|@logtape\/logtape|zod)$/;
+    const packages = /^(@std\/\w+|@logtape\/logtape|prom-client|zod)$/;
     const others = [...sources.keys()].flatMap((file) =>
       importsOf(file)
         .map(({ specifier }) => specifier)
@@ -471,6 +473,29 @@ describe("the rules themselves", () => {
   ) {
     test(`see none in ${text}`, () => assert(!changes("SIZES").test(text)));
   }
+});
+
+describe("the admin listener", () => {
+  const fromStart = reachable(
+    ENTRIES,
+    ({ dynamic, type }) => !dynamic && !type,
+  );
+
+  test("is loaded by who wants it alone, and prom-client with it", () => {
+    assert(fromStart.has("src/cli/exit.ts"));
+    assertEquals([...fromStart].filter((f) => f.startsWith("src/admin/")), []);
+    const users = [...sources.keys()].filter((file) =>
+      !file.startsWith("src/admin/") &&
+      ours(file, ({ type }) => !type).some((used) =>
+        used.startsWith("src/admin/")
+      )
+    );
+    assertEquals(users, ["src/cli/daemon/admin_companion.ts"]);
+    const metrics = [...sources.keys()].filter((file) =>
+      importsOf(file).some(({ specifier }) => specifier === "prom-client")
+    );
+    assertEquals(metrics, ["src/admin/metrics.ts"]);
+  });
 });
 
 describe("the library", () => {

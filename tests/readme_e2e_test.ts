@@ -60,7 +60,7 @@ describe("README.md", () => {
           };
           const text = here(section("Your own services"), instead);
           const [table] = blocks(text, "toml");
-          writeFileSync(join(folder, "services.toml"), `${table!.text}\n`);
+          writeFileSync(join(folder, "my.toml"), `${table!.text}\n`);
           await follow([
             ...blocks(text, "console", "console stays"),
             inline(text, /ssh -o Proxy[^`]*/),

@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { sessionsText, statusText } from "../src/cli/control/status_text.ts";
 import { decide } from "../src/policy/decide.ts";
-import type { Outcome } from "../src/policy/refusal.ts";
+import { type EndCode, type Outcome, OUTCOMES } from "../src/policy/ending.ts";
 import type { ConnectionRecord, Recorded } from "../src/record.ts";
 import { StatusSource } from "../src/status/status.ts";
 import { parseTable } from "../src/table/parse.ts";
@@ -31,6 +31,8 @@ function source(sessions: readonly Recorded[] = []): StatusSource {
   });
 }
 
+const CODES = Object.keys(OUTCOMES) as EndCode[];
+
 function record(service: string, outcome: Outcome): ConnectionRecord {
   return {
     conn: 1,
@@ -39,6 +41,7 @@ function record(service: string, outcome: Outcome): ConnectionRecord {
     service,
     kind: "",
     outcome,
+    code: CODES.find((code) => OUTCOMES[code] === outcome)!,
     bytesIn: 3,
     bytesOut: 5,
     durationMs: 1,
@@ -109,6 +112,7 @@ describe("a status", () => {
       service,
       requested: undefined,
       begin: performance.now(),
+      served: 0,
       bytesIn: 0,
       bytesOut: 0,
       lastMoved: 0,

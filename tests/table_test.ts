@@ -60,6 +60,8 @@ describe("a table", () => {
       assertEquals(table.services, []);
       assertEquals({ ...table.server }, {
         listen: undefined,
+        user: "",
+        group: "",
         help: true,
         handshakeTimeout: 10_000,
         connectTimeout: 5_000,
@@ -78,6 +80,8 @@ describe("a table", () => {
           to: { kind: "stderr" },
           syslogFormat: undefined,
         },
+        admin: undefined,
+        adminHosts: [],
         control: undefined,
       });
     }
@@ -86,7 +90,9 @@ describe("a table", () => {
   test("says all of the server", () => {
     const { server } = parseTable(
       `[server]
-      listen = ["[::1]:1", "unix:/run/x", "unix:@y"]
+      listen = ["[::1]:1", "unix:/run/x", "unix:@y", "systemd", "systemd:web"]
+      user = "mux"
+      group = "net"
       help = false
       handshake_timeout = "500ms"
       connect_timeout = "2s"
@@ -102,6 +108,8 @@ describe("a table", () => {
       rate_per_source = "1/s burst 5"
       ipv6_source_prefix = 56
       log = { level = "warn", format = "json", to = "/var/log/tcpmux.log" }
+      admin = "127.0.0.1:9101"
+      admin_hosts = ["Mux.example.org"]
       control = "unix:/run/c"
       [server.penalties]
       unknown = 0
@@ -116,7 +124,11 @@ describe("a table", () => {
         { transport: "tcp", host: "::1", port: 1 },
         { transport: "unix", path: "/run/x" },
         { transport: "unix", path: "\0y" },
+        { transport: "systemd", name: undefined },
+        { transport: "systemd", name: "web" },
       ],
+      user: "mux",
+      group: "net",
       help: false,
       handshakeTimeout: 500,
       connectTimeout: 2_000,
@@ -150,6 +162,8 @@ describe("a table", () => {
         to: { kind: "file", path: "/var/log/tcpmux.log" },
         syslogFormat: undefined,
       },
+      admin: { transport: "tcp", host: "127.0.0.1", port: 9101 },
+      adminHosts: ["Mux.example.org"],
       control: "/run/c",
     });
   });

@@ -183,7 +183,7 @@ describe("a watch", () => {
           );
         rmSync(table);
         mkdirSync(table);
-        await reasons(/services\.toml: cannot be read: it is a folder/);
+        await reasons(/services\.toml: cannot be read: it is a directory/);
         rmSync(table, { recursive: true });
         assertEquals(spawnSync("mkfifo", [table]).status, 0);
         await reasons(/services\.toml: cannot be read: it is a pipe/);

@@ -57,7 +57,7 @@ function read(pieces: readonly Uint8Array[]): Read {
   for (const [index, piece] of pieces.entries()) {
     const state = reader.push(piece);
     if (state.state === "malformed") {
-      const reply = textOf(negative(malformed(state.why).text));
+      const reply = textOf(negative(malformed(state.code, state.why).text));
       check(/^-[\x20-\x7e]+\r\n$/.test(reply), () => `the reply ${reply}`);
       check(/^[\x20-\x7e]+$/.test(state.why), () => `the reason ${state.why}`);
       return { ...state };

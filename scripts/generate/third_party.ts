@@ -14,6 +14,10 @@ that it was made with:
 const PACKAGES: Readonly<Record<string, string>> = {
   "zod": "https://zod.dev",
   "@logtape/logtape": "https://logtape.org",
+  "prom-client": "https://github.com/siimon/prom-client",
+  "@opentelemetry/api": "https://github.com/open-telemetry/opentelemetry-js",
+  "tdigest": "https://github.com/welch/tdigest",
+  "bintrees": "https://github.com/vadimg/js_bintrees",
 };
 
 /** The standard library, whose package has a line in each file, and no more. */

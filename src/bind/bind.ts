@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { isIP } from "node:net";
-import { dirname, resolve } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import {
   canonicalHost,
   type Endpoint,
@@ -11,7 +11,13 @@ import {
 } from "../endpoint.ts";
 import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type {
+  BinderOptions,
+  BoundListener,
+  OpenListeners,
+} from "./bound_listener.ts";
 import { FileListener, removeStale } from "./stale_socket.ts";
+import { HandedOverSockets } from "./systemd.ts";
 import type { ListenerSpec, TcpmuxListener } from "../table/service.ts";
 import { fromSystem } from "../transport/errno.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
@@ -22,18 +28,6 @@ export const FALLBACK_PORT = 1078;
 /** The addresses of this machine that no other reaches. */
 const LOOPBACK = ["127.0.0.1", "::1"];
 
-/** A socket that listens for a listener of the table. */
-export interface BoundListener {
-  /** By what it is bound to, a reload finds it again. */
-  readonly key: string;
-  readonly listener: Listener;
-  /** Whether it was bound just now. */
-  readonly isNew: boolean;
-}
-
-/** The listeners that are bound already, by their keys. */
-type OpenListeners = ReadonlyMap<string, { readonly listener: Listener }>;
-
 /**
  * Binds the listeners of a table: each address of a host name, IPv4 beside IPv6
  * where one socket does not take both, and the default port.
@@ -41,10 +35,12 @@ type OpenListeners = ReadonlyMap<string, { readonly listener: Listener }>;
 export class Binder {
   readonly #transport: Transport;
   readonly #log: Log;
+  readonly #handedOver: HandedOverSockets;
 
-  constructor(transport: Transport, log: Log) {
+  constructor({ transport, log, getEnv }: BinderOptions) {
     this.#transport = transport;
     this.#log = log;
+    this.#handedOver = new HandedOverSockets(transport, getEnv);
   }
 
   /**
@@ -57,6 +53,9 @@ export class Binder {
     const bound: BoundListener[] = [];
     try {
       const { endpoint } = spec;
+      if (endpoint?.transport === "systemd") {
+        return await this.#handedOver.bind(endpoint, open);
+      }
       if (endpoint !== undefined) {
         await this.#bindTo(spec, endpoint, open, bound);
       } else if (spec.protocol === "tcpmux") {
@@ -214,9 +213,7 @@ export class Binder {
     if (code !== "permission_denied") return "";
     return endpoint.port >= 1024
       ? "on Deno, --allow-net must permit this address"
-      : "a port below 1024 needs a privilege: listen on a higher port, or run " +
-        "setcap cap_net_bind_service=+ep on the program's file, or start it " +
-        "by a systemd unit with AmbientCapabilities=CAP_NET_BIND_SERVICE";
+      : cureForLowPort(process.execPath);
   }
 
   /** @returns whether the address may be free now */
@@ -276,10 +273,18 @@ function cureForPort(port: number, open: OpenListeners): string {
   return own === undefined
     ? "another program listens there; ss -ltnp shows which: stop it, or " +
       "listen on another port"
-    : `this server already listens on ${
-      formatEndpoint(own)
-    }, which overlaps; ` +
-      "a reload cannot widen or narrow it: restart the server";
+    : `this server already listens on ${formatEndpoint(own)}, which ` +
+      "overlaps; a reload cannot widen or narrow it: restart the server";
+}
+
+/** @param program the file of a binary of ours, or of the runtime */
+function cureForLowPort(program: string): string {
+  const all = /^(node|bun|deno)/.test(basename(program))
+    ? " (which gives it to all scripts that this file runs)"
+    : "";
+  return "a port below 1024 needs a privilege: listen on a higher port, or run " +
+    `setcap cap_net_bind_service=+ep ${program}${all}, or start it by a ` +
+    "systemd unit with AmbientCapabilities=CAP_NET_BIND_SERVICE";
 }
 
 function withCure(error: unknown, cure: string): unknown {

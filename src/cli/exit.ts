@@ -16,6 +16,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   protocol: EXIT.protocol,
   permission_denied: EXIT.permission,
   invalid_table: EXIT.config,
+  unsupported: EXIT.config,
   timed_out: EXIT.timedOut,
 };
 

@@ -1,6 +1,8 @@
 /** The specification of a command line, and how one is read. */
 import { parseArgs } from "@std/cli";
+import { formatEndpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
+import { readServer } from "../parse_endpoint.ts";
 import { DURATION_FORM, nearest, readDuration } from "../units.ts";
 
 /** The kind of a value decides how it is read and how shells complete it. */
@@ -171,7 +173,11 @@ function readPositionals(
     : positionals.length;
   if (words.length > most) {
     const isTable = most === 0 && "config" in flags;
-    throw unexpected(words[most]!, isTable);
+    const meant = isTable && isLikeFile(words[most]!)
+      ? `--config ${words[most]!}`
+      : portApart(words, positionals);
+    const hint = meant === undefined ? "" : `: did you mean ${meant}?`;
+    throw usage(`unexpected argument ${JSON.stringify(words[most])}${hint}`);
   }
   const needed = positionals.filter(({ optional }) => !optional);
   const what = needed.map(({ about }) => about).join(" and ");
@@ -189,12 +195,18 @@ function readPositionals(
   return words;
 }
 
-/** @param isTable whether it may be a table, which `--config` names */
-function unexpected(word: string, isTable: boolean): TcpmuxError {
-  const meant = isTable && isLikeFile(word)
-    ? `: did you mean --config ${word}?`
-    : "";
-  return usage(`unexpected argument ${JSON.stringify(word)}${meant}`);
+/** The address of a host behind which its port stands as a word of its own. */
+function portApart(
+  words: readonly string[],
+  positionals: readonly PositionalSpec[],
+): string | undefined {
+  const index = positionals.findIndex(({ kind }) => kind === "host");
+  const [host = "", port = ""] = index < 0 ? [] : words.slice(index);
+  const endpoint = readServer(host);
+  return /^\d{1,5}$/.test(port) && typeof endpoint !== "string" &&
+      endpoint.transport === "tcp"
+    ? formatEndpoint({ ...endpoint, port: Number(port) })
+    : undefined;
 }
 
 /** Whether a word looks like the path of a file. */
@@ -238,6 +250,14 @@ function wrongValue(what: string, text: string, allowed: string): TcpmuxError {
 
 function unknownFlag(arg: string, command: ReadableCommand): TcpmuxError {
   const name = arg.replace(/=.*$/, "");
+  if (name === "--port" || /^-p\d*$/.test(name)) {
+    if ("listen" in command.flags) {
+      throw usage(`unknown flag ${name}: did you mean --listen HOST:PORT?`);
+    }
+    if (command.positionals.some(({ kind }) => kind === "host")) {
+      throw usage(`unknown flag ${name}: the port follows the host: HOST:PORT`);
+    }
+  }
   const known = [...Object.keys(command.flags), "help"];
   // Without a command, which means serve, the program has flags of its own.
   if (command.name === "serve") known.push("version", "licenses");

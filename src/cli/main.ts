@@ -61,6 +61,10 @@ async function run(
       printOut(await licenses());
       return EXIT.done;
     }
+    if (/^(version|-v|-V)$/.test(first)) {
+      const what = first === "version" ? "command" : "flag";
+      throw usage(`unknown ${what} ${first}: did you mean --version?`);
+    }
     const named = first !== "" && !first.startsWith("-");
     if (!named && !offered.includes("serve")) {
       throw usage(`a command is missing: one of ${offered.join(", ")}`);

@@ -1,5 +1,5 @@
 /** The command line's access to the system: arguments, streams, signals. */
-import { closeSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { codeOf } from "../errors.ts";
@@ -35,11 +35,13 @@ export function printOut(text: string): void {
 }
 
 /**
- * Writes all of it to standard error, as {@linkcode printOut} does.
+ * Writes all of it to standard error, as {@linkcode printOut} does; a client
+ * that is there by way of inetd(8) gets nothing of it.
  *
  * @returns whether no line is lost; if one is, there is no place to say why
  */
 export function printError(text: string): boolean {
+  if (stderrIsClients()) return true;
   try {
     writeAll(2, text);
     return true;
@@ -78,6 +80,20 @@ export async function settlesWithin(
 
 export function stdoutIsTerminal(): boolean {
   return isatty(1);
+}
+
+/**
+ * Whether standard error is the very socket that is standard input, as inetd(8)
+ * has it: what is written there reaches the client.
+ */
+export function stderrIsClients(): boolean {
+  try {
+    const [input, error] = [fstatSync(0), fstatSync(2)];
+    return input.isSocket() && error.isSocket() && input.dev === error.dev &&
+      input.ino === error.ino;
+  } catch {
+    return false; // one of them is closed
+  }
 }
 
 export function stderrIsTerminal(): boolean {

@@ -27,12 +27,12 @@ const NOTHING = new Uint8Array(0);
 
 const SLOW = refusal("timeout", "no request within handshake_timeout", "");
 const CUT_SHORT = refusal(
-  "malformed",
+  "eof",
   "the client closed before its request was complete",
   "",
 );
 const UNKNOWN = refusal(
-  "malformed",
+  "bad_request",
   "the first byte is neither SOCKS5 nor HTTP",
   "",
 );
@@ -112,7 +112,7 @@ export class Socks5Handshake implements Omit<Handshake, "tooSlow"> {
         return this.#asked(state);
       case "malformed":
         this.#refusal ??= socksReply(SOCKS_REPLY.failure);
-        return refusal("malformed", state.why, "");
+        return refusal("bad_request", state.why, "");
       default:
         return { kind: "more" };
     }
@@ -151,8 +151,8 @@ export class Socks5Handshake implements Omit<Handshake, "tooSlow"> {
   }
 }
 
-function replyTo({ code }: Refusal): SocksReply {
-  switch (code) {
+function replyTo({ error }: Refusal): SocksReply {
+  switch (error) {
     case "refused":
     case "connection_refused":
       return SOCKS_REPLY.connectionRefused;
@@ -206,15 +206,16 @@ export class HttpHandshake implements Omit<Handshake, "tooSlow"> {
 
   #malformed({ status, why }: HttpFault): Refusal {
     this.#status = status;
-    return refusal("malformed", `HTTP: ${why}`, "");
+    const code = status === 431 ? "too_long" : "bad_request";
+    return refusal(code, `HTTP: ${why}`, "");
   }
 }
 
-function statusOf({ outcome, code }: Refusal): number {
+function statusOf({ outcome, error }: Refusal): number {
   if (outcome === "busy") return 503;
   if (outcome === "timeout") return 408;
   if (outcome === "malformed") return 400;
-  return code === "timed_out" ? 504 : 502;
+  return error === "timed_out" ? 504 : 502;
 }
 
 const BY_NAME = "the proxy reaches only services, by name";

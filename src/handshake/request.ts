@@ -80,7 +80,9 @@ export class TcpmuxHandshake implements Handshake {
       return this.#reader.started ? REFUSALS.cutShort : { kind: "silence" };
     }
     const state = this.#reader.push(bytes);
-    if (state.state === "malformed") return malformed(state.why);
+    if (state.state === "malformed") {
+      return malformed(state.code, state.why);
+    }
     if (state.state === "more") return { kind: "more" };
     return { kind: "name", name: state.name, early: state.rest };
   }

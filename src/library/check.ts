@@ -114,6 +114,7 @@ async function adviseListeners(
   if (!permitted("net")) return;
   for (const [index, { endpoint: wanted }] of listeners.entries()) {
     const endpoint = wanted ?? DEFAULT_ADDRESS;
+    if (endpoint.transport === "systemd") continue; // it is for systemd to open
     const why = await hindrance(endpoint, transport);
     if (why === undefined) continue;
     if (why === NOT_PERMITTED && wanted === undefined) continue; // it has 1078

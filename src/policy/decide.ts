@@ -88,7 +88,7 @@ export function decide<S extends Guarded>(
       NOT_AVAILABLE,
     )
     : refusal(
-      "denied",
+      reason === undefined ? "closed_hours" : "denied",
       reason ?? `the service ${service.name} is outside its hours`,
       NOT_AVAILABLE,
     );

@@ -1,4 +1,5 @@
 import { type Endpoint, sourceOf } from "../endpoint.ts";
+import type { EndCode } from "./ending.ts";
 import {
   type MaxStartups,
   type Offence,
@@ -39,8 +40,8 @@ export interface Limited {
   readonly limits: ServiceLimits;
 }
 
-const MAX_CONNECTIONS = busy("max_connections is reached");
-const MAX_HANDSHAKES = busy("max_handshakes is reached");
+const MAX_CONNECTIONS = busy("limit_global", "max_connections is reached");
+const MAX_HANDSHAKES = busy("limit_global", "max_handshakes is reached");
 
 /** The refusals that any new client gets, whatever its source. */
 export const SERVER_FULL: readonly Refusal[] = [
@@ -164,17 +165,18 @@ export class Limits {
     const left = tally.hasBlamed ? tally.penalties.left(source, now) : 0;
     if (left > 0) {
       return busy(
+        "penalty",
         `${source} is penalised for ${Math.ceil(left / 1000)} s more`,
       );
     }
     const { maxConnectionsPerSource: most, ratePerSource: rate } = limits;
     if (most > 0 && !isUnix && fromSource > most) {
-      return busy("max_connections_per_source is reached");
+      return busy("limit_source", "max_connections_per_source is reached");
     }
     if (
       rate !== undefined && !isUnix &&
       !tally.sourceRates.take(source, rate, now)
-    ) return busy("rate_per_source is exceeded");
+    ) return busy("rate", "rate_per_source is exceeded");
     if (tally.serving >= limits.maxConnections) return MAX_CONNECTIONS;
     const { maxStartups } = limits;
     const { handshakes } = tally;
@@ -185,9 +187,13 @@ export class Limits {
   }
 }
 
-function busyWith(service: string, key: string): Refusal {
+function busyWith(
+  code: EndCode,
+  service: string,
+  key: string,
+): Refusal {
   const verb = key.startsWith("rate") ? "exceeded" : "reached";
-  return busy(`${key} of ${service} is ${verb}`);
+  return busy(code, `${key} of ${service} is ${verb}`);
 }
 
 /** What a new connection takes up of the limits, until it is released. */
@@ -243,20 +249,20 @@ export class Slot {
     if (tally.serving >= this.#settings.maxConnections) return MAX_CONNECTIONS;
     const { maxConnections: most, maxConnectionsPerSource: mostOfOne } = limits;
     if (most > 0 && tally.byService.of(name) >= most) {
-      return busyWith(name, "max_connections");
+      return busyWith("limit_service", name, "max_connections");
     }
     if (mostOfOne > 0 && !isUnix && tally.byBoth.of(both) >= mostOfOne) {
-      return busyWith(name, "max_connections_per_source");
+      return busyWith("limit_source", name, "max_connections_per_source");
     }
     const { rate, ratePause, ratePerSource } = limits;
     if (
       ratePerSource !== undefined && !isUnix &&
       !tally.sourceRates.take(both, ratePerSource, now)
-    ) return busyWith(name, "rate_per_source");
+    ) return busyWith("rate", name, "rate_per_source");
     if (
       rate !== undefined &&
       !tally.serviceRates.take(name, rate, now, ratePause)
-    ) return busyWith(name, "rate");
+    ) return busyWith("rate", name, "rate");
     tally.handshakes--;
     tally.serving++;
     tally.byService.add(name);
@@ -286,10 +292,7 @@ export class Slot {
     if (this.verdict === "refuse") tally.refusing--;
     if (this.verdict !== "serve") return;
     const service = this.#service;
-    if (service === undefined) {
-      tally.handshakes--;
-      return;
-    }
+    if (service === undefined) return void tally.handshakes--;
     tally.serving--;
     tally.byService.remove(service);
     tally.byBoth.remove(`${service} ${this.#source}`);

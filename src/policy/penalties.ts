@@ -4,8 +4,8 @@
  */
 import type { Log } from "../log.ts";
 import type { AddressSet } from "./access.ts";
+import type { Outcome } from "./ending.ts";
 import { BoundedMap } from "./rate.ts";
-import type { Outcome } from "./refusal.ts";
 
 /** What a source gets penalties for. */
 export type Offence = "unknown" | "malformed" | "unfinished";

@@ -8,7 +8,10 @@ import type { Refusal } from "./refusal.ts";
 
 /** The part of a service table that says what takes descriptors. */
 interface DescriptorUsers {
-  readonly server: { readonly limits: ServerLimits };
+  readonly server: {
+    readonly limits: ServerLimits;
+    readonly admin: unknown;
+  };
   readonly services: readonly { readonly kind: keyof typeof EXTRA }[];
   readonly listeners: readonly unknown[];
 }
@@ -18,6 +21,9 @@ interface DescriptorUsers {
  * and the runtime: half of all descriptors, within these bounds.
  */
 const RESERVE = { least: 48, most: 192 };
+
+/** Connections that the admin listener has at the most. */
+export const ADMIN_CONNECTIONS = 80;
 
 /** Descriptors that a connection to a service takes besides its own socket. */
 const EXTRA = {
@@ -56,7 +62,8 @@ export function fittedTo(
   const { limits } = table.server;
   const extra = table.services.map(({ kind }) => EXTRA[kind]);
   const each = 1 + Math.max(0, ...extra);
-  const files = openFiles - table.listeners.length;
+  const admin = table.server.admin === undefined ? 0 : ADMIN_CONNECTIONS;
+  const files = openFiles - table.listeners.length - admin;
   const reserve = clamped(Math.floor(files / 2), RESERVE.least, RESERVE.most);
   const room = Math.max(2 * each, files - reserve);
   const wanted = limits.maxStartups.full + limits.maxConnections * each;

@@ -28,7 +28,7 @@ export async function openTcpmux(
     if (reply.positive) return new Upstream(reply.message, conn, reply.rest);
     conn.close();
     const reason = `the upstream refused: ${reply.message}`;
-    return refusal("failed", reason, reply.message, "refused");
+    return refusal("backend_refused", reason, reply.message, "refused");
   } catch (error) {
     conn?.abort();
     if (!(error instanceof TcpmuxError)) throw error;

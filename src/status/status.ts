@@ -1,6 +1,6 @@
 import { formatEndpoint } from "../endpoint.ts";
 import { messageOf } from "../errors.ts";
-import type { Outcome } from "../policy/refusal.ts";
+import type { Outcome } from "../policy/ending.ts";
 import type { ConnectionRecord, Recorded } from "../record.ts";
 import type { Service } from "../table/service.ts";
 import type { Table } from "../table/table.ts";

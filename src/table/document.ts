@@ -24,8 +24,10 @@ export interface Document {
 export function readDocument(text: string, file: string): Document {
   const located = locateKeys(text);
   const problems = new Problems(file, located);
+  const lines = text.split("\n");
   for (const { path, line, message } of located.faults) {
-    problems.addAt(line, path, message);
+    const hint = hintFor(lines[line - 1] ?? "");
+    problems.addAt(line, path, `${message}${hint}`);
   }
   if (!located.readable) problems.throwIfAny();
   const toml = readToml(text);
@@ -61,6 +63,9 @@ export function readToml(text: string): TomlResult {
   }
 }
 
+/** Characters of a line for which there is no hint: it is no mistake of a hand. */
+const LONG = 200;
+
 /** The parser's message about white space that TOML does not allow. */
 const BLANK = /invalid whitespace at position '(\d+)': `\\u([0-9a-f]+)`/;
 
@@ -93,11 +98,29 @@ function located(error: unknown, source: string): TomlError {
       "table is on one line and has no comma at its end, and strings have no " +
       "\\e or \\x)"
     : said;
-  return {
-    line: Number(match?.[1] ?? 1),
-    message: `not TOML: ${why}`,
-    clash,
-  };
+  const line = Number(match?.[1] ?? 1);
+  const hint = hintFor(source.split("\n")[line - 1] ?? "");
+  return { line, message: `not TOML: ${why}${hint}`, clash };
+}
+
+/** What to do about a line whose value is a text without quotes, or `yes`. */
+function hintFor(line: string): string {
+  if (line.length > LONG || isToml(line)) return "";
+  const [, key, value = ""] =
+    /^\s*([\w-]+)\s*=\s*([^\s"'[{#=][^"'#=]*?)\s*(#.*)?$/.exec(line) ?? [];
+  if (key === undefined) return "";
+  return /^(yes|no|on|off|true|false)$/i.test(value)
+    ? " (allowed: true or false)"
+    : ` (a text must be in quotes: ${key} = ${JSON.stringify(value)})`;
+}
+
+function isToml(line: string): boolean {
+  try {
+    parse(line);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -175,8 +198,9 @@ export function onlyKeys(
 
 function unknownKey(key: string, known: readonly string[]): string {
   const meant = nearest(key, known);
-  const hint = meant === undefined ? "" : ` (did you mean ${meant}?)`;
-  return `unknown key${hint}; allowed: ${known.join(", ")}`;
+  return meant === undefined
+    ? `unknown key; allowed: ${known.join(", ")}`
+    : `unknown key (did you mean ${meant}?)`;
 }
 
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {

@@ -16,13 +16,33 @@ export interface TableInput {
 export interface ServerInput {
   /**
    * The addresses to listen on. A host name stands for all of its addresses;
-   * `[::]` accepts IPv4 connections too.
+   * `[::]` accepts IPv4 connections too. `systemd` stands for all sockets that
+   * systemd has opened for the server, and `systemd:NAME` for those whose unit
+   * has `FileDescriptorName=NAME`.
    *
    * Value: address, or list of addresses, each as text or as an `Endpoint`.
    *
    * Default: `"[::]:1"`, or port 1078 where port 1 is not permitted.
    */
   listen?: string | Endpoint | (string | Endpoint)[];
+  /**
+   * The user that the server becomes, for good and in all groups of that user,
+   * once it has bound its addresses. It must have been started as root. Only a
+   * restart changes it.
+   *
+   * Value: the name of a user.
+   *
+   * Default: the one that starts it.
+   */
+  user?: string;
+  /**
+   * The group that the server gets with `user`.
+   *
+   * Value: the name of a group.
+   *
+   * Default: the user's.
+   */
+  group?: string;
   /**
    * Whether `HELP` is answered with the names of the services.
    *
@@ -179,6 +199,26 @@ export interface ServerInput {
   penalties?: PenaltiesInput;
   /** What is logged, how, and where to. */
   log?: LogInput;
+  /**
+   * The address at which `tcpmux serve` shows itself by HTTP: a page, metrics,
+   * and whether it is ready. There is no password: let it be one that others do
+   * not reach, such as `127.0.0.1:9101`, or a Unix socket.
+   *
+   * Value: HOST:PORT, [V6]:PORT, unix:/path or unix:@name, or an `Endpoint`.
+   *
+   * Default: none.
+   */
+  admin?: string | Endpoint;
+  /**
+   * The names under which `admin` may be asked, besides addresses and
+   * `localhost`; any other name is refused, since a web page may have it lead
+   * here.
+   *
+   * Value: list of host names.
+   *
+   * @default []
+   */
+  admin_hosts?: string[];
   /**
    * The Unix socket of `tcpmux serve`, as `unix:/path`, for `tcpmux status`,
    * `reload`, `kill` and the like; only the server's user may use it. By

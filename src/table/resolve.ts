@@ -1,6 +1,6 @@
 /** Makes settings and services of the values that the schemas have read. */
 import type * as z from "zod";
-import type { Endpoint } from "../endpoint.ts";
+import type { ListenAddress } from "../parse_endpoint.ts";
 import {
   Access,
   AddressSet,
@@ -27,6 +27,8 @@ export function resolveServer(
   const { syslog_format: syslogFormat, ...log } = valid.log;
   return {
     listen: valid.listen === undefined ? undefined : asList(valid.listen),
+    user: valid.user ?? "",
+    group: valid.group ?? "",
     help: valid.help,
     handshakeTimeout: valid.handshake_timeout,
     connectTimeout: valid.connect_timeout,
@@ -40,6 +42,8 @@ export function resolveServer(
     timeZone: valid.time_zone,
     watch: valid.watch,
     log: { ...log, syslogFormat },
+    admin: valid.admin,
+    adminHosts: valid.admin_hosts,
     control: valid.control && valid.control.path,
   };
 }
@@ -169,6 +173,6 @@ function resolveBase(
   };
 }
 
-function asList(value: Endpoint | Endpoint[]): [Endpoint, ...Endpoint[]] {
-  return (Array.isArray(value) ? value : [value]) as [Endpoint, ...Endpoint[]];
+function asList<A extends ListenAddress>(value: A | A[]): [A, ...A[]] {
+  return (Array.isArray(value) ? value : [value]) as [A, ...A[]];
 }

@@ -8,9 +8,13 @@ import {
   duration,
   endpoint,
   flag,
+  hostName,
   limit,
+  listenAddress,
+  listOf,
   logTo,
   maxStartups,
+  name,
   oneOrMore,
   optional,
   preset,
@@ -126,10 +130,24 @@ const penaltiesSchema = z.strictObject({
 
 export const serverSchema = z.strictObject({
   listen: optional(
-    oneOrMore(endpoint()),
+    oneOrMore(listenAddress()),
     '`"[::]:1"`, or port 1078 where port 1 is not permitted',
     "The addresses to listen on. A host name stands for all of its addresses; " +
-      "`[::]` accepts IPv4 connections too.",
+      "`[::]` accepts IPv4 connections too. `systemd` stands for all sockets " +
+      "that systemd has opened for the server, and `systemd:NAME` for those " +
+      "whose unit has `FileDescriptorName=NAME`.",
+  ),
+  user: optional(
+    name("the name of a user"),
+    "the one that starts it",
+    "The user that the server becomes, for good and in all groups of that " +
+      "user, once it has bound its addresses. It must have been started as " +
+      "root. Only a restart changes it.",
+  ),
+  group: optional(
+    name("the name of a group"),
+    "the user's",
+    "The group that the server gets with `user`.",
   ),
   help: preset(
     flag(),
@@ -205,6 +223,20 @@ export const serverSchema = z.strictObject({
       "lines.",
   ),
   log: preset(logSchema, {}, "What is logged, how, and where to."),
+  admin: optional(
+    endpoint(),
+    "none",
+    "The address at which `tcpmux serve` shows itself by HTTP: a page, " +
+      "metrics, and whether it is ready. There is no password: let it be one " +
+      "that others do not reach, such as `127.0.0.1:9101`, or a Unix socket.",
+  ),
+  admin_hosts: preset(
+    listOf(hostName(), "list of host names"),
+    [],
+    "The names under which `admin` may be asked, besides addresses and " +
+      "`localhost`; any other name is refused, since a web page may have it " +
+      "lead here.",
+  ),
   control: optional(
     controlSocket(),
     "in `/run/tcpmux` or `$XDG_RUNTIME_DIR`",

@@ -1,5 +1,6 @@
 /** What a table holds: services, and the listeners that lead to them. */
-import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { formatListen, type ListenAddress } from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServiceLimits } from "../policy/limits.ts";
@@ -169,7 +170,7 @@ export type ListenerSpec = TcpmuxListener | ForwardListener | ProxyListener;
 export interface TcpmuxListener {
   readonly protocol: "tcpmux";
   /** Undefined for port 1, or 1078 where port 1 is not permitted. */
-  readonly endpoint: Endpoint | undefined;
+  readonly endpoint: ListenAddress | undefined;
   /** Whether that port is one of this machine alone. */
   readonly isLocal?: boolean;
 }
@@ -197,7 +198,7 @@ export interface ProxyListener {
  */
 export function listenerKey(listener: ListenerSpec): string {
   if (listener.endpoint === undefined) return "default";
-  const address = formatEndpoint(listener.endpoint);
+  const address = formatListen(listener.endpoint);
   const any = listener.endpoint.transport === "tcp" &&
     listener.endpoint.port === 0;
   return any && listener.protocol !== "tcpmux"

@@ -1,7 +1,8 @@
 /** A service table, and what is checked of it as a whole before it is served. */
 import { resolve } from "node:path";
 import { canonicalHost, type Endpoint } from "../endpoint.ts";
-import type { LogFormat, LogLevel } from "../log.ts";
+import type { LogFormat, LogLevel, LogTo } from "../log.ts";
+import type { ListenAddress } from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
 import { Listing } from "../policy/decide.ts";
 import type { Hours } from "../policy/hours.ts";
@@ -13,7 +14,10 @@ import type { ListenerSpec, Service } from "./service.ts";
 /** The `[server]` part of the table, every value of it resolved. */
 export interface ServerSettings {
   /** The addresses to listen on; undefined if the table has no `listen`. */
-  readonly listen: readonly Endpoint[] | undefined;
+  readonly listen: readonly ListenAddress[] | undefined;
+  /** Who the server becomes when all is bound; empty for nobody else. */
+  readonly user: string;
+  readonly group: string;
   readonly help: boolean;
   /** Milliseconds, as all times here; 0 for no limit, and drains at once. */
   readonly handshakeTimeout: number;
@@ -32,6 +36,10 @@ export interface ServerSettings {
   /** Whether a change of the table's files is seen. */
   readonly watch: boolean;
   readonly log: LogSettings;
+  /** Where the admin listener is; undefined for none. */
+  readonly admin: Endpoint | undefined;
+  /** Names under which that may be asked. */
+  readonly adminHosts: readonly string[];
   /** The path of the control socket; false for none, undefined by default. */
   readonly control: string | false | undefined;
 }
@@ -42,18 +50,6 @@ export interface LogSettings {
   readonly to: LogTo;
   /** Undefined for what is usual for where the log goes. */
   readonly syslogFormat: "rfc5424" | "rfc3164" | undefined;
-}
-
-/** Where the log goes. */
-export type LogTo =
-  | { readonly kind: "stderr" }
-  | { readonly kind: "file"; readonly path: string }
-  | SyslogTo;
-
-export interface SyslogTo {
-  readonly kind: "syslog";
-  readonly by: "unix" | "udp" | "tcp";
-  readonly endpoint: Endpoint;
 }
 
 /** A service table. It never changes: a reload makes a new one. */
@@ -94,7 +90,7 @@ export class Table {
 }
 
 function defaultListeners(
-  listen: readonly Endpoint[] | undefined,
+  listen: readonly ListenAddress[] | undefined,
 ): ListenerSpec[] {
   const endpoints = listen ?? [undefined];
   return endpoints.map((endpoint) => ({ protocol: "tcpmux", endpoint }));
@@ -116,6 +112,9 @@ export function checkRequirements(
     ? "Deno was started without that permission (start it with deno run -A)"
     : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
+  if (!abilities.unix && table.server.admin?.transport === "unix") {
+    problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
+  }
   if (table.server.control && !abilities.unix) {
     problems.add(["server", "control"], `needs Unix sockets: ${cure}`);
   }
@@ -244,7 +243,8 @@ function behind(table: Table, service: Service): Service | undefined {
 }
 
 /** Whether a connection to `upstream` arrives at `listener`. */
-function leadsTo(upstream: Endpoint, listener: Endpoint): boolean {
+function leadsTo(upstream: Endpoint, listener: ListenAddress): boolean {
+  if (listener.transport === "systemd") return false; // nobody can tell
   if (upstream.transport === "unix" || listener.transport === "unix") {
     return upstream.transport === "unix" && listener.transport === "unix" &&
       pathOf(upstream.path) === pathOf(listener.path);

@@ -5,7 +5,13 @@
  */
 import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
-import { ENDPOINT_FORMS, readEndpoint } from "../parse_endpoint.ts";
+import { LOG_TO_FORMS, readLogTo } from "../log.ts";
+import {
+  ENDPOINT_FORMS,
+  LISTEN_FORMS,
+  readEndpoint,
+  readListen,
+} from "../parse_endpoint.ts";
 import { PREFIX_FORM, readPrefixes } from "../policy/access.ts";
 import { HOURS_FORM, isTimeZone, readHours } from "../policy/hours.ts";
 import { MAX_STARTUPS_FORM, readMaxStartups } from "../policy/penalties.ts";
@@ -18,7 +24,6 @@ import {
   SIZE,
   SIZE_FORM,
 } from "../units.ts";
-import type { LogTo } from "./table.ts";
 
 /** A key that must be there. */
 export function required<T extends z.ZodType>(value: T, description: string) {
@@ -149,8 +154,21 @@ export function transformed<T extends object>(
   }).meta({ value, form });
 }
 
+/** An address of this machine or of another one. */
 export function endpoint() {
   return transformed((text) => readEndpoint(text), ENDPOINT_FORMS, "address");
+}
+
+/** An address to listen on. */
+export function listenAddress() {
+  return transformed(readListen, LISTEN_FORMS, "address");
+}
+
+/** The name of a host, without a port. */
+export function hostName() {
+  const error = 'a host name without a port, such as "mux.example.org"';
+  return z.string({ error }).regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i, { error })
+    .max(253, { error }).meta({ value: "host name" });
 }
 
 /** The path of a Unix socket that has a file, or `false` for none. */
@@ -181,45 +199,13 @@ export function readDestination(text: string): Endpoint | string {
     : endpoint;
 }
 
-const LOG_FORMS = '"stderr", an absolute path, "syslog", ' +
-  '"syslog:unix:/path", "syslog:udp://HOST:PORT" or "syslog:tcp://HOST:PORT"';
-
-/** The port of syslog where none is written: RFC 5426; by custom for TCP too. */
-const SYSLOG_PORT = 514;
-
 /** Where the log goes. */
 export function logTo() {
   return transformed(
     readLogTo,
-    LOG_FORMS,
+    LOG_TO_FORMS,
     "`stderr`, path, or address of a syslog",
   );
-}
-
-function readLogTo(text: string): LogTo | string {
-  if (text === "stderr") return { kind: "stderr" };
-  if (text === "syslog") return readSyslogTo("unix:/dev/log");
-  if (text.startsWith("syslog:")) {
-    return readSyslogTo(text.slice("syslog:".length));
-  }
-  if (!text.startsWith("/")) return "a path begins with /";
-  if (text.endsWith("/")) return "it is the path of a directory";
-  return text.includes("\0")
-    ? "text without NUL bytes"
-    : { kind: "file", path: text };
-}
-
-function readSyslogTo(text: string): LogTo | string {
-  const [, by, address] = /^(udp|tcp):\/\/(.*)$/s.exec(text) ??
-    [text, "unix" as const, text];
-  if (by === "unix" && !address!.startsWith("unix:")) {
-    return "syslog: must be followed by unix:, udp:// or tcp://";
-  }
-  const endpoint = readEndpoint(address!, SYSLOG_PORT);
-  if (typeof endpoint === "string") return endpoint;
-  return endpoint.transport === "tcp" && endpoint.port === 0
-    ? "a port is from 1 to 65535"
-    : { kind: "syslog", by: by as "unix" | "udp" | "tcp", endpoint };
 }
 
 export function addresses() {

@@ -2,10 +2,7 @@ import type { Endpoint, Peer } from "../endpoint.ts";
 import type { TimerList } from "../timers.ts";
 import type { SystemCalls } from "./system.ts";
 
-/**
- * A transport for the option `transport`. Only the library itself can use what
- * it does.
- */
+/** For the option `transport`. Only the library itself can use what it does. */
 export interface TransportHandle {
   /** The runtime whose sockets and processes it uses, or `memory`. */
   readonly name: "deno" | "bun" | "node" | "memory";
@@ -33,10 +30,7 @@ export interface Transport extends TransportHandle {
    * the runtime's error, such as one with code `ENOTFOUND`.
    */
   lookup(host: string): Promise<readonly string[]>;
-  /**
-   * Whether a listener on `::` takes IPv4 as well. Where this is missing, it
-   * always does.
-   */
+  /** Whether a listener on `::` takes IPv4 as well; if missing, it does. */
   isDualStack?(): Promise<boolean>;
   /** Begins to connect to an address; `dial.ts` tries those of a name. */
   connect(endpoint: Endpoint, options?: AttemptOptions): Attempt;
@@ -53,14 +47,18 @@ export interface Transport extends TransportHandle {
   spawnOn?(command: SocketCommand): Promise<SocketProcess>;
   /**
    * Keeps programs from inheriting the descriptors that this process itself was
-   * started with, except standard input, output and error. Called before any
-   * program is started. Descriptors that are opened later are never inherited.
+   * started with, except 0 to 2. Called before any program is started; those
+   * that are opened later are never inherited.
    *
    * @returns the descriptors that programs inherit nevertheless
    */
   sealInherited?(): readonly number[];
   /** Closes the debugger that Deno opens at SIGUSR1, if it may. */
   closeDebugger?(): Promise<void>;
+  /** Listens on a socket that this process was started with. */
+  listenOn?(fd: number, endpoint?: Endpoint): Promise<Listener>;
+  /** Its connection; rejects with `connection_reset` where the client is gone. */
+  connOn?(fd: number): Promise<Conn>;
   /** The standard input and output of this program itself. */
   stdio(): Conn;
   /** Standard output or standard error of this program itself. */

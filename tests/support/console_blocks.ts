@@ -230,15 +230,17 @@ class Terminal {
   }
 }
 
-/** What is another each time: times, and the addresses of a name. */
+/** What is another each time: times, process IDs, the addresses of a name. */
 const VARIES: readonly [RegExp, string][] = [
   [/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, "TIME"],
   [/\w+day, \w+ \d\d?, \d{4} \d\d:\d\d:\d\d-UTC/g, "TIME"],
+  [/ pid=\d+/g, " pid=PID"],
   [/ addresses=("[^"]+"|\S+)/g, " addresses=ADDRESSES"],
 ];
 
 /** What `check` warns of besides if the reader is root. */
-const AS_ROOT = /: runs as root; set user to run it as another \(warning\)$/;
+const AS_ROOT =
+  /: runs as root \(set user to run it as another user\) \(warning\)$/;
 
 /** A line without what varies, and without the end that a terminal hides. */
 function plain(line: string): string {

@@ -8,7 +8,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { withDaemon, withFolder } from "./daemon.ts";
+import { freePort, withDaemon, withFolder } from "./daemon.ts";
 import type { ForeignServer, ForeignService } from "./foreign.ts";
 import { findProgram, needsRoot, skip } from "./needs.ts";
 import { mustRun } from "./run.ts";
@@ -65,6 +65,30 @@ export function needsInetutils(): { skip?: string } {
     : needsRoot();
 }
 
+/** Runs `use` with the port where each client gets a program of its own. */
+export function withInetutilsProgram(
+  words: readonly string[],
+  use: (port: number) => Promise<void>,
+): Promise<void> {
+  return withFolder(async (folder) => {
+    const port = await freePort();
+    const file = join(folder, "inetd.conf");
+    writeFileSync(
+      file,
+      `127.0.0.1:${port} stream tcp nowait root ${words[0]} ${
+        words.join(" ")
+      }\n`,
+    );
+    await withDaemon(inetdCommand(folder, file), port, () => use(port));
+  });
+}
+
+/** Debugging is its only way to stay in the foreground. */
+function inetdCommand(folder: string, file: string): string[] {
+  const pid = `--pidfile=${join(folder, "pid")}`;
+  return [inetd ?? NAME, "--debug", pid, "--rate=100000", file];
+}
+
 /** Runs `use` with it and these services. */
 export function withInetutils(
   services: readonly ForeignService[],
@@ -93,15 +117,8 @@ export function withInetdConf(
     const file = join(folder, "inetd.conf");
     // What is served by name has no address.
     writeFileSync(file, conf.replaceAll(/^(?=\w+ )/gm, `${host}:`));
-    // Debugging is its only way to stay in the foreground.
-    const command = [
-      inetd ?? NAME,
-      "--debug",
-      `--pidfile=${join(folder, "pid")}`,
-    ];
-    command.push("--rate=100000", file);
     await withDaemon(
-      command,
+      inetdCommand(folder, file),
       1,
       () => use({ host, port: 1, address: host }),
       { host },

@@ -57,6 +57,8 @@ export class LoggingServer {
 export interface LoggingOptions {
   /** What stands in [server.log]; {folder} is the test's own. */
   readonly log: string;
+  /** What stands in [server]. */
+  readonly keys?: string;
   /** The rest of the table. */
   readonly table?: string;
   /** The words before those of the program. */
@@ -66,10 +68,10 @@ export interface LoggingOptions {
 /** A server that has begun to start, and may come to nothing. */
 export async function startLogging(
   folder: string,
-  { log, table = ECHO, before = [] }: LoggingOptions,
+  { log, keys = "", table = ECHO, before = [] }: LoggingOptions,
 ): Promise<LoggingServer> {
   const port = await freePort();
-  writeTable(folder, log, table);
+  writeTable(folder, log, table, keys);
   const words = [...before, ...programUnderTest(), "serve"];
   words.push("-c", join(folder, "services.toml"), "-l", `127.0.0.1:${port}`);
   const inFolder = words.map((word) => word.replaceAll("{folder}", folder));
@@ -78,8 +80,16 @@ export async function startLogging(
 
 export const ECHO = `[services.echo]\nbuiltin = "echo"\n`;
 
-export function writeTable(folder: string, log: string, table = ECHO): void {
-  const text = `[server.log]\n${log}\n${table}`.replaceAll("{folder}", folder);
+export function writeTable(
+  folder: string,
+  log: string,
+  table = ECHO,
+  keys = "",
+): void {
+  const text = `[server]\n${keys}\n[server.log]\n${log}\n${table}`.replaceAll(
+    "{folder}",
+    folder,
+  );
   writeFileSync(join(folder, "services.toml"), text);
 }
 

@@ -90,7 +90,7 @@ export class RunningServer {
   serving(): Promise<string> {
     return until(`it serves; it said ${this.other.join("\n")}`, () => {
       const line = this.log.find(({ message }) => message === "serving");
-      const asText = / serving .*addresses=("?)(.*)\1$/m;
+      const asText = /[ >]serving .*addresses=("?)(.*)\1$/m;
       return (line?.addresses as string | undefined) ??
         asText.exec(this.other.join("\n"))?.[2];
     }) as Promise<string>;

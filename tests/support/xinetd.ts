@@ -61,6 +61,24 @@ export function withXinetdService(
   });
 }
 
+/** Runs `use` with the port where each client gets a program of its own. */
+export function withXinetdProgram(
+  [program, ...args]: readonly string[],
+  use: (port: number) => Promise<void>,
+): Promise<void> {
+  return withFolder(async (folder) => {
+    const port = await freePort();
+    const entry = await entries();
+    const service = entry(
+      "program",
+      "",
+      `bind = 127.0.0.1\n  port = ${port}\n  server = ${program}\n  ` +
+        `server_args = ${args.join(" ")}`,
+    );
+    await withFile(folder, [service], port, () => use(port));
+  });
+}
+
 /** Runs `use` with Debian's xinetd, whose TCPMUX has a port of its own. */
 export function withXinetd(
   services: readonly ForeignService[],

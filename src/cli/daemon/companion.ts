@@ -21,6 +21,8 @@ export interface Companion {
    * @throws {TcpmuxError} where it cannot be had: the table is refused then
    */
   prepare?(next: Loaded): Promise<Prepared>;
+  /** A reload begins. */
+  reloading?(): void;
   /** A reload has ended, with an error if the old table stays in force. */
   reloaded?(error: unknown): void;
   /** A connection has ended. */

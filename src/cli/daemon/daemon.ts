@@ -1,22 +1,24 @@
 /** What serve, forward and proxy share: they run until a signal stops them. */
 import { formatEndpoint } from "../../endpoint.ts";
-import { messageOf } from "../../errors.ts";
+import { messageOf, TcpmuxError } from "../../errors.ts";
 import type { Log, LogFields, LogFormat, LogLevel } from "../../log.ts";
 import { MuxServer } from "../../server.ts";
 import type { Problem } from "../../table/problem.ts";
-import type { LogSettings } from "../../table/table.ts";
+import type { LogSettings, Table } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
 import { pickTransport } from "../../transport/pick.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { EXIT, exitCodeOf, explain } from "../exit.ts";
 import type { Loaded } from "../load.ts";
 import type { Signal, Signals } from "../system.ts";
-import { logAdvice } from "./advice.ts";
+import { logAdvice } from "./advice_log.ts";
 import { Announcements } from "./announcements.ts";
 import { collectAtNewHeights } from "./collecting.ts";
 import type { Companion, Prepared } from "./companion.ts";
+import { isJournal } from "./journal.ts";
 import { LogQueue } from "./log_queue.ts";
 import { LogTarget } from "./log_target.ts";
+import { rightsOf } from "./privileges.ts";
 import { Reloads } from "./reloads.ts";
 
 /** The drain timeout, in milliseconds, after a second signal to stop. */
@@ -51,7 +53,7 @@ export interface DaemonOptions {
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const transport = await pickTransport();
-  const queue = new LogQueue(transport.output(2));
+  const queue = new LogQueue(transport.output(2), isJournal(getEnv));
   const logs = new LogTarget(transport, queue);
   try {
     const first = await firstTable(options);
@@ -94,6 +96,8 @@ export class Daemon {
   #companions: readonly Companion[] = [];
   #advice: readonly Problem[] = [];
   #isStopping = false;
+  /** Who the first table has it become. */
+  #user = "";
 
   constructor(options: DaemonOptions, transport: Transport, logs: LogTarget) {
     this.#options = options;
@@ -135,14 +139,16 @@ export class Daemon {
       throw error;
     }
     const addresses = this.#server.addresses.map(formatEndpoint).join(" ");
-    this.#inForce(first, prepared, "serving", { addresses });
+    this.#inForce(first, prepared, "serving", { pid: process.pid, addresses });
     this.#handleSignals();
   }
 
-  #startServer({ table, file }: Loaded): Promise<MuxServer> {
+  async #startServer({ table, file }: Loaded): Promise<MuxServer> {
     const { collectGarbage } = this.#transport;
+    this.#user = userOf(table);
     const watching = this.#companions.filter(({ recorded }) => recorded);
-    return MuxServer.start(table, {
+    return await MuxServer.start(table, {
+      onBound: await rightsOf(table.server, this.#transport),
       transport: this.#transport,
       log: this.log,
       getEnv,
@@ -220,9 +226,14 @@ export class Daemon {
 
   async #reload(): Promise<void> {
     if (this.#isStopping) return;
+    for (const companion of this.#companions) companion.reloading?.();
     let failure: unknown;
     try {
       const next = await this.#options.load();
+      if (userOf(next.table) !== this.#user) {
+        const why = "only a restart changes user and group";
+        throw new TcpmuxError("invalid_table", `[server]: ${why}`);
+      }
       const prepared = await this.#prepare(next);
       try {
         await this.#server.reload(next.table, next.file);
@@ -268,6 +279,10 @@ export class Daemon {
     this.log("info", "stopped");
     await this.#announcements.over();
   }
+}
+
+function userOf({ server: { user, group } }: Table): string {
+  return `${user}:${group}`;
 }
 
 /** The log settings of the command line, which override the table's. */

@@ -12,6 +12,7 @@ import type { LogSettings } from "../../table/table.ts";
 import type { Output } from "../../transport/transport.ts";
 import { type LogSink, PartlyWritten } from "../logs/log_sink.ts";
 import { XinetdLines } from "../logs/xinetd_lines.ts";
+import { journalLine } from "./journal.ts";
 import { PATIENCE, printError, settlesWithin } from "../system.ts";
 
 /** Characters of lines that may wait for the log's reader. */
@@ -34,6 +35,7 @@ interface Entry {
  */
 export class LogQueue {
   readonly #output: Output;
+  readonly #isJournal: boolean;
   readonly #sink: LogSink | undefined;
   #format: LogSettings["format"] = "text";
   readonly #xinetd = new XinetdLines();
@@ -45,9 +47,13 @@ export class LogQueue {
   #written: Promise<void> | undefined;
   readonly #onExit = () => this.#writeRest();
 
-  /** @param sink what it writes to in place of standard error */
-  constructor(output: Output, sink?: LogSink) {
+  /**
+   * @param isJournal whether its reader is systemd's
+   * @param sink what it writes to in place of standard error
+   */
+  constructor(output: Output, isJournal = false, sink?: LogSink) {
     this.#output = output;
+    this.#isJournal = isJournal;
     this.#sink = sink;
     process.on("exit", this.#onExit);
   }
@@ -136,6 +142,7 @@ export class LogQueue {
     const line = { time: new Date(), level, message, fields };
     const frame = this.#sink?.frame;
     if (frame !== undefined) return frame(line, this.#body(line).trimEnd());
+    if (this.#isJournal) return journalLine(line, this.#body(line));
     switch (this.#format) {
       case "text":
         return textLine(line);

@@ -72,7 +72,7 @@ export class LogTarget {
     const { openLog } = await import("../logs/open_log.ts");
     const say = (problem: string) => this.#say(problem);
     const sink = await openLog(to, syslogFormat, this.#transport, say);
-    return { settings: known, queue: new LogQueue(sink, sink), sink };
+    return { settings: known, queue: new LogQueue(sink, false, sink), sink };
   }
 
   #say(problem: string): void {

@@ -1,9 +1,18 @@
 /** The log in a file. */
-import { closeSync, constants, fstatSync, openSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fchownSync,
+  fstatSync,
+  openSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { isatty } from "node:tty";
 import { messageOf, TcpmuxError } from "../../errors.ts";
 import { fromSystem } from "../../transport/errno.ts";
+import { permitted } from "../../transport/permission.ts";
 import { joined } from "../../wire.ts";
 import { type LogSink, PartlyWritten, type SayProblem } from "./log_sink.ts";
 
@@ -106,13 +115,34 @@ export class LogFile implements LogSink {
 function open(path: string): number {
   let descriptor;
   try {
-    descriptor = openSync(path, FLAGS, MODE);
+    descriptor = make(path) ?? openSync(path, FLAGS, MODE);
   } catch (error) {
     throw cannotOpen(path, error);
   }
   if (isFileOrDevice(descriptor)) return descriptor;
   closeSync(descriptor);
   throw new TcpmuxError("failed", refused(path, "not a file", NAME_A_FILE));
+}
+
+/**
+ * Makes the file. One that root makes belongs to the owner of its directory, who
+ * may be the user that the server becomes: it can be opened again then.
+ *
+ * @returns undefined where it is there already
+ */
+function make(path: string): number | undefined {
+  let descriptor;
+  try {
+    descriptor = openSync(path, FLAGS | constants.O_EXCL, MODE);
+  } catch (error) {
+    if ((error as { code?: string }).code === "EEXIST") return undefined;
+    throw error;
+  }
+  if (permitted("sys") && process.getuid?.() === 0) {
+    const { uid, gid } = statSync(dirname(path));
+    fchownSync(descriptor, uid, gid);
+  }
+  return descriptor;
 }
 
 function sizeOf(descriptor: number): number {

@@ -1,4 +1,5 @@
-import type { LogSettings, LogTo } from "../../table/table.ts";
+import type { LogTo } from "../../log.ts";
+import type { LogSettings } from "../../table/table.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { LogFile } from "./log_file.ts";
 import type { LogSink, SayProblem } from "./log_sink.ts";

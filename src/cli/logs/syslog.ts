@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { dial } from "../../dial.ts";
 import { formatEndpoint, type TcpEndpoint } from "../../endpoint.ts";
 import { messageOf, TcpmuxError } from "../../errors.ts";
-import type { SyslogTo } from "../../table/table.ts";
+import type { SyslogTo } from "../../log.ts";
 import { UdpSender } from "../../transport/net/udp_sender.ts";
 import type { Attempt, Conn, Transport } from "../../transport/transport.ts";
 import type { Frame, LogSink, SayProblem } from "./log_sink.ts";

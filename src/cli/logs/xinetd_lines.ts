@@ -20,13 +20,14 @@ const WORDS = {
 /** The signal by which the server ends a program. */
 const BY_SERVER = "SIGTERM";
 
-/** Why there is no service, in the words that xinetd has for it. */
-const REASONS: readonly [RegExp, string][] = [
-  [/ is closed at this hour$/, "time"],
-  [/^max_connections_per_source /, "per_source_limit"],
-  [/^max_connections of /, "service_limit"],
-  [/^max_(connections|handshakes) is reached$/, "process_limit"],
-];
+/** Why there is no service, in xinetd's words, by the code of the record. */
+const REASONS: Readonly<Record<string, string>> = {
+  denied: "address",
+  closed_hours: "time",
+  limit_service: "service_limit",
+  limit_source: "per_source_limit",
+  limit_global: "process_limit",
+};
 
 /** A log in the format of xinetd. */
 export class XinetdLines {
@@ -99,10 +100,8 @@ function statusOf({ outcome, reason = "" }: LogFields, pid: unknown): string {
   return `signal=${constants.signals[signal as NodeJS.Signals]}`;
 }
 
-function reasonOf({ outcome, reason = "" }: LogFields): string {
-  const known = REASONS.find(([form]) => form.test(String(reason)));
-  if (known !== undefined) return known[1];
-  return outcome === "denied" ? "address" : String(outcome);
+function reasonOf({ code = "", outcome }: LogFields): string {
+  return REASONS[String(code)] ?? String(outcome);
 }
 
 /** The address of a client without its port. */

@@ -1,5 +1,5 @@
 /** The commands that listen, and the one that looks at what they serve. */
-import { ENDPOINT_FORMS } from "../../parse_endpoint.ts";
+import { LISTEN_FORMS } from "../../parse_endpoint.ts";
 import {
   type CommandSpec,
   DAEMON_EXITS,
@@ -37,12 +37,19 @@ export const SERVE = {
     ...TABLE_FLAGS,
     listen: {
       short: "l",
-      value: { name: "ADDRESS", kind: "text", forms: ENDPOINT_FORMS },
+      value: { name: "ADDRESS", kind: "text", forms: LISTEN_FORMS },
       repeated: true,
       default:
         "`[::]:1`; with the built-in table `127.0.0.1:1` and `[::1]:1`; " +
         "port 1078 if port 1 is not permitted",
       about: "address to listen on, instead of the table's",
+    },
+    inetd: {
+      about: "serve one connection, standard input, and end with it",
+      details: "this is for inetd, xinetd, tcpserver and systemd's " +
+        "`Accept=yes`. `listen`, penalties, and limits that count several " +
+        "connections do nothing then, and where standard error is the " +
+        "connection as well, nothing is logged",
     },
     ...LOG_FLAGS,
   },

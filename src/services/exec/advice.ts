@@ -38,7 +38,23 @@ function adviseExec(service: ExecService, advice: Problems): void {
       check();
     } catch (error) {
       advice.add(key(name), `${messageOf(error)}; clients will be refused`);
+      if (name === "exec" && /\s/.test(service.exec[0])) {
+        const words = service.exec.flatMap((text) => text.split(/\s+/));
+        advice.add(
+          key(name),
+          `each argument is a text of its own: ${written(words)}`,
+        );
+      }
     }
+  }
+  const forShell = service.exec.find((text) => FOR_SHELL.test(text));
+  if (forShell !== undefined && !service.exec.some(hasOwnMeaning)) {
+    const shell = written(["sh", "-c", service.exec.join(" ")]);
+    advice.add(
+      key("exec"),
+      `no shell is used, which ${JSON.stringify(forShell)} needs: ` +
+        `exec = ${shell}`,
+    );
   }
   // Only Deno has such a permission, and gives programs pipes without it.
   if (!permitted("ffi") && becomesDaemon(service.exec)) {
@@ -55,6 +71,23 @@ function adviseExec(service: ExecService, advice: Problems): void {
       "runs as root (set user to run it as another user)",
     );
   }
+}
+
+/** What only a shell understands: `|`, `2>&1`, `~/x`, `$HOME/x`. */
+const FOR_SHELL =
+  /^(\||\|\||&&?|;|<|\d?>>?(&\d|\/.*)?|~([\w-]*\/.*)?|\$(\w*[A-Z_]|\{\w+\})(\/.*)?)$/;
+
+/** Programs for which the same words mean something, and shells. */
+const OTHERS =
+  /^((ba|da|k|mk|z|fi|c|tc|s)?sh|ash|busybox|find|expr|test|\[|[gm]?awk|xargs)$/;
+
+function hasOwnMeaning(word: string): boolean {
+  return OTHERS.test(basename(word));
+}
+
+/** A list of texts as a table has it. */
+function written(texts: readonly string[]): string {
+  return `[${texts.map((text) => JSON.stringify(text)).join(", ")}]`;
 }
 
 /** Programs that look whether a socket is their input to know what to do. */

@@ -1,11 +1,15 @@
 import { accessSync, constants, statSync } from "node:fs";
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { TcpmuxError } from "../../errors.ts";
 import type { ExecService } from "../../table/service.ts";
 
 /** The PATH for programs whose name has no slash. */
 export const DEFAULT_PATH =
   "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Said of a program that is missing, where its path is relative. */
+const RELATIVE = " (a relative path starts at cwd, or else in the folder " +
+  "where the server was started)";
 
 /** The PATH of a program, which is also where it is looked for. */
 export function pathOf(
@@ -40,7 +44,7 @@ export function programOf(
 export function findProgram(name: string, path: string, cwd = ""): string {
   if (name.includes("/")) {
     const file = cwd === "" ? name : resolve(cwd, name);
-    checkProgram(file);
+    checkProgram(file, isAbsolute(name) ? "" : RELATIVE);
     return file;
   }
   for (const folder of path.split(":")) {
@@ -59,7 +63,8 @@ export function findProgram(name: string, path: string, cwd = ""): string {
   );
 }
 
-function checkProgram(file: string): void {
+/** @param hint said behind the message where there is no such file */
+function checkProgram(file: string, hint = ""): void {
   try {
     accessSync(file, constants.X_OK);
   } catch (error) {
@@ -69,9 +74,9 @@ function checkProgram(file: string): void {
     }
     throw new TcpmuxError(
       code === "EACCES" ? "permission_denied" : "not_found",
-      `cannot start ${file}: ${
-        code === "EACCES" ? "no permission to execute it" : "no such program"
-      }`,
+      code === "EACCES"
+        ? `cannot start ${file}: no permission to execute it`
+        : `cannot start ${resolve(file)}: no such program${hint}`,
       { program: file, cause: error },
     );
   }

@@ -40,11 +40,12 @@ export async function identitiesOf(
   const isNeeded = table.services.some((service) =>
     service.kind === "exec" && service.onClientEnd === "terminate"
   );
+  const becomes = table.server.user;
   const dying = isNeeded ? await deathSignal(transport) : [];
   for (const service of table.services) {
     if (service.kind !== "exec" || !service.enabled) continue;
     try {
-      const identity = await identityOf(service, transport, dying);
+      const identity = await identityOf(service, transport, dying, becomes);
       const tools = await limits.toolsFor(service, identity);
       identities.set(service, { ...identity, tools });
     } catch (error) {
@@ -72,11 +73,15 @@ async function deathSignal(transport: Transport): Promise<string[]> {
   }
 }
 
-/** @param dying the option for the server's death, if a service asks for it */
+/**
+ * @param dying the option for the server's death, for who asks for it
+ * @param becomes who the server will be, or is, if the table says so
+ */
 async function identityOf(
   { user, group, onClientEnd }: ExecService,
   transport: Transport,
   dying: readonly string[],
+  becomes: string,
 ): Promise<Identity> {
   const options = onClientEnd === "terminate" ? dying : [];
   const toolsFor = (options: readonly string[]) =>
@@ -96,12 +101,13 @@ async function identityOf(
     (passwd === undefined || passwd[2] === String(process.getuid?.())) &&
     gid === String(process.getgid?.());
   const identity = passwd === undefined ? await own(transport) : userOf(passwd);
-  if (isOwn) return { ...identity, tools: toolsFor(options) };
-  if (process.getuid?.() !== 0) {
+  const isServers = becomes !== "" && user === becomes && group === "";
+  if (isOwn || isServers) return { ...identity, tools: toolsFor(options) };
+  if (process.getuid?.() !== 0 || becomes !== "") {
     throw new TcpmuxError(
       "permission_denied",
       `cannot run a program as ${user || group}: the server does not run as ` +
-        "root (start it as root, or remove the key)",
+        "root (start it as root, without user in [server], or remove the key)",
     );
   }
   return {
@@ -136,7 +142,7 @@ function userOf(passwd: readonly string[]): Omit<Identity, "tools"> {
 }
 
 /** One line of a database of getent(1), which knows LDAP and the like too. */
-async function entry(
+export async function entry(
   database: "passwd" | "group",
   key: string,
   transport: Transport,

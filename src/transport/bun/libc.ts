@@ -1,4 +1,5 @@
 /** The C library on Bun: https://bun.com/docs/api/ffi */
+import type { Peer } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
 import {
   descriptorPair,
@@ -49,10 +50,15 @@ export async function bunPair(
   return { ours: await bunConnOf(inner, timers), theirs };
 }
 
-/** A connection of a descriptor, which belongs to the connection then. */
+/**
+ * A connection of a descriptor, which belongs to the connection then.
+ *
+ * @param endsOf what its ends are; by default they have no names
+ */
 export async function bunConnOf(
   fd: number,
   timers: TimerList,
+  endsOf: (socket: BunSocket) => Peer = () => NO_ENDS,
 ): Promise<BunConn> {
   const socket = await Bun.connect({
     fd,
@@ -60,7 +66,7 @@ export async function bunConnOf(
     data: undefined,
     socket: HANDLERS,
   });
-  const conn = new BunConn(socket, NO_ENDS, timers);
+  const conn = new BunConn(socket, endsOf(socket), timers);
   socket.data = conn;
   return conn;
 }

@@ -12,10 +12,14 @@ import { type BunHandlers, type BunSocket, HANDLERS } from "./socket.ts";
 declare const Bun: {
   listen(
     options:
-      & ({ hostname: string; port: number } | { unix: string })
+      & BunPlace
       & { allowHalfOpen: true; data: undefined; socket: BunHandlers },
   ): BunListenerSocket;
 };
+type BunPlace =
+  | { hostname: string; port: number }
+  | { unix: string }
+  | { fd: number };
 interface BunListenerSocket {
   readonly port?: number;
   stop(closeConnections: boolean): void;
@@ -34,6 +38,23 @@ export function bunListen(timers: TimerList): Transport["listen"] {
   };
 }
 
+/** `Transport.listenOn` for Bun. */
+// deno-lint-ignore require-await -- Bun listens at once; failing must reject
+export async function bunListenOn(
+  fd: number,
+  endpoint: Endpoint = ANYWHERE,
+  timers: TimerList,
+): Promise<BunListener> {
+  try {
+    return new BunListener(endpoint, timers, { fd });
+  } catch (error) {
+    throw fromSystem(error, `cannot listen on descriptor ${fd}`);
+  }
+}
+
+/** Stands for an address that Bun does not tell. */
+const ANYWHERE: Endpoint = { transport: "tcp", host: "::", port: 0 };
+
 /** The system's answer, of which Bun says only that it failed. */
 const NO_FAMILY = { code: "EAFNOSUPPORT" };
 
@@ -43,18 +64,26 @@ function lacksFamily(error: unknown, to: Endpoint): boolean {
     (error as { code?: unknown }).code === undefined;
 }
 
+function placeOf(endpoint: Endpoint): BunPlace {
+  return endpoint.transport === "unix"
+    ? { unix: endpoint.path }
+    : { hostname: endpoint.host, port: endpoint.port };
+}
+
 class BunListener extends PushedListener {
   readonly endpoint: Endpoint;
   readonly #listener: BunListenerSocket;
   readonly #timers: TimerList;
 
-  constructor(endpoint: Endpoint, timers: TimerList) {
+  constructor(
+    endpoint: Endpoint,
+    timers: TimerList,
+    place: BunPlace = placeOf(endpoint),
+  ) {
     super();
     this.#timers = timers;
     this.#listener = Bun.listen({
-      ...(endpoint.transport === "unix"
-        ? { unix: endpoint.path }
-        : { hostname: endpoint.host, port: endpoint.port }),
+      ...place,
       allowHalfOpen: true,
       data: undefined,
       socket: { ...HANDLERS, open: (socket) => this.#accepted(socket) },

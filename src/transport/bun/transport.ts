@@ -1,12 +1,13 @@
 import { TimerList } from "../../timers.ts";
 import { HostNames } from "../net/host_names.ts";
 import { systemCalls } from "../net/system_calls.ts";
+import { inheritedEnds } from "../net/inherited.ts";
 import { descriptorOutput } from "../net/stdio_conn.ts";
 import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
 import { bunConnect } from "./connect.ts";
-import { bunLibc } from "./libc.ts";
-import { bunListen } from "./listen.ts";
+import { bunConnOf, bunLibc } from "./libc.ts";
+import { bunListen, bunListenOn } from "./listen.ts";
 import { bunSpawn, bunSpawnOn } from "./process.ts";
 import { bunStdio } from "./stdio.ts";
 
@@ -32,9 +33,11 @@ export function bunTransport(): Transport {
     timers,
     lookup: (host) => names.lookup(host),
     listen: bunListen(timers),
+    listenOn: (fd, endpoint) => bunListenOn(fd, endpoint, timers),
     connect: bunConnect(timers, libc),
     spawn: (command) => bunSpawn(command, libc, timers),
     spawnOn: (command) => bunSpawnOn(command, libc, timers),
+    connOn: (fd) => bunConnOf(fd, timers, inheritedEnds),
     stdio: bunStdio,
     output: descriptorOutput,
     collectGarbage: () => Bun.gc(false),

@@ -3,6 +3,8 @@ import { connectedEnds, type Endpoint } from "../../endpoint.ts";
 import type { Timer, TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import type { Buffers } from "../buffers.ts";
+import { NetConn } from "../net/conn.ts";
+import { inheritedEnds, socketOn } from "../net/inherited.ts";
 import type { AttemptOptions, Transport } from "../transport.ts";
 import { type DenoAddress, DenoConn, type DenoSocket, toDeno } from "./conn.ts";
 
@@ -17,6 +19,19 @@ declare const Deno: {
  * (1 of 100 on loopback), so one that is about to succeed has time to do so.
  */
 const ABANDON_TIME = 250;
+
+/**
+ * `Transport.connOn` for Deno, by `node:net`: of its own connections it makes
+ * none of a descriptor.
+ */
+// deno-lint-ignore require-await -- failing must reject
+export async function denoConnOn(
+  fd: number,
+  timers: TimerList,
+): Promise<NetConn> {
+  const socket = socketOn(fd);
+  return new NetConn(socket, inheritedEnds(socket), timers);
+}
 
 export function denoConnect(
   timers: TimerList,

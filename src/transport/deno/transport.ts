@@ -2,10 +2,11 @@ import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
 import { HostNames } from "../net/host_names.ts";
 import { systemCalls } from "../net/system_calls.ts";
+import { netListenOn } from "../net/listen.ts";
 import { permitted } from "../permission.ts";
 import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
-import { denoConnect } from "./connect.ts";
+import { denoConnect, denoConnOn } from "./connect.ts";
 import { denoCloseDebugger } from "./debugger.ts";
 import { denoLibc } from "./libc.ts";
 import { denoIsDualStack, denoListen } from "./listen.ts";
@@ -42,10 +43,13 @@ export function denoTransport(): Transport {
     lookup: (host) => names.lookup(host),
     isDualStack: denoIsDualStack,
     listen: denoListen(buffers),
+    // By `node:net`: Deno itself listens on no descriptor.
+    listenOn: (fd, endpoint) => netListenOn(fd, endpoint, timers),
     connect: denoConnect(timers, buffers),
     spawn: (command) => denoSpawn(command, libc, timers),
     sealInherited: () => denoSeal(libc),
     closeDebugger: denoCloseDebugger,
+    connOn: (fd) => denoConnOn(fd, timers),
     stdio: denoStdio,
     output: denoOutput,
   };

@@ -1,4 +1,8 @@
-import { createServer, type Server } from "node:net";
+import {
+  createServer,
+  type ListenOptions as NetListenOptions,
+  type Server,
+} from "node:net";
 import {
   acceptedEnds,
   type Endpoint,
@@ -37,6 +41,37 @@ export function netListen(
   timers: TimerList,
   takeConnections = byConnectionEvent,
 ): Promise<Listener> {
+  const address = formatEndpoint(endpoint);
+  const place = {
+    ...(endpoint.transport === "unix"
+      ? { path: endpoint.path }
+      : { host: endpoint.host, port: endpoint.port }),
+    backlog: options.backlog ?? 511,
+  };
+  return listening(address, place, endpoint, timers, takeConnections);
+}
+
+/** `Transport.listenOn` by `node:net`. */
+export function netListenOn(
+  fd: number,
+  endpoint: Endpoint = ANYWHERE,
+  timers: TimerList,
+  takeConnections = byConnectionEvent,
+): Promise<Listener> {
+  const address = `descriptor ${fd}`;
+  return listening(address, { fd }, endpoint, timers, takeConnections);
+}
+
+/** Stands for an address that nobody knows yet. */
+const ANYWHERE: Endpoint = { transport: "tcp", host: "::", port: 0 };
+
+function listening(
+  address: string,
+  place: NetListenOptions | { readonly fd: number },
+  endpoint: Endpoint,
+  timers: TimerList,
+  takeConnections: TakeConnections,
+): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const server = createServer({
       allowHalfOpen: true,
@@ -44,15 +79,9 @@ export function netListen(
       pauseOnConnect: true,
     });
     server.once("error", (error) => {
-      const address = formatEndpoint(endpoint);
       reject(fromSystem(error, `cannot listen on ${address}`, { address }));
     });
-    server.listen({
-      ...(endpoint.transport === "unix"
-        ? { path: endpoint.path }
-        : { host: endpoint.host, port: endpoint.port }),
-      backlog: options.backlog ?? 511,
-    }, () => {
+    server.listen(place, () => {
       server.removeAllListeners("error");
       const listener = new NetListener(server, bound(server, endpoint), timers);
       takeConnections(server, listener);

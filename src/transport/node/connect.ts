@@ -2,8 +2,21 @@
 import type { TimerList } from "../../timers.ts";
 import type { Buffers } from "../buffers.ts";
 import { NetAttempt } from "../net/connect.ts";
+import { inheritedEnds, socketOn } from "../net/inherited.ts";
 import type { Transport } from "../transport.ts";
 import { NodeConn, Reads } from "./conn.ts";
+
+/** `Transport.connOn` for Node. */
+// deno-lint-ignore require-await -- failing must reject
+export async function nodeConnOn(
+  fd: number,
+  timers: TimerList,
+  buffers: Buffers,
+): Promise<NodeConn> {
+  const reads = new Reads(buffers);
+  const socket = socketOn(fd, reads.onread);
+  return new NodeConn(socket, inheritedEnds(socket), timers, reads);
+}
 
 export function nodeConnect(
   timers: TimerList,

@@ -8,6 +8,7 @@ import {
   discard,
   netListen,
   type NetListener,
+  netListenOn,
 } from "../net/listen.ts";
 import type { Transport } from "../transport.ts";
 import { NodeConn, Reads } from "./conn.ts";
@@ -16,7 +17,7 @@ import { type Handle, onAccept, socketOf } from "./internals.ts";
 export function nodeListen(
   timers: TimerList,
   buffers: Buffers,
-): Transport["listen"] {
+): Required<Pick<Transport, "listen" | "listenOn">> {
   const take = (server: Server, listener: NetListener) => {
     const accepted = (handle: Handle) => {
       const reads = new Reads(buffers);
@@ -27,5 +28,9 @@ export function nodeListen(
     };
     if (!onAccept(server, accepted)) byConnectionEvent(server, listener);
   };
-  return (endpoint, options = {}) => netListen(endpoint, options, timers, take);
+  return {
+    listen: (endpoint, options = {}) =>
+      netListen(endpoint, options, timers, take),
+    listenOn: (fd, endpoint) => netListenOn(fd, endpoint, timers, take),
+  };
 }

@@ -3,7 +3,7 @@ import { Buffers } from "../buffers.ts";
 import { HostNames } from "../net/host_names.ts";
 import { systemCalls } from "../net/system_calls.ts";
 import type { Transport } from "../transport.ts";
-import { nodeConnect } from "./connect.ts";
+import { nodeConnect, nodeConnOn } from "./connect.ts";
 import { nodeLibc } from "./libc.ts";
 import { nodeListen } from "./listen.ts";
 import { NodeSeal, nodeSpawn, nodeSpawnOn } from "./process.ts";
@@ -15,7 +15,7 @@ export function nodeTransport(): Transport {
   const buffers = new Buffers();
   const seal = new NodeSeal();
   const libc = nodeLibc();
-  const listen = nodeListen(timers, buffers);
+  const { listen, listenOn } = nodeListen(timers, buffers);
   const connect = nodeConnect(timers, buffers);
   return {
     name: "node",
@@ -32,11 +32,13 @@ export function nodeTransport(): Transport {
     timers,
     lookup: (host) => names.lookup(host),
     listen,
+    listenOn,
     connect,
     spawn: (command) =>
       nodeSpawn(command, seal.rest, { listen, connect, timers }),
     spawnOn: (command) => nodeSpawnOn(command, seal.rest),
     sealInherited: () => seal.seal(),
+    connOn: (fd) => nodeConnOn(fd, timers, buffers),
     stdio: nodeStdio,
     output: nodeOutput,
   };

@@ -1,0 +1,130 @@
+/** The admin listener: metrics, health, and a page, for those who look. */
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import type { Log } from "../log.ts";
+import type { ConnectionRecord, Recorded } from "../record.ts";
+import type { Status } from "../status/status.ts";
+import type { Table } from "../table/table.ts";
+import type { Transport } from "../transport/transport.ts";
+import { Events } from "./events.ts";
+import { AdminListener } from "./http.ts";
+import { liveOf } from "./live.ts";
+import { Metrics } from "./metrics.ts";
+import { type Page, readPage } from "./page/read_page.ts";
+import { Site } from "./site.ts";
+import { Tally } from "./tally.ts";
+import { View } from "./view.ts";
+
+/** What the admin listener knows of the server. */
+export interface AdminOptions {
+  readonly transport: Transport;
+  readonly log: Log;
+  readonly status: () => Status;
+  /** The sessions under way. */
+  readonly sessions: () => Iterable<Recorded>;
+}
+
+/** What the listener is to be for a table. */
+interface Ready {
+  /** The table is in force. */
+  commit(): void;
+  /** It will not be: nothing has changed. */
+  undo(): void;
+}
+
+/** Counts from its making on, and listens where the table in force says. */
+export class Admin {
+  readonly #options: AdminOptions;
+  readonly #tally: Tally;
+  readonly #events: Events;
+  readonly #site: Site;
+  #listener: AdminListener | undefined;
+  /** Where it listens, as the table has it. */
+  #place: string | undefined;
+  #hosts: readonly string[] = [];
+  #isServing = false;
+
+  private constructor(options: AdminOptions, page: Page) {
+    const { status, sessions } = options;
+    const tally = new Tally();
+    this.#options = options;
+    this.#tally = tally;
+    this.#events = new Events(new View({ status, sessions, tally }));
+    this.#site = new Site({
+      page,
+      status,
+      tally,
+      events: this.#events,
+      metrics: new Metrics(() => ({
+        status: status(),
+        live: liveOf(sessions()),
+        tally,
+      })),
+      isServing: () => this.#isServing,
+      hosts: () => this.#hosts,
+    });
+  }
+
+  static async create(options: AdminOptions): Promise<Admin> {
+    return new Admin(options, await readPage());
+  }
+
+  /**
+   * Takes the address that the next table names, if it is another one.
+   *
+   * @throws {TcpmuxError} where it cannot be had
+   */
+  async prepare({ server, services }: Table): Promise<Ready> {
+    const { admin, adminHosts } = server;
+    const place = admin && formatEndpoint(admin);
+    const last = this.#listener;
+    const isSame = place === this.#place && last?.isReachable !== false;
+    const next = isSame ? last : admin && await this.#open(admin);
+    return {
+      commit: () => {
+        this.#tally.inForce(services.map(({ name }) => name));
+        this.#isServing = true;
+        this.#hosts = adminHosts.map((name) => name.toLowerCase());
+        this.#place = place;
+        this.#listener = next;
+        if (isSame) return;
+        last?.close();
+        if (next !== undefined) this.#note(next.endpoint);
+      },
+      undo: () => {
+        if (!isSame) next?.close();
+      },
+    };
+  }
+
+  #open(endpoint: Endpoint): Promise<AdminListener> {
+    return AdminListener.open(endpoint, this.#site.respond, this.#options);
+  }
+
+  #note(endpoint: Endpoint): void {
+    const { log } = this.#options;
+    log("info", "admin listener", { address: formatEndpoint(endpoint) });
+    if (endpoint.transport === "unix" || isLoopback(endpoint.host)) return;
+    log("warn", "the admin listener has no password", {
+      advice: "who reaches its address sees who uses what: keep others off " +
+        "it by a firewall, or let it listen on 127.0.0.1",
+    });
+  }
+
+  recorded(record: ConnectionRecord): void {
+    this.#tally.recorded(record);
+  }
+
+  /** Something has happened that those who watch should see now. */
+  show(): void {
+    this.#events.send();
+  }
+
+  close(): void {
+    this.#events.close();
+    this.#listener?.close();
+  }
+}
+
+function isLoopback(host: string): boolean {
+  return host === "::1" || host === "localhost" || host.startsWith("127.");
+}

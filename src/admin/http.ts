@@ -1,0 +1,169 @@
+/** HTTP for those who look: an address, few clients, little time for each. */
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
+import { dirname } from "node:path";
+import { stat } from "node:fs/promises";
+import { removeStale, SocketFile } from "../bind/stale_socket.ts";
+import { type Endpoint, formatEndpoint, tcpEnd } from "../endpoint.ts";
+import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
+import type { Log } from "../log.ts";
+import { ADMIN_CONNECTIONS } from "../policy/room.ts";
+import { fromSystem } from "../transport/errno.ts";
+import type { Transport } from "../transport/transport.ts";
+
+/** Milliseconds within which a client must have sent its request. */
+const REQUEST_TIME = 10_000;
+
+/** Milliseconds within which a client must have taken an answer. */
+const ANSWER_TIME = 30_000;
+
+/** Milliseconds for which a connection may wait for the next request. */
+const KEEP_TIME = 5_000;
+
+/** Bytes of the head of a request. */
+const MOST_HEAD = 8 * 1024;
+
+/** Answers a request: `answered` when it is over. */
+export type Respond = (
+  request: IncomingMessage,
+  response: ServerResponse,
+) => Promise<void> | void;
+
+/** An address at which requests are answered. */
+export class AdminListener {
+  /** With the real port. */
+  readonly endpoint: Endpoint;
+  readonly #server: Server;
+  readonly #file: SocketFile | undefined;
+
+  private constructor(server: Server, endpoint: Endpoint) {
+    this.#server = server;
+    this.endpoint = endpoint;
+    const hasFile = endpoint.transport === "unix" &&
+      !endpoint.path.startsWith("\0");
+    this.#file = hasFile ? new SocketFile(endpoint.path) : undefined;
+  }
+
+  /** @throws {TcpmuxError} where the address cannot be had */
+  static async open(
+    endpoint: Endpoint,
+    respond: Respond,
+    { transport, log }: {
+      readonly transport: Transport;
+      readonly log: Log;
+    },
+  ): Promise<AdminListener> {
+    const open = async () => {
+      const server = createServer({
+        headersTimeout: REQUEST_TIME,
+        requestTimeout: REQUEST_TIME,
+        keepAliveTimeout: KEEP_TIME,
+        connectionsCheckingInterval: 1_000,
+        maxHeaderSize: MOST_HEAD,
+      }, (request, response) => {
+        answer(request, response, respond, log);
+      });
+      server.maxConnections = ADMIN_CONNECTIONS;
+      return new AdminListener(server, await listen(server, endpoint));
+    };
+    try {
+      return await open();
+    } catch (error) {
+      const isFree = codeOf(error) === "address_in_use" &&
+        endpoint.transport === "unix" &&
+        await removeStale(transport, endpoint.path);
+      if (isFree) return await open();
+      throw await withCure(error, endpoint);
+    }
+  }
+
+  /** Whether clients can still reach it. */
+  get isReachable(): boolean {
+    return this.#file?.isOurs ?? true;
+  }
+
+  /** Accepts no more, and lets go of all who are connected. */
+  close(): void {
+    const close = () => {
+      this.#server.close(() => this.#file?.putBack());
+      this.#server.closeAllConnections();
+    };
+    if (this.#file === undefined) close();
+    else this.#file.closeBy(close);
+  }
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  respond: Respond,
+  log: Log,
+): Promise<void> {
+  response.on("error", () => {}); // the client is gone: `close` follows
+  try {
+    await respond(request, response);
+  } catch (error) {
+    log("error", "the admin listener failed", { reason: messageOf(error) });
+    response.destroy();
+  }
+}
+
+/** Ends the response with all that is to be sent, within a bounded time. */
+export function endWith(
+  response: ServerResponse,
+  body: string | undefined,
+): void {
+  const timer = setTimeout(() => response.destroy(), ANSWER_TIME);
+  response.once("close", () => clearTimeout(timer));
+  response.end(body);
+}
+
+function listen(server: Server, endpoint: Endpoint): Promise<Endpoint> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => {
+      const address = formatEndpoint(endpoint);
+      const what = `server.admin: cannot listen on ${address}`;
+      reject(fromSystem(error, what, { address }));
+    });
+    server.listen(
+      endpoint.transport === "unix"
+        ? { path: endpoint.path }
+        : { host: endpoint.host, port: endpoint.port },
+      () => {
+        server.removeAllListeners("error");
+        server.on("error", () => {}); // of accepting: it goes on by itself
+        const bound = server.address();
+        resolve(
+          bound !== null && typeof bound === "object" &&
+            endpoint.transport === "tcp"
+            ? tcpEnd(bound.address, bound.port)
+            : endpoint,
+        );
+      },
+    );
+  });
+}
+
+async function withCure(error: unknown, endpoint: Endpoint): Promise<unknown> {
+  if (!(error instanceof TcpmuxError)) return error;
+  const { code, message, address } = error;
+  const cure = endpoint.transport === "tcp"
+    ? code === "address_in_use"
+      ? "another program listens there, and ss -ltnp tells which: give this " +
+        "server another one"
+      : undefined
+    : await stat(dirname(endpoint.path)).then(() => true, () => false)
+    ? code === "address_in_use"
+      ? "another program listens there, or it is a file of another kind"
+      : undefined
+    : `the folder ${dirname(endpoint.path)} is not there: make it first`;
+  if (cure === undefined) return error;
+  return new TcpmuxError(code, `${message} (${cure})`, {
+    cause: error,
+    ...(address === undefined ? {} : { address }),
+  });
+}

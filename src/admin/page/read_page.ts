@@ -1,0 +1,54 @@
+/** The page, as one document that asks for nothing else. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+
+export interface Page {
+  readonly html: string;
+  /** The Content-Security-Policy, which permits nothing but this page. */
+  readonly policy: string;
+}
+
+/** Puts the parts together. */
+export async function readPage(): Promise<Page> {
+  const [frame, css, js] = await parts();
+  const html = frame.replace("/* page.css */", () => css)
+    .replace("/* page.js */", () => js);
+  return {
+    html,
+    policy: [
+      "default-src 'none'",
+      `style-src '${hashOf("style", html)}'`,
+      `script-src '${hashOf("script", html)}'`,
+      "connect-src 'self'",
+      "img-src data:",
+      "base-uri 'none'",
+      "form-action 'none'",
+      "frame-ancestors 'none'",
+    ].join("; "),
+  };
+}
+
+/** Of what stands in the one element of that name. */
+function hashOf(element: string, html: string): string {
+  const end = `</${element}>`;
+  const [, text = ""] = html.slice(0, html.indexOf(end)).split(`<${element}>`);
+  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
+}
+
+/** Part of the program, or read from beside it, as the built-in table is. */
+async function parts(): Promise<[html: string, css: string, js: string]> {
+  try {
+    const html = await import("./page.html", { with: { type: "text" } });
+    const css = await import("./page.css", { with: { type: "text" } });
+    const js = await import("./page.js", { with: { type: "text" } });
+    return [html.default, css.default, js.default];
+  } catch {
+    const read = (name: string) =>
+      readFile(new URL(name, import.meta.url), { encoding: "utf8" });
+    return [
+      await read("./page.html"),
+      await read("./page.css"),
+      await read("./page.js"),
+    ];
+  }
+}

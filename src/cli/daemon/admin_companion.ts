@@ -1,0 +1,58 @@
+import type { Admin } from "../../admin/admin.ts";
+import type { ConnectionRecord } from "../../record.ts";
+import type { StatusSource } from "../../status/status.ts";
+import type { Loaded } from "../load.ts";
+import type { Companion, Prepared } from "./companion.ts";
+import type { Daemon } from "./daemon.ts";
+
+/** The admin listener of a daemon, from the first table on that asks for it. */
+export class AdminCompanion implements Companion {
+  readonly #daemon: Daemon;
+  readonly #status: StatusSource;
+  #admin: Admin | undefined;
+
+  constructor(daemon: Daemon, status: StatusSource) {
+    this.#daemon = daemon;
+    this.#status = status;
+  }
+
+  async prepare({ table }: Loaded): Promise<Prepared> {
+    const isWanted = table.server.admin !== undefined;
+    if (this.#admin === undefined && !isWanted) {
+      return { commit: () => {}, undo: () => {} };
+    }
+    const admin = this.#admin ?? await this.#load();
+    const { commit, undo } = await admin.prepare(table);
+    return {
+      commit: () => {
+        this.#admin = admin;
+        commit();
+      },
+      undo,
+    };
+  }
+
+  async #load(): Promise<Admin> {
+    // Only now: what no server needs that has no admin listener.
+    const { Admin } = await import("../../admin/admin.ts");
+    const { transport, log } = this.#daemon;
+    return await Admin.create({
+      transport,
+      log,
+      status: () => this.#status.status(),
+      sessions: () => this.#daemon.server.sessions,
+    });
+  }
+
+  recorded(record: ConnectionRecord): void {
+    this.#admin?.recorded(record);
+  }
+
+  reloaded(): void {
+    this.#admin?.show();
+  }
+
+  close(): void {
+    this.#admin?.close();
+  }
+}

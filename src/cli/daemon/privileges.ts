@@ -1,0 +1,133 @@
+/** A server that is root becomes another user once it has bound its addresses. */
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
+import { messageOf, TcpmuxError } from "../../errors.ts";
+import { entry } from "../../services/exec/identity.ts";
+import { runTool } from "../../services/exec/run_tool.ts";
+import type { ServerSettings } from "../../table/table.ts";
+import type { Transport } from "../../transport/transport.ts";
+
+/** Who the server is to be. */
+interface Rights {
+  readonly user: string;
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+}
+
+/**
+ * Finds out who the server is to be, while it may still ask.
+ *
+ * @returns what makes it so, at once and for good; undefined where it stays
+ * @throws {TcpmuxError} code `permission_denied` where it cannot be done
+ */
+export async function rightsOf(
+  { user, group }: ServerSettings,
+  transport: Transport,
+): Promise<(() => void) | undefined> {
+  if (user === "" && group === "") return undefined;
+  if (user === "") {
+    throw new TcpmuxError(
+      "invalid_table",
+      "[server] group: it goes with user (say which user the server becomes)",
+    );
+  }
+  const [, , uid = "", own = ""] = await entry("passwd", user, transport);
+  const gid = group === ""
+    ? own
+    : (await entry("group", group, transport))[2] ?? "";
+  if (
+    process.getuid?.() === Number(uid) && process.getgid?.() === Number(gid)
+  ) {
+    return undefined; // whoever has started it has done that
+  }
+  if (process.getuid?.() !== 0) {
+    throw refused(user, "only root can (start it as root, or take user out)");
+  }
+  const { output } = await runTool(["id", "-G", "--", user], transport);
+  const groups = output.trim().split(/\s+/).map(Number);
+  const rights = {
+    user,
+    uid: Number(uid),
+    gid: Number(gid),
+    groups: [...new Set([...groups, Number(gid)])],
+  };
+  return () => become(rights, transport);
+}
+
+function become(rights: Rights, transport: Transport): void {
+  const { user, uid, gid, groups } = rights;
+  try {
+    setGroups(groups, transport);
+    process.setgid!(gid);
+    process.setuid!(uid);
+  } catch (error) {
+    throw refused(user, messageOf(error));
+  }
+  for (const task of readdirSync("/proc/self/task")) {
+    const fault = faultOf(statusOf(task), rights);
+    if (fault !== undefined) throw refused(user, `a thread has kept ${fault}`);
+  }
+  if (uid !== 0 && mayReturn()) {
+    throw refused(user, "it could become root again");
+  }
+  leaveFolder();
+}
+
+/** On Deno no program starts in a folder that this user may not enter. */
+function leaveFolder(): void {
+  try {
+    accessSync(process.cwd(), constants.X_OK);
+  } catch {
+    process.chdir("/");
+  }
+}
+
+/** The C library's own function sets them for all threads, as Node's does. */
+function setGroups(groups: readonly number[], transport: Transport): void {
+  if (process.setgroups !== undefined) process.setgroups([...groups]);
+  else if (transport.system !== undefined) transport.system.setGroups(groups);
+  else throw new Error("on Deno that takes --allow-ffi, and glibc");
+}
+
+/** Undefined for a thread that has ended. */
+function statusOf(task: string): string | undefined {
+  try {
+    return readFileSync(`/proc/self/task/${task}/status`, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
+/** What a thread has of the rights that were given up. */
+function faultOf(
+  status: string | undefined,
+  { uid, gid, groups }: Rights,
+): string | undefined {
+  if (status === undefined) return undefined;
+  const numbers = (name: string) =>
+    (new RegExp(`^${name}:\\s*(.*)$`, "m").exec(status)?.[1] ?? "").trim()
+      .split(/\s+/).filter((word) => word !== "");
+  if (numbers("Uid").some((id) => Number(id) !== uid)) return "another user";
+  if (numbers("Gid").some((id) => Number(id) !== gid)) return "another group";
+  const kept = numbers("Groups").map(Number);
+  if (kept.some((id) => !groups.includes(id))) return "other groups";
+  if (kept.length < groups.length) return "fewer groups";
+  const isCapable = ["CapEff", "CapPrm"].some((name) =>
+    /[1-9a-f]/.test(numbers(name)[0] ?? "")
+  );
+  return isCapable && uid !== 0 ? "capabilities" : undefined;
+}
+
+function mayReturn(): boolean {
+  try {
+    process.setuid!(0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function refused(user: string, why: string): TcpmuxError {
+  const what = `cannot become user ${user}`;
+  return new TcpmuxError("permission_denied", `${what}: ${why}`);
+}
