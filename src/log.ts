@@ -1,5 +1,7 @@
 /** What the server logs: levels, fields, and how a line is written. */
 import { setTimeout } from "node:timers";
+import type { Endpoint } from "./endpoint.ts";
+import { readEndpoint } from "./parse_endpoint.ts";
 
 /** How much a line of the log matters. */
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -11,6 +13,57 @@ export const LOG_LEVELS = [
   "warn",
   "error",
 ] as const satisfies readonly LogLevel[];
+
+/** How lines of a log can be written. */
+export const LOG_FORMATS = ["text", "json", "xinetd"] as const;
+
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+/** Where the log goes. */
+export type LogTo =
+  | { readonly kind: "stderr" }
+  | { readonly kind: "file"; readonly path: string }
+  | SyslogTo;
+
+export interface SyslogTo {
+  readonly kind: "syslog";
+  readonly by: "unix" | "udp" | "tcp";
+  readonly endpoint: Endpoint;
+}
+
+/** The forms of where a log goes, for messages. */
+export const LOG_TO_FORMS = '"stderr", an absolute path, "syslog", ' +
+  '"syslog:unix:/path", "syslog:udp://HOST:PORT" or "syslog:tcp://HOST:PORT"';
+
+/** The port of syslog where none is written: RFC 5426; by custom for TCP too. */
+const SYSLOG_PORT = 514;
+
+/** Where a log goes, or what is wrong with the text. */
+export function readLogTo(text: string): LogTo | string {
+  if (text === "stderr") return { kind: "stderr" };
+  if (text === "syslog") return readSyslogTo("unix:/dev/log");
+  if (text.startsWith("syslog:")) {
+    return readSyslogTo(text.slice("syslog:".length));
+  }
+  if (!text.startsWith("/")) return "a path begins with /";
+  if (text.endsWith("/")) return "it is the path of a directory";
+  return text.includes("\0")
+    ? "text without NUL bytes"
+    : { kind: "file", path: text };
+}
+
+function readSyslogTo(text: string): LogTo | string {
+  const [, by, address] = /^(udp|tcp):\/\/(.*)$/s.exec(text) ??
+    [text, "unix" as const, text];
+  if (by === "unix" && !address!.startsWith("unix:")) {
+    return "syslog: must be followed by unix:, udp:// or tcp://";
+  }
+  const endpoint = readEndpoint(address!, SYSLOG_PORT);
+  if (typeof endpoint === "string") return endpoint;
+  return endpoint.transport === "tcp" && endpoint.port === 0
+    ? "a port is from 1 to 65535"
+    : { kind: "syslog", by: by as "unix" | "udp" | "tcp", endpoint };
+}
 
 /** The fields of a log line; those that are undefined are left out. */
 export type LogFields = Readonly<

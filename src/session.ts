@@ -1,5 +1,5 @@
 import { drain } from "./drain.ts";
-import type { Peer } from "./endpoint.ts";
+import { formatEndpoint, type Peer } from "./endpoint.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
 import type { Handshake, HandshakeResult } from "./handshake/handshake.ts";
 import { RequestReading } from "./handshake/request.ts";
@@ -168,6 +168,10 @@ export class Session extends ListNode implements SessionContext, Recorded {
       ? await opened.begin(this.#client)
       : opened;
     this.hold(running);
+    const { id: conn, peer, server, service } = this;
+    const remote = formatEndpoint(peer.remote);
+    const fields = { conn, remote, service: service?.name, pid: running.pid };
+    server.log("debug", "session", fields);
     return running;
   }
 
@@ -223,8 +227,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** Waits for work, and stops the session when that takes too long. */
-  async #inTime<T>(limit: TimeLimit, work: Promise<T>): Promise<T> {
-    const { time, code, reason } = limit;
+  async #inTime<T>({ time, code, reason }: TimeLimit, work: Promise<T>) {
     const { timers } = this.server.transport;
     const timer = timers.after(time, () => this.stop(code, reason));
     try {

@@ -119,7 +119,11 @@ describe("bash", needs("bash"), () => {
         flagsOf(command),
       );
     }
-    assertEquals(await complete("tcpmux --log-format "), ["text", "json"]);
+    assertEquals(await complete("tcpmux --log-format "), [
+      "text",
+      "json",
+      "xinetd",
+    ]);
     assertEquals(await complete("tcpmux serve --log-level=w"), ["warn"]);
     assertEquals(await complete("tcpmux completions "), [
       "bash",

@@ -55,7 +55,7 @@ admin_hosts = ["mux.example.org"]
 control = "unix:/run/mux.sock"
 user = "nobody"
 group = "nogroup"
-log = { level = "debug", format = "json" }
+log = { level = "debug", format = "json", to = "syslog:tcp://h", syslog_format = "rfc3164" }
 [services.builtin]
 builtin = "qotd"
 quotes = ["one\\r\\n", "two"]

@@ -74,7 +74,12 @@ describe("a table", () => {
         limits: LIMITS,
         timeZone: undefined,
         watch: false,
-        log: { level: "info", format: "text" },
+        log: {
+          level: "info",
+          format: "text",
+          to: { kind: "stderr" },
+          syslogFormat: undefined,
+        },
         admin: undefined,
         adminHosts: [],
         control: undefined,
@@ -102,7 +107,7 @@ describe("a table", () => {
       max_connections_per_source = 0
       rate_per_source = "1/s burst 5"
       ipv6_source_prefix = 56
-      log = { level = "warn", format = "json" }
+      log = { level = "warn", format = "json", to = "/var/log/tcpmux.log" }
       admin = "127.0.0.1:9101"
       admin_hosts = ["Mux.example.org"]
       control = "unix:/run/c"
@@ -151,7 +156,12 @@ describe("a table", () => {
       },
       timeZone: "UTC",
       watch: false,
-      log: { level: "warn", format: "json" },
+      log: {
+        level: "warn",
+        format: "json",
+        to: { kind: "file", path: "/var/log/tcpmux.log" },
+        syslogFormat: undefined,
+      },
       admin: { transport: "tcp", host: "127.0.0.1", port: 9101 },
       adminHosts: ["Mux.example.org"],
       control: "/run/c",

@@ -88,6 +88,8 @@ export interface PreparedService extends Opened {
 export interface RunningService extends Held {
   /** The other side of the relay; undefined where there is nothing to relay. */
   readonly peer: Conn | undefined;
+  /** Of its program. */
+  readonly pid?: number;
   /** Resolves when the peer takes no input any more: its program has exited. */
   readonly inputOver?: Promise<void> | undefined;
   /**

@@ -197,7 +197,7 @@ export interface ServerInput {
    * lines.
    */
   penalties?: PenaltiesInput;
-  /** The level and the format of the log. */
+  /** What is logged, how, and where to. */
   log?: LogInput;
   /**
    * The address at which `tcpmux serve` shows itself by HTTP: a page, metrics,
@@ -313,7 +313,7 @@ export interface PenaltiesInput {
   exempt?: string[];
 }
 
-/** The level and the format of the log. */
+/** What is logged, how, and where to. */
 export interface LogInput {
   /**
    * The lowest level that is logged.
@@ -324,13 +324,37 @@ export interface LogInput {
    */
   level?: "debug" | "info" | "warn" | "error";
   /**
-   * The format of a log line: `key=value` text, or a JSON object.
+   * The format of a log line: `key=value` text, a JSON object, or the lines
+   * that xinetd writes.
    *
-   * Value: `"text"` or `"json"`.
+   * Value: `"text"`, `"json"` or `"xinetd"`.
    *
    * @default "text"
    */
-  format?: "text" | "json";
+  format?: "text" | "json" | "xinetd";
+  /**
+   * Where the log goes: to standard error, to the end of a file, which is
+   * opened again at SIGUSR1 and at a reload, or to syslog: `syslog` is that of
+   * this machine, at `/dev/log`; `syslog:unix:/path`, `syslog:udp://HOST:PORT`
+   * and `syslog:tcp://HOST:PORT` are others. The port is 514 where none is
+   * written.
+   *
+   * Value: "stderr", an absolute path, "syslog", "syslog:unix:/path",
+   * "syslog:udp://HOST:PORT" or "syslog:tcp://HOST:PORT".
+   *
+   * @default "stderr"
+   */
+  to?: string;
+  /**
+   * The format of messages to syslog: RFC 5424 with each field as structured
+   * data, or what syslog(3) of the C library writes, which is all that journald
+   * and rsyslog understand by default on a Unix socket.
+   *
+   * Value: `"rfc5424"` or `"rfc3164"`.
+   *
+   * Default: `rfc3164` for a Unix socket, else `rfc5424`.
+   */
+  syslog_format?: "rfc5424" | "rfc3164";
 }
 
 /** A service of any kind that a file can hold. */

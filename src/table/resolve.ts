@@ -24,6 +24,7 @@ type Valid<K extends KindKey> = z.output<typeof kindSchemas[K]>;
 export function resolveServer(
   valid: z.output<typeof serverSchema>,
 ): ServerSettings {
+  const { syslog_format: syslogFormat, ...log } = valid.log;
   return {
     listen: valid.listen === undefined ? undefined : asList(valid.listen),
     user: valid.user ?? "",
@@ -40,7 +41,7 @@ export function resolveServer(
     limits: resolveLimits(valid),
     timeZone: valid.time_zone,
     watch: valid.watch,
-    log: valid.log,
+    log: { ...log, syslogFormat },
     admin: valid.admin,
     adminHosts: valid.admin_hosts,
     control: valid.control && valid.control.path,

@@ -1,6 +1,6 @@
 /** Every key of `[server]`: its value, its default and its description. */
 import * as z from "zod";
-import { LOG_LEVELS } from "../log.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 import {
   addresses,
   choice,
@@ -12,6 +12,7 @@ import {
   limit,
   listenAddress,
   listOf,
+  logTo,
   maxStartups,
   name,
   oneOrMore,
@@ -65,9 +66,26 @@ const logSchema = z.strictObject({
     "The lowest level that is logged.",
   ),
   format: preset(
-    choice(["text", "json"]),
+    choice(LOG_FORMATS),
     "text",
-    "The format of a log line: `key=value` text, or a JSON object.",
+    "The format of a log line: `key=value` text, a JSON object, or the lines " +
+      "that xinetd writes.",
+  ),
+  to: preset(
+    logTo(),
+    "stderr",
+    "Where the log goes: to standard error, to the end of a file, which is " +
+      "opened again at SIGUSR1 and at a reload, or to syslog: `syslog` is " +
+      "that of this machine, at `/dev/log`; `syslog:unix:/path`, " +
+      "`syslog:udp://HOST:PORT` and `syslog:tcp://HOST:PORT` are others. The " +
+      "port is 514 where none is written.",
+  ),
+  syslog_format: optional(
+    choice(["rfc5424", "rfc3164"]),
+    "`rfc3164` for a Unix socket, else `rfc5424`",
+    "The format of messages to syslog: RFC 5424 with each field as " +
+      "structured data, or what syslog(3) of the C library writes, which is " +
+      "all that journald and rsyslog understand by default on a Unix socket.",
   ),
 }, { error: "a table such as [server.log]" }).meta({ value: "table" });
 
@@ -204,7 +222,7 @@ export const serverSchema = z.strictObject({
     "Penalties for sources that guess names or do not finish their service " +
       "lines.",
   ),
-  log: preset(logSchema, {}, "The level and the format of the log."),
+  log: preset(logSchema, {}, "What is logged, how, and where to."),
   admin: optional(
     endpoint(),
     "none",

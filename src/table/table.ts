@@ -1,8 +1,8 @@
 /** A service table, and what is checked of it as a whole before it is served. */
 import { resolve } from "node:path";
 import { canonicalHost, type Endpoint } from "../endpoint.ts";
+import type { LogFormat, LogLevel, LogTo } from "../log.ts";
 import type { ListenAddress } from "../parse_endpoint.ts";
-import type { LogLevel } from "../log.ts";
 import type { Access } from "../policy/access.ts";
 import { Listing } from "../policy/decide.ts";
 import type { Hours } from "../policy/hours.ts";
@@ -46,7 +46,10 @@ export interface ServerSettings {
 
 export interface LogSettings {
   readonly level: LogLevel;
-  readonly format: "text" | "json";
+  readonly format: LogFormat;
+  readonly to: LogTo;
+  /** Undefined for what is usual for where the log goes. */
+  readonly syslogFormat: "rfc5424" | "rfc3164" | undefined;
 }
 
 /** A service table. It never changes: a reload makes a new one. */

@@ -5,6 +5,7 @@
  */
 import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
+import { LOG_TO_FORMS, readLogTo } from "../log.ts";
 import {
   ENDPOINT_FORMS,
   LISTEN_FORMS,
@@ -196,6 +197,15 @@ export function readDestination(text: string): Endpoint | string {
       endpoint.port === 0
     ? "a port from 1 to 65535 must follow the host"
     : endpoint;
+}
+
+/** Where the log goes. */
+export function logTo() {
+  return transformed(
+    readLogTo,
+    LOG_TO_FORMS,
+    "`stderr`, path, or address of a syslog",
+  );
 }
 
 export function addresses() {

@@ -2,10 +2,7 @@ import type { Endpoint, Peer } from "../endpoint.ts";
 import type { TimerList } from "../timers.ts";
 import type { SystemCalls } from "./system.ts";
 
-/**
- * A transport for the option `transport`. Only the library itself can use what
- * it does.
- */
+/** For the option `transport`. Only the library itself can use what it does. */
 export interface TransportHandle {
   /** The runtime whose sockets and processes it uses, or `memory`. */
   readonly name: "deno" | "bun" | "node" | "memory";
@@ -50,12 +47,14 @@ export interface Transport extends TransportHandle {
   spawnOn?(command: SocketCommand): Promise<SocketProcess>;
   /**
    * Keeps programs from inheriting the descriptors that this process itself was
-   * started with, except standard input, output and error. Called before any
-   * program is started. Descriptors that are opened later are never inherited.
+   * started with, except 0 to 2. Called before any program is started; those
+   * that are opened later are never inherited.
    *
    * @returns the descriptors that programs inherit nevertheless
    */
   sealInherited?(): readonly number[];
+  /** Closes the debugger that Deno opens at SIGUSR1, if it may. */
+  closeDebugger?(): Promise<void>;
   /** Listens on a socket that this process was started with. */
   listenOn?(fd: number, endpoint?: Endpoint): Promise<Listener>;
   /** Its connection; rejects with `connection_reset` where the client is gone. */

@@ -19,6 +19,8 @@ export function logAdvice(
     const key = more.length === 0
       ? first!.key
       : `${first!.key} and ${more.length} more`;
-    log("warn", "the table", { advice: formatProblem({ ...first!, key }) });
+    log("warn", "warning about the table", {
+      advice: formatProblem({ ...first!, key }),
+    });
   }
 }

@@ -1,7 +1,7 @@
 /** What serve, forward and proxy share: they run until a signal stops them. */
 import { formatEndpoint } from "../../endpoint.ts";
 import { messageOf, TcpmuxError } from "../../errors.ts";
-import type { Log, LogLevel } from "../../log.ts";
+import type { Log, LogFields, LogFormat, LogLevel } from "../../log.ts";
 import { MuxServer } from "../../server.ts";
 import type { Problem } from "../../table/problem.ts";
 import type { LogSettings, Table } from "../../table/table.ts";
@@ -17,7 +17,8 @@ import { collectAtNewHeights } from "./collecting.ts";
 import type { Companion, Prepared } from "./companion.ts";
 import { isJournal } from "./journal.ts";
 import { LogQueue } from "./log_queue.ts";
-import { rightsOf } from "./privileges.ts";
+import { LogTarget } from "./log_target.ts";
+import { rightsOf, userOf } from "./privileges.ts";
 import { Reloads } from "./reloads.ts";
 
 /** The drain timeout, in milliseconds, after a second signal to stop. */
@@ -53,10 +54,11 @@ export interface DaemonOptions {
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const transport = await pickTransport();
   const queue = new LogQueue(transport.output(2), isJournal(getEnv));
+  const logs = new LogTarget(transport, queue);
   try {
     const first = await firstTable(options);
     if (first === undefined) return EXIT.done;
-    const daemon = new Daemon(options, transport, queue);
+    const daemon = new Daemon(options, transport, logs);
     await daemon.start(first);
     await daemon.closed();
     return EXIT.done;
@@ -64,7 +66,7 @@ export async function runDaemon(options: DaemonOptions): Promise<number> {
     queue.print(explain(error));
     return exitCodeOf(error);
   } finally {
-    await queue.flush();
+    await logs.close();
   }
 }
 
@@ -87,21 +89,21 @@ async function firstTable(
 export class Daemon {
   readonly #options: DaemonOptions;
   readonly #transport: Transport;
-  readonly #queue: LogQueue;
+  readonly #logs: LogTarget;
   readonly #announcements: Announcements;
   readonly #reloads = new Reloads(() => this.#reload());
   #server!: MuxServer;
   #companions: readonly Companion[] = [];
-  #log!: Log;
   #advice: readonly Problem[] = [];
   #isStopping = false;
   /** Who the first table has it become. */
   #user = "";
 
-  constructor(options: DaemonOptions, transport: Transport, queue: LogQueue) {
+  constructor(options: DaemonOptions, transport: Transport, logs: LogTarget) {
     this.#options = options;
     this.#transport = transport;
-    this.#queue = queue;
+    this.#logs = logs;
+    this.log = logs.log;
     this.#announcements = new Announcements(
       transport,
       () => this.#server.close(STOP_TIME),
@@ -117,12 +119,11 @@ export class Daemon {
   }
 
   /** Logs by the settings of the table in force. */
-  readonly log: Log = (level, message, fields) =>
-    this.#log(level, message, fields);
+  readonly log: Log;
 
   /** @throws as {@linkcode MuxServer.start} does */
   async start(first: Loaded): Promise<void> {
-    this.#log = this.#queue.log(first.table.server.log);
+    (await this.#logs.prepare(first.table.server.log)).commit();
     const inherited = this.#transport.sealInherited?.() ?? [];
     if (inherited.length > 0) {
       const what =
@@ -137,13 +138,8 @@ export class Daemon {
       for (const one of prepared) one.undo();
       throw error;
     }
-    this.log("info", "serving", {
-      table: first.file,
-      services: first.table.services.length,
-      pid: process.pid,
-      addresses: this.#server.addresses.map(formatEndpoint).join(" "),
-    });
-    this.#inForce(first, prepared);
+    const addresses = this.#server.addresses.map(formatEndpoint).join(" ");
+    this.#inForce(first, prepared, "serving", { pid: process.pid, addresses });
     this.#handleSignals();
   }
 
@@ -171,7 +167,7 @@ export class Daemon {
 
   /** @throws where one of the companions refuses the table */
   async #prepare(next: Loaded): Promise<readonly Prepared[]> {
-    const prepared: Prepared[] = [];
+    const prepared = [await this.#logs.prepare(next.table.server.log)];
     try {
       for (const companion of this.#companions) {
         const one = await companion.prepare?.(next);
@@ -184,8 +180,15 @@ export class Daemon {
     }
   }
 
-  #inForce(loaded: Loaded, prepared: readonly Prepared[]): void {
+  #inForce(
+    loaded: Loaded,
+    prepared: readonly Prepared[],
+    message: string,
+    fields: LogFields = {},
+  ): void {
     for (const one of prepared) one.commit();
+    const { file: table, table: { services } } = loaded;
+    this.log("info", message, { table, services: services.length, ...fields });
     const known = this.#advice;
     this.#advice = loaded.advice();
     logAdvice(this.#advice, known, this.log);
@@ -199,6 +202,13 @@ export class Daemon {
       SIGTERM: () => this.stop({ signal: "SIGTERM" }),
       SIGINT: () => this.stop({ signal: "SIGINT" }),
       SIGHUP: () => void this.reload().catch(() => {}), // it has been logged
+      SIGUSR1: () => {
+        this.#logs.reopen();
+        this.#transport.closeDebugger?.().catch((error) => {
+          const reason = messageOf(error);
+          this.log("error", "cannot close Deno's debugger", { reason });
+        });
+      },
       SIGUSR2: () => {
         const { addresses, ...state } = this.#server.state;
         const list = addresses.map(formatEndpoint).join(" ");
@@ -233,12 +243,7 @@ export class Daemon {
         for (const one of prepared) one.undo();
         throw error;
       }
-      this.#log = this.#queue.log(next.table.server.log);
-      this.log("info", "reloaded", {
-        table: next.file,
-        services: next.table.services.length,
-      });
-      this.#inForce(next, prepared);
+      this.#inForce(next, prepared, "reloaded");
     } catch (error) {
       failure = error;
       this.log("error", "not reloaded, the old table stays in force", {
@@ -278,14 +283,10 @@ export class Daemon {
   }
 }
 
-function userOf({ server: { user, group } }: Table): string {
-  return `${user}:${group}`;
-}
-
 /** The log settings of the command line, which override the table's. */
 export function logOf(
   flags: {
-    readonly "log-format"?: "text" | "json" | undefined;
+    readonly "log-format"?: LogFormat | undefined;
     readonly "log-level"?: LogLevel | undefined;
   },
 ): Partial<LogSettings> {

@@ -14,6 +14,7 @@ import type { Loaded } from "../load.ts";
 import { type Signals, stderrIsClients } from "../system.ts";
 import { isJournal } from "./journal.ts";
 import { LogQueue } from "./log_queue.ts";
+import { LogTarget } from "./log_target.ts";
 import { rightsOf } from "./privileges.ts";
 
 /** The descriptor of the connection. */
@@ -42,15 +43,16 @@ export async function serveInetd(options: InetdOptions): Promise<number> {
     stderrIsClients() ? NOWHERE : transport.output(2),
     isJournal(getEnv),
   );
+  const logs = new LogTarget(transport, queue);
   try {
     const conn = await acceptedConn(transport);
-    const { outcome } = await serveOne(conn, transport, queue, options);
+    const { outcome } = await serveOne(conn, transport, logs, options);
     return outcome === "failed" ? EXIT.broken : EXIT.done;
   } catch (error) {
     queue.print(explain(error));
     return exitCodeOf(error);
   } finally {
-    await queue.flush();
+    await logs.close();
   }
 }
 
@@ -88,7 +90,7 @@ function isSocket(descriptor: number): boolean {
 async function serveOne(
   conn: Conn,
   transport: Transport,
-  queue: LogQueue,
+  logs: LogTarget,
   { signals, load }: InetdOptions,
 ): Promise<ConnectionRecord> {
   let ended!: (record: ConnectionRecord) => void;
@@ -97,10 +99,11 @@ async function serveOne(
   try {
     transport.sealInherited?.();
     const { table, file } = await load();
+    (await logs.prepare(table.server.log)).commit();
     server = await MuxServer.start(forOne(table), {
       onBound: await rightsOf(table.server, transport),
       transport,
-      log: queue.log(table.server.log),
+      log: logs.log,
       getEnv,
       onRecord: ended,
     }, file);

@@ -1,7 +1,6 @@
 /** The log where standard error leads to systemd's journal: sd-daemon(3). */
 import { fstatSync } from "node:fs";
-import { bareLine, jsonLine, type LogLevel, type LogLine } from "../../log.ts";
-import type { LogSettings } from "../../table/table.ts";
+import type { LogLevel, LogLine } from "../../log.ts";
 
 /** The priorities of syslog(3). */
 const PRIORITIES: Readonly<Record<LogLevel, number>> = {
@@ -25,11 +24,11 @@ export function isJournal(
   }
 }
 
-/** With its priority, and without a time, which the journal has itself. */
-export function journalLine(
-  format: LogSettings["format"],
-  line: LogLine,
-): string {
-  const text = format === "json" ? jsonLine(line) : bareLine(line);
-  return `<${PRIORITIES[line.level]}>${text}`;
+/**
+ * With its priority, and without a time, which the journal has itself.
+ *
+ * @param body what the line says in the format of the log
+ */
+export function journalLine({ level }: LogLine, body: string): string {
+  return `<${PRIORITIES[level]}>${body}`;
 }

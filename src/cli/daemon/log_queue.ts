@@ -1,8 +1,17 @@
-/** The log of the command line, on standard error. */
+/** The lines of the log, on their way to where the log goes. */
 import { setImmediate } from "node:timers/promises";
-import { jsonLine, type Log, LOG_LEVELS, textLine } from "../../log.ts";
+import {
+  bareLine,
+  jsonLine,
+  type Log,
+  LOG_LEVELS,
+  type LogLine,
+  textLine,
+} from "../../log.ts";
 import type { LogSettings } from "../../table/table.ts";
 import type { Output } from "../../transport/transport.ts";
+import { type LogSink, PartlyWritten } from "../logs/log_sink.ts";
+import { XinetdLines } from "../logs/xinetd_lines.ts";
 import { journalLine } from "./journal.ts";
 import { PATIENCE, printError, settlesWithin } from "../system.ts";
 
@@ -27,25 +36,37 @@ interface Entry {
 export class LogQueue {
   readonly #output: Output;
   readonly #isJournal: boolean;
+  readonly #sink: LogSink | undefined;
   #format: LogSettings["format"] = "text";
+  readonly #xinetd = new XinetdLines();
   #waiting: Entry[] = [];
   #size = 0;
   #dropped = 0;
   #isWriting = false;
+  #isFailing = false;
   #written: Promise<void> | undefined;
+  readonly #onExit = () => this.#writeRest();
 
-  /** @param isJournal whether its reader is systemd's */
-  constructor(output: Output, isJournal = false) {
+  /**
+   * @param isJournal whether its reader is systemd's
+   * @param sink what it writes to in place of standard error
+   */
+  constructor(output: Output, isJournal = false, sink?: LogSink) {
     this.#output = output;
     this.#isJournal = isJournal;
-    process.on("exit", () => this.#writeRest());
+    this.#sink = sink;
+    process.on("exit", this.#onExit);
   }
 
   /** A log with these settings, whose lines go into this queue. */
   log({ level: lowest, format }: LogSettings): Log {
     this.#format = format;
-    return (level, message, fields = {}) => {
-      if (LOG_LEVELS.indexOf(level) < LOG_LEVELS.indexOf(lowest)) return;
+    const lowestIndex = LOG_LEVELS.indexOf(lowest);
+    return (given, message, fields = {}) => {
+      const level = format === "xinetd"
+        ? this.#xinetd.levelOf(given, message)
+        : given;
+      if (LOG_LEVELS.indexOf(level) < lowestIndex) return;
       this.print(this.#line(level, message, fields));
     };
   }
@@ -67,33 +88,41 @@ export class LogQueue {
     await settlesWithin(PATIENCE, this.#written);
   }
 
+  /** Writes what it can within a second, and gives back what it writes to. */
+  async close(): Promise<void> {
+    await this.flush();
+    process.removeListener("exit", this.#onExit);
+    this.#output.release?.();
+  }
+
   /** Writes once for each turn of the event loop, or as the reader reads. */
   async #write(): Promise<void> {
     await setImmediate();
     while (this.#waiting.length > 0) {
-      const { text, lines } = this.#take();
+      const { text, entries } = this.#take();
       this.#isWriting = true;
       try {
         await this.#output.write(encoder.encode(text));
+        this.#isFailing = false;
         if (this.#dropped > 0 && this.#size < MOST_WRITTEN) this.#report();
-      } catch {
-        this.#dropped += lines; // there is no other place to say why
+      } catch (error) {
+        this.#dropped += linesLost(entries, error);
+        if (!this.#isFailing) this.#sink?.failed(error);
+        this.#isFailing = true;
       }
       this.#isWriting = false;
     }
     this.#written = undefined;
   }
 
-  #take(): Entry {
-    let [text, lines, count] = ["", 0, 0];
-    while (count < this.#waiting.length && text.length < MOST_WRITTEN) {
-      const entry = this.#waiting[count++]!;
-      text += entry.text;
-      lines += entry.lines;
+  #take(): { text: string; entries: Entry[] } {
+    const most = this.#sink?.isLinewise ? 1 : MOST_WRITTEN;
+    let [text, count] = ["", 0];
+    while (count < this.#waiting.length && text.length < most) {
+      text += this.#waiting[count++]!.text;
     }
-    this.#waiting.splice(0, count);
     this.#size -= text.length;
-    return { text, lines };
+    return { text, entries: this.#waiting.splice(0, count) };
   }
 
   #push(entry: Entry): void {
@@ -111,12 +140,44 @@ export class LogQueue {
 
   #line(...[level, message, fields = {}]: Parameters<Log>): string {
     const line = { time: new Date(), level, message, fields };
-    if (this.#isJournal) return journalLine(this.#format, line);
-    return this.#format === "json" ? jsonLine(line) : textLine(line);
+    const frame = this.#sink?.frame;
+    if (frame !== undefined) return frame(line, this.#body(line).trimEnd());
+    if (this.#isJournal) return journalLine(line, this.#body(line));
+    switch (this.#format) {
+      case "text":
+        return textLine(line);
+      case "json":
+        return jsonLine(line);
+      case "xinetd":
+        return this.#xinetd.line(line);
+    }
+  }
+
+  #body(line: LogLine): string {
+    switch (this.#format) {
+      case "text":
+        return bareLine(line);
+      case "json":
+        return jsonLine(line);
+      case "xinetd":
+        return this.#xinetd.body(line);
+    }
   }
 
   /** Where the program ends by an unexpected error. */
   #writeRest(): void {
-    if (!this.#isWriting && this.#size > 0) printError(this.#take().text);
+    if (this.#isWriting || this.#size === 0) return;
+    const { text } = this.#take();
+    if (this.#sink === undefined) printError(text);
+    else this.#sink.write(encoder.encode(text)).catch(() => {}); // it is over
   }
+}
+
+/** The lines that a failed write has not taken as a whole. */
+function linesLost(entries: readonly Entry[], error: unknown): number {
+  let taken = error instanceof PartlyWritten ? error.taken : 0;
+  return entries.reduce((lost, { text, lines }) => {
+    taken -= encoder.encode(text).length;
+    return taken < 0 ? lost + lines : lost;
+  }, 0);
 }

@@ -3,7 +3,7 @@ import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { messageOf, TcpmuxError } from "../../errors.ts";
 import { entry } from "../../services/exec/identity.ts";
 import { runTool } from "../../services/exec/run_tool.ts";
-import type { ServerSettings } from "../../table/table.ts";
+import type { ServerSettings, Table } from "../../table/table.ts";
 import type { Transport } from "../../transport/transport.ts";
 
 /** Who the server is to be. */
@@ -135,4 +135,9 @@ function mayReturn(): boolean {
 function refused(user: string, why: string): TcpmuxError {
   const what = `cannot become user ${user}`;
   return new TcpmuxError("permission_denied", `${what}: ${why}`);
+}
+
+/** Who the server is to be, as one text. */
+export function userOf({ server: { user, group } }: Table): string {
+  return `${user}:${group}`;
 }

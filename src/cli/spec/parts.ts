@@ -1,6 +1,6 @@
 /** What several commands have: exit codes, signals, values and flags. */
 import { ENDPOINT_FORMS } from "../../parse_endpoint.ts";
-import { LOG_LEVELS } from "../../log.ts";
+import { LOG_FORMATS, LOG_LEVELS } from "../../log.ts";
 import type { FlagSpec, ReadableCommand, ValueSpec } from "../flags.ts";
 
 export interface ExitCode {
@@ -178,7 +178,7 @@ export const CLIENT_FLAGS = {
 
 export const LOG_FLAGS = {
   "log-format": {
-    value: { name: "FORMAT", kind: "choice", choices: ["text", "json"] },
+    value: { name: "FORMAT", kind: "choice", choices: LOG_FORMATS },
     default: "text",
     about: "format of log lines",
   },

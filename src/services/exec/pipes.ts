@@ -56,6 +56,7 @@ class OpenedOnPipes implements PreparedService {
 
 class RunningOnPipes implements RunningService {
   readonly peer: ProcessConn;
+  readonly pid: number;
   readonly inputOver: Promise<void>;
   readonly #supervised: SupervisedProcess;
   readonly #orphans: OrphanWatch;
@@ -66,6 +67,7 @@ class RunningOnPipes implements RunningService {
     context: SessionContext,
   ) {
     const supervised = new SupervisedProcess(program, service, context);
+    this.pid = program.pid;
     this.peer = service.stderr === "client"
       ? new MergedConn(program.stdio, () => supervised.readStderr())
       : program.stdio;

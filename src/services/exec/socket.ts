@@ -72,6 +72,7 @@ export class OpenedOnSocket implements PreparedService {
     if (this.#service.stderr === "log") supervised.logStderr();
     return {
       peer: undefined,
+      pid: program.pid,
       finish: async () => {
         const note = await supervised.finish();
         await this.#close(await program.reclaim());

@@ -7,6 +7,7 @@ import { permitted } from "../permission.ts";
 import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
 import { denoConnect, denoConnOn } from "./connect.ts";
+import { denoCloseDebugger } from "./debugger.ts";
 import { denoLibc } from "./libc.ts";
 import { denoIsDualStack, denoListen } from "./listen.ts";
 import { denoSeal, denoSpawn } from "./process.ts";
@@ -47,6 +48,7 @@ export function denoTransport(): Transport {
     connect: denoConnect(timers, buffers),
     spawn: (command) => denoSpawn(command, libc, timers),
     sealInherited: () => denoSeal(libc),
+    closeDebugger: denoCloseDebugger,
     connOn: (fd) => denoConnOn(fd, timers),
     stdio: denoStdio,
     output: denoOutput,

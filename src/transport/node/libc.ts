@@ -9,16 +9,28 @@ interface ForeignModule {
   ): { functions: LibcFunctions };
 }
 
-/** Looking at it makes Node warn, once, that the module is experimental. */
 export function nodeLibc(): Libc {
   return new Libc(() => {
-    const foreign = process.getBuiltinModule("node:ffi") as unknown as
-      | ForeignModule
-      | undefined;
+    const foreign = withoutWarnings(() =>
+      process.getBuiltinModule("node:ffi")
+    ) as unknown as ForeignModule | undefined;
     if (foreign === undefined) throw new TypeError("this Node has none");
     const symbols = Object.entries(LIBC_TYPES).map((
       [name, types],
     ) => [name, { arguments: types, return: "i32" as const }]);
     return foreign.dlopen(LIBC, Object.fromEntries(symbols)).functions;
   });
+}
+
+/**
+ * Loading the module makes Node warn on standard error that it is experimental.
+ * The warning comes when the work that is under way has ended.
+ */
+function withoutWarnings<T>(load: () => T): T {
+  const listeners = process.listeners("warning");
+  process.removeAllListeners("warning");
+  setImmediate(() => {
+    for (const listener of listeners) process.on("warning", listener);
+  });
+  return load();
 }

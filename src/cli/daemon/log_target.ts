@@ -1,0 +1,109 @@
+import type { Log } from "../../log.ts";
+import type { LogSettings } from "../../table/table.ts";
+import type { Transport } from "../../transport/transport.ts";
+import type { Prepared } from "./companion.ts";
+import type { LogSink } from "../logs/log_sink.ts";
+import { LogQueue } from "./log_queue.ts";
+
+/** Milliseconds in which the same sentence is said once. */
+const RARELY = 10 * 60 * 1000;
+
+const STDERR = { kind: "stderr" } as const;
+
+/** Where lines go now. */
+interface Target {
+  readonly settings: Pick<LogSettings, "to" | "syslogFormat">;
+  readonly queue: LogQueue;
+  /** Undefined for standard error. */
+  readonly sink?: LogSink;
+}
+
+/**
+ * The log of a daemon: on standard error, until a table in force says where
+ * else it goes. What keeps the log from its place is said on standard error.
+ */
+export class LogTarget {
+  readonly #transport: Transport;
+  readonly #stderr: LogQueue;
+  #target: Target;
+  #log: Log;
+  #retired: Promise<void> = Promise.resolve();
+  #said = { problem: "", until: 0 };
+
+  /** @param stderr also takes what is no line of the log */
+  constructor(transport: Transport, stderr: LogQueue) {
+    this.#transport = transport;
+    this.#stderr = stderr;
+    const settings = { to: STDERR, syslogFormat: undefined };
+    this.#target = { settings, queue: stderr };
+    this.#log = stderr.log({ ...settings, level: "info", format: "text" });
+  }
+
+  /** Logs by the settings in force. */
+  readonly log: Log = (level, message, fields) =>
+    this.#log(level, message, fields);
+
+  /**
+   * Opens what the log is to go to next.
+   *
+   * @throws {TcpmuxError} where that cannot be had
+   */
+  async prepare(settings: LogSettings): Promise<Prepared> {
+    const { to, syslogFormat } = settings;
+    const next = isSame({ to, syslogFormat }, this.#target.settings)
+      ? this.#target
+      : await this.#open(settings);
+    return {
+      commit: () => {
+        if (next === this.#target) this.reopen();
+        else this.#retire(next);
+        this.#log = next.queue.log(settings);
+      },
+      undo: () => {
+        if (next !== this.#target) next.sink?.release?.();
+      },
+    };
+  }
+
+  async #open(settings: LogSettings): Promise<Target> {
+    const { to, syslogFormat } = settings;
+    const known = { to, syslogFormat };
+    if (to.kind === "stderr") return { settings: known, queue: this.#stderr };
+    const { openLog } = await import("../logs/open_log.ts");
+    const say = (problem: string) => this.#say(problem);
+    const sink = await openLog(to, syslogFormat, this.#transport, say);
+    return { settings: known, queue: new LogQueue(sink, false, sink), sink };
+  }
+
+  #say(problem: string): void {
+    const now = performance.now();
+    if (problem === this.#said.problem && now < this.#said.until) return;
+    this.#said = { problem, until: now + RARELY };
+    this.#stderr.print(`tcpmux: ${problem}\n`);
+  }
+
+  /** What waits in the old queue still goes where that leads. */
+  #retire(next: Target): void {
+    const last = this.#target;
+    this.#target = next;
+    if (last.sink === undefined) return;
+    this.#retired = Promise.all([this.#retired, last.queue.close()])
+      .then(() => {});
+  }
+
+  /** Opens a file under its name again: it may have been renamed. */
+  reopen(): void {
+    this.#target.sink?.reopen?.();
+  }
+
+  /** Writes what waits, for a second at most, and opens nothing any more. */
+  async close(): Promise<void> {
+    if (this.#target.sink !== undefined) await this.#target.queue.close();
+    await this.#retired;
+    await this.#stderr.flush();
+  }
+}
+
+function isSame(one: Target["settings"], other: Target["settings"]): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
