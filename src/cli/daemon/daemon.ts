@@ -4,7 +4,7 @@ import { messageOf, TcpmuxError } from "../../errors.ts";
 import type { Log, LogFields, LogFormat, LogLevel } from "../../log.ts";
 import { MuxServer } from "../../server.ts";
 import type { Problem } from "../../table/problem.ts";
-import type { LogSettings, Table } from "../../table/table.ts";
+import type { LogSettings } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
 import { pickTransport } from "../../transport/pick.ts";
 import type { Transport } from "../../transport/transport.ts";
