@@ -277,6 +277,22 @@ describe("import", () => {
     );
   });
 
+  test("takes words in quotes as each inetd does", () => {
+    const line = (args: string) =>
+      `${TCPMUX}tcpmux/+a stream tcp nowait nobody /a a ${args}\n`;
+    const rows: [DialectName, string, string][] = [
+      ["inetd-freebsd", `'a b' "c d" e'f`, `"a b", "c d", "e'f"`],
+      ["inetd-freebsd", `'a b'c 'd e`, `"a b", "c", "d e"`],
+      ["inetd-gnu", `'a b' "c d" e'f`, `"a b", "c d", "e'f"`],
+      ["inetd-gnu", `a"b c"d 'e f`, `"a", "b c", "d", "'e f"`],
+      ["inetd-netbsd", `'a b' "c d"`, `"a b", "c d"`],
+    ];
+    for (const [dialect, args, words] of rows) {
+      const { table } = of(dialect, line(args));
+      assertMatch(table, new RegExp(`^exec = \\["/a", ${words}\\]$`, "m"));
+    }
+  });
+
   test("knows the dialect of a file", () => {
     const rows: [string, DialectName | undefined][] = [
       ["tcpmux/+a stream tcp nowait/3 root /a a", "inetd-freebsd"],

@@ -36,10 +36,10 @@ const INETD =
 
 /** Those that are not FreeBSD's, as which all others are read. */
 const INETD_SIGNS: readonly Sign[] = [
-  ["inetd-netbsd", /^[^ ]+ stream([,:]| tcp[46]?,| .*')/],
+  ["inetd-netbsd", /^[^ ]+ stream([,:]| tcp[46]?,)/],
   [
     "inetd-gnu",
-    /^[^ :]+:[^ ]+ stream |^[^ ]+ stream [^ ]+ (nowait[.:]\d|nowait [^ :/]+\.[^ ]|.*")/,
+    /^[^ :]+:[^ ]+ stream |^[^ ]+ stream [^ ]+ (nowait[.:]\d|nowait [^ :/]+\.[^ ])/,
   ],
 ];
 

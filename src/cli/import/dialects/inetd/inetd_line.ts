@@ -1,7 +1,7 @@
 /** The entries of an inetd.conf that are a line each (inetd.conf(5)). */
 import { basename } from "node:path";
 import type { Place, Report } from "../../report.ts";
-import { type Line, linesOf, type Source, wordsIn } from "../../sources.ts";
+import { type Line, linesOf, type Source } from "../../sources.ts";
 import type { InetdEntry, InetdFlavour, InetdLimits } from "./inetd_entry.ts";
 
 /** The lines of entries: without comments, each with those that continue it. */
@@ -44,9 +44,7 @@ export class InetdLines {
       this.hosts = hostList(text.slice(0, -1));
       return;
     }
-    const words = flavour === "freebsd"
-      ? wordsIn(text)
-      : quotedWords(text, flavour);
+    const words = wordsOf(text, flavour);
     const [spec = "", socket = "", protocol = "", wait = "", user = ""] = words;
     const [server, name, ...args] = words.slice(5);
     if (server === undefined) {
@@ -91,15 +89,28 @@ export class InetdLines {
   }
 }
 
-/** Words, of which quoted ones may hold blanks. */
-function quotedWords(text: string, flavour: InetdFlavour): string[] {
-  const pattern = flavour === "netbsd"
-    ? /(?:[^\s"']|"[^"]*"|'[^']*'|["'])+/g
-    : /(?:[^\s"]|"[^"]*"|")+/g;
-  const quotes = flavour === "netbsd" ? /"([^"]*)"|'([^']*)'/g : /"([^"]*)"/g;
-  return (text.match(pattern) ?? []).map((word) =>
-    word.replaceAll(quotes, (_, double, single) => double ?? single)
-  );
+/**
+ * The words of a line, as each inetd cuts them: a group is what stands in
+ * quotes. For FreeBSD and GNU a quote that opens begins a word, and one that
+ * closes ends it; where none closes, all the rest is one word.
+ */
+const WORDS: Readonly<Record<InetdFlavour, RegExp>> = {
+  freebsd: /"([^"\n]*)"?|'([^'\n]*)'?|\S+/g,
+  gnu: /"([^"]*)"|'([^']*)'|["'].*|[^\s"]+/g,
+  netbsd: /(?:[^\s"']|"[^"]*"|'[^']*'|["'])+/g,
+};
+
+function wordsOf(text: string, flavour: InetdFlavour): string[] {
+  const words = [...text.matchAll(WORDS[flavour])];
+  if (flavour === "netbsd") {
+    return words.map(([word]) =>
+      word.replaceAll(
+        /"([^"]*)"|'([^']*)'/g,
+        (_, double, single) => double ?? single,
+      )
+    );
+  }
+  return words.map(([word, double, single]) => double ?? single ?? word);
 }
 
 /** `ADDRESS:SERVICE`, where the dialect has it. */
