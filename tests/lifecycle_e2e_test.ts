@@ -96,7 +96,8 @@ describe("starting, reloading and stopping", () => {
       server.signal("SIGHUP");
       await server.logged(
         "not reloaded, the old table stays in force",
-        ({ reason }) => /services: (is empty|there are none)/.test(String(reason)),
+        ({ reason }) =>
+          /services: (is empty|there are none)/.test(String(reason)),
       );
 
       writeFileSync(table, `[services.new]\nfrob = 1\n`);
