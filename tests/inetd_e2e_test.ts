@@ -1,6 +1,6 @@
 /** `serve --inetd`: one connection, which another program has accepted. */
 import { spawn } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
@@ -135,6 +135,21 @@ describe("serve --inetd", () => {
       const { remote, service, outcome } = lines.at(-1);
       assertMatch(remote, /^127\.0\.0\.1:\d+$/);
       assertEquals([service, outcome], ["echo", "served"]);
+    }));
+
+  test("logs to a file where the table says so, and nothing to the client", () =>
+    withTable(async (file) => {
+      const log = `${file}.log`;
+      const to = `[server]\nlog.to = "${log}"`;
+      writeFileSync(file, TABLE.replace("[server]", to));
+      const { code, said } = await onClient(
+        "joined",
+        serving(file),
+        async (port) =>
+          assertEquals(await exchange(port, "echo\r\nhi"), "+Go\r\nhi"),
+      );
+      assertEquals([code, said], [0, ""]);
+      assertMatch(readFileSync(log, "utf8"), / connection .*service=echo /);
     }));
 
   test("a table that is wrong: the client is refused, and hears no more", () =>
