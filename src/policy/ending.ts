@@ -80,7 +80,37 @@ export const OUTCOMES = {
   killed: "aborted",
   /** The server has stopped, and the time to end was over. */
   stopped: "aborted",
-} as const satisfies Readonly<Record<string, Outcome>>;
+} as const satisfies Readonly<Record<EndCode, Outcome>>;
 
-/** What exactly the outcome of a connection comes from. */
-export type EndCode = keyof typeof OUTCOMES;
+/**
+ * What exactly the outcome of a connection comes from; docs/log.md says each.
+ */
+export type EndCode =
+  | "ok"
+  | "help"
+  | "unknown"
+  | "denied"
+  | "closed_hours"
+  | "limit_global"
+  | "limit_service"
+  | "limit_source"
+  | "rate"
+  | "penalty"
+  | "draining"
+  | "too_long"
+  | "bad_byte"
+  | "empty"
+  | "bad_request"
+  | "eof"
+  | "silence"
+  | "timeout"
+  | "backend_down"
+  | "backend_refused"
+  | "idle_timeout"
+  | "half_closed_timeout"
+  | "stall_timeout"
+  | "max_duration"
+  | "failed"
+  | "aborted"
+  | "killed"
+  | "stopped";
