@@ -234,11 +234,15 @@ describe("a transport", () => {
   for (const pick of [memoryTransport, pickTransport]) {
     test(`is what ${pick.name} gives, for both sides`, async () => {
       const transport = await pick();
-      await using server = await serve(table, { transport });
-      await using conn = await connect(server.addresses[0]!, "a", {
-        transport,
-      });
-      assertEquals(await readAll(conn), "A");
+      const server = await serve(table, { transport });
+      try {
+        const address = server.addresses[0]!;
+        const conn = await connect(address, "a", { transport });
+        assertEquals(await readAll(conn), "A");
+        conn.close();
+      } finally {
+        await server.close();
+      }
     });
   }
 
