@@ -16,6 +16,7 @@ import { withFolder } from "./support/daemon.ts";
 import { needs, skip } from "./support/needs.ts";
 import {
   programUnderTest,
+  programWatches,
   type RunningServer,
   withServer,
 } from "./support/server.ts";
@@ -212,7 +213,7 @@ describe("a watch", () => {
 
   const namespaces = spawnSync("unshare", ["-Ur", "true"]).status === 0;
   test("that the system refuses is an error at the start", {
-    ...("Deno" in globalThis
+    ...(!programWatches()
       ? { skip: "Deno watches none" }
       : namespaces
       ? {}

@@ -37,6 +37,11 @@ export function programHandsOver(): boolean {
   return programResets();
 }
 
+/** Whether it is told of changes in a folder: on Deno it looks by itself. */
+export function programWatches(): boolean {
+  return programResets();
+}
+
 /** A server in a process of its own. */
 export class RunningServer {
   readonly pid: number;
