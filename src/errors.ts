@@ -147,3 +147,14 @@ export function isDisconnect(error: unknown): boolean {
       return false;
   }
 }
+
+/** The same error, with what to do; as it is where there is nothing to do. */
+export function withCure(error: unknown, cure: string | undefined): unknown {
+  if (!cure || !(error instanceof TcpmuxError)) return error;
+  const { code, message, address, errno } = error;
+  return new TcpmuxError(code, `${message} (${cure})`, {
+    cause: error,
+    ...(address === undefined ? {} : { address }),
+    ...(errno === undefined ? {} : { errno }),
+  });
+}

@@ -7,9 +7,9 @@ import {
 } from "node:http";
 import { dirname } from "node:path";
 import { stat } from "node:fs/promises";
-import { removeStale, SocketFile } from "../bind/stale_socket.ts";
+import { openFreeing, SocketFile } from "../bind/stale_socket.ts";
 import { type Endpoint, formatEndpoint, tcpEnd } from "../endpoint.ts";
-import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
+import { codeOf, type ErrorCode, messageOf, withCure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { ADMIN_CONNECTIONS } from "../policy/room.ts";
 import { fromSystem } from "../transport/errno.ts";
@@ -70,14 +70,11 @@ export class AdminListener {
       server.maxConnections = ADMIN_CONNECTIONS;
       return new AdminListener(server, await listen(server, endpoint));
     };
+    const path = endpoint.transport === "unix" ? endpoint.path : undefined;
     try {
-      return await open();
+      return await openFreeing(transport, path, open);
     } catch (error) {
-      const isFree = codeOf(error) === "address_in_use" &&
-        endpoint.transport === "unix" &&
-        await removeStale(transport, endpoint.path);
-      if (isFree) return await open();
-      throw await withCure(error, endpoint);
+      throw withCure(error, await cureFor(codeOf(error), endpoint));
     }
   }
 
@@ -148,22 +145,22 @@ function listen(server: Server, endpoint: Endpoint): Promise<Endpoint> {
   });
 }
 
-async function withCure(error: unknown, endpoint: Endpoint): Promise<unknown> {
-  if (!(error instanceof TcpmuxError)) return error;
-  const { code, message, address } = error;
-  const cure = endpoint.transport === "tcp"
-    ? code === "address_in_use"
+async function cureFor(
+  code: ErrorCode,
+  endpoint: Endpoint,
+): Promise<string | undefined> {
+  const isTaken = code === "address_in_use";
+  if (endpoint.transport === "tcp") {
+    return isTaken
       ? "another program listens there, and ss -ltnp tells which: give this " +
         "server another one"
-      : undefined
-    : await stat(dirname(endpoint.path)).then(() => true, () => false)
-    ? code === "address_in_use"
-      ? "another program listens there, or it is a file of another kind"
-      : undefined
-    : `the folder ${dirname(endpoint.path)} is not there: make it first`;
-  if (cure === undefined) return error;
-  return new TcpmuxError(code, `${message} (${cure})`, {
-    cause: error,
-    ...(address === undefined ? {} : { address }),
-  });
+      : undefined;
+  }
+  const folder = dirname(endpoint.path);
+  if (!await stat(folder).then(() => true, () => false)) {
+    return `the folder ${folder} is not there: make it first`;
+  }
+  return isTaken
+    ? "another program listens there, or it is a file of another kind"
+    : undefined;
 }

@@ -9,14 +9,14 @@ import {
   TCPMUX_PORT,
   type UnixEndpoint,
 } from "../endpoint.ts";
-import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
+import { codeOf, messageOf, type TcpmuxError, withCure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type {
   BinderOptions,
   BoundListener,
   OpenListeners,
 } from "./bound_listener.ts";
-import { FileListener, removeStale } from "./stale_socket.ts";
+import { FileListener, openFreeing } from "./stale_socket.ts";
 import { HandedOverSockets } from "./systemd.ts";
 import type { ListenerSpec, TcpmuxListener } from "../table/service.ts";
 import { fromSystem } from "../transport/errno.ts";
@@ -169,11 +169,13 @@ export class Binder {
     open: OpenListeners,
   ): Promise<Listener> {
     try {
-      return await this.#open(endpoint);
+      return await openFreeing(
+        this.#transport,
+        this.#hasFile(endpoint) ? endpoint.path : undefined,
+        () => this.#open(endpoint),
+        () => this.#noteFreed(endpoint),
+      );
     } catch (error) {
-      if (codeOf(error) === "address_in_use" && await this.#free(endpoint)) {
-        return await this.#open(endpoint);
-      }
       throw withCure(error, await this.#cureFor(error, endpoint, open));
     }
   }
@@ -216,14 +218,10 @@ export class Binder {
       : cureForLowPort(process.execPath);
   }
 
-  /** @returns whether the address may be free now */
-  async #free(endpoint: Endpoint): Promise<boolean> {
-    if (!this.#hasFile(endpoint)) return false;
-    if (!await removeStale(this.#transport, endpoint.path)) return false;
+  #noteFreed(endpoint: Endpoint): void {
     this.#log("info", "removed the socket file of a server that has died", {
       address: formatEndpoint(endpoint),
     });
-    return true;
   }
 }
 
@@ -285,14 +283,4 @@ function cureForLowPort(program: string): string {
   return "a port below 1024 needs a privilege: listen on a higher port, or run " +
     `setcap cap_net_bind_service=+ep ${program}${all}, or start it by a ` +
     "systemd unit with AmbientCapabilities=CAP_NET_BIND_SERVICE";
-}
-
-function withCure(error: unknown, cure: string): unknown {
-  if (cure === "" || !(error instanceof TcpmuxError)) return error;
-  const { code, message, address, errno } = error;
-  return new TcpmuxError(code, `${message} (${cure})`, {
-    cause: error,
-    ...(address === undefined ? {} : { address }),
-    ...(errno === undefined ? {} : { errno }),
-  });
 }

@@ -17,13 +17,37 @@ const LOCK_TIME = 10_000;
 const ANSWER = 1000;
 
 /**
+ * Opens a listener; where a dead server has left its file at the path, in its
+ * place.
+ *
+ * @param path of a Unix socket with a file; undefined for any other address
+ * @param onFreed called when such a file has been removed
+ * @throws what `open` does
+ */
+export async function openFreeing<T>(
+  transport: Transport,
+  path: string | undefined,
+  open: () => Promise<T>,
+  onFreed: () => void = () => {},
+): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    if (codeOf(error) !== "address_in_use" || path === undefined) throw error;
+    if (!await removeStale(transport, path)) throw error;
+  }
+  onFreed();
+  return await open();
+}
+
+/**
  * Removes the file of a Unix socket that a dead server has left behind, and
  * never that of a live one. It is renamed, which only one process can win,
  * connected to once more under the new name, and put back if something answers.
  *
  * @returns whether the path is free now, as far as this process knows
  */
-export async function removeStale(
+async function removeStale(
   transport: Transport,
   path: string,
 ): Promise<boolean> {

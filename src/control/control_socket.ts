@@ -9,8 +9,8 @@ import {
 } from "node:http";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
-import { removeStale, SocketFile } from "../bind/stale_socket.ts";
-import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
+import { openFreeing, SocketFile } from "../bind/stale_socket.ts";
+import { codeOf, messageOf, withCure } from "../errors.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { permitted } from "../transport/permission.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -75,13 +75,7 @@ export class ControlSocket {
   ): Promise<ControlSocket> {
     const open = async () =>
       new ControlSocket(await listen(path, answer), path);
-    try {
-      return await open();
-    } catch (error) {
-      const isTaken = codeOf(error) === "address_in_use";
-      if (isTaken && await removeStale(transport, path)) return await open();
-      throw error;
-    }
+    return await openFreeing(transport, path, open);
   }
 
   get path(): string {
@@ -141,7 +135,7 @@ function listenAsOwner(server: Server, path: string): void {
   }
 }
 
-async function whyNot(thrown: unknown, path: string): Promise<Error> {
+async function whyNot(thrown: unknown, path: string): Promise<unknown> {
   const address = `unix:${path}`;
   const what = `cannot listen on ${address} (server.control)`;
   const error = fromSystem(thrown, what, { address });
@@ -154,12 +148,7 @@ async function whyNot(thrown: unknown, path: string): Promise<Error> {
     ? "another server has it, or it is a file of another kind: give each " +
       "server a path of its own"
     : undefined;
-  return cure === undefined || !(error instanceof TcpmuxError)
-    ? error
-    : new TcpmuxError(code, `${error.message} (${cure})`, {
-      cause: error,
-      address,
-    });
+  return withCure(error, cure);
 }
 
 /** The connections, each of which has a deadline while it is waited for. */
