@@ -5,6 +5,7 @@ import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { Episode, type Log } from "./log.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
 import type { ListenerSpec } from "./table/service.ts";
+import type { Prepared } from "./table/table.ts";
 import type { Conn, Listener } from "./transport/transport.ts";
 
 /** Milliseconds before accepting is tried again after it has failed. */
@@ -16,13 +17,6 @@ export interface OpenListener {
   /** Its real address, as text. */
   readonly address: string;
   readonly listener: Listener;
-}
-
-/** Listeners that are open, and do not accept yet. */
-export interface PreparedListeners {
-  commit(): void;
-  /** Closes those that are new: nothing has changed. */
-  undo(): void;
 }
 
 type OnAccepted = (conn: Conn, listener: OpenListener) => void;
@@ -60,7 +54,7 @@ export class Listeners {
    * @throws {TcpmuxError} and then nothing has changed; code `closed` after
    * `close`, even where that was called meanwhile
    */
-  async prepare(wanted: readonly ListenerSpec[]): Promise<PreparedListeners> {
+  async prepare(wanted: readonly ListenerSpec[]): Promise<Prepared> {
     const next = new Map<string, OpenListener>();
     const fresh: string[] = [];
     const undo = () => {

@@ -112,7 +112,7 @@ export class MuxServer {
       onBound();
       this.#inForce = await this.#prepare(table, file);
     } catch (error) {
-      listeners.undo();
+      listeners.undo?.();
       throw error;
     }
     listeners.commit();

@@ -21,6 +21,7 @@ import { exchange } from "./support/client.ts";
 import { withFolder } from "./support/daemon.ts";
 import {
   jsonLines,
+  refusesPlace,
   startLogging,
   textOf,
   withLogging,
@@ -132,12 +133,7 @@ describe("a log file", () => {
       ["/var/log/", /it is the path of a directory/],
     ] as const
   ) {
-    test(`${to} is an error of the table`, () =>
-      withFolder(async (folder) => {
-        const server = await startLogging(folder, { log: `to = "${to}"` });
-        assertEquals(await server.exited, 78);
-        assertMatch(server.stderr, message);
-      }));
+    test(`${to} is an error of the table`, () => refusesPlace(to, message));
   }
 
   test("is made anew at SIGUSR1, unless it has become what it must not be", () =>

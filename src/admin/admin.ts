@@ -3,7 +3,7 @@ import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import type { Log } from "../log.ts";
 import type { ConnectionRecord, Recorded } from "../record.ts";
 import type { Status } from "../status/status.ts";
-import type { Table } from "../table/table.ts";
+import type { Prepared, Table } from "../table/table.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Events } from "./events.ts";
 import { AdminListener } from "./http.ts";
@@ -21,14 +21,6 @@ export interface AdminOptions {
   readonly status: () => Status;
   /** The sessions under way. */
   readonly sessions: () => Iterable<Recorded>;
-}
-
-/** What the listener is to be for a table. */
-interface Ready {
-  /** The table is in force. */
-  commit(): void;
-  /** It will not be: nothing has changed. */
-  undo(): void;
 }
 
 /** Counts from its making on, and listens where the table in force says. */
@@ -73,7 +65,7 @@ export class Admin {
    *
    * @throws {TcpmuxError} where it cannot be had
    */
-  async prepare({ server, services }: Table): Promise<Ready> {
+  async prepare({ server, services }: Table): Promise<Prepared> {
     const { admin, adminHosts } = server;
     const place = admin && formatEndpoint(admin);
     const last = this.#listener;

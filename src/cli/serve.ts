@@ -75,7 +75,7 @@ function watchFor(source: TableSource, daemon: Daemon): Companion {
         const { TableWatch } = await import("./watch/table_watch.ts");
         watch = new TableWatch(source, daemon);
       }
-      return await watch?.prepare?.(next) ?? { commit() {}, undo() {} };
+      return await watch?.prepare?.(next);
     },
     reloaded: (error) => watch?.reloaded?.(error),
     draining: () => watch?.draining?.(),

@@ -52,6 +52,14 @@ export interface LogSettings {
   readonly syslogFormat: "rfc5424" | "rfc3164" | undefined;
 }
 
+/** What has been made ready for a table that is to come into force. */
+export interface Prepared {
+  /** The table is in force now. */
+  commit(): void;
+  /** The table is not coming into force: what is new is given back. */
+  undo?(): void;
+}
+
 /** A service table. It never changes: a reload makes a new one. */
 export class Table {
   readonly server: ServerSettings;

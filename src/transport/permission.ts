@@ -23,3 +23,8 @@ export function permitted(
 export function getEnv(name: string): string | undefined {
   return permitted("env", name) ? process.env[name] : undefined;
 }
+
+/** The effective user; undefined on a system without users, or if not told. */
+export function ownId(): number | undefined {
+  return permitted("sys") ? process.geteuid?.() : undefined;
+}

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { assertEquals, assertMatch } from "@std/assert";
 import { answers, freePort, withFolder } from "./daemon.ts";
 import { type LogLine, programUnderTest } from "./server.ts";
 import { until } from "./wait.ts";
@@ -127,4 +128,13 @@ export function textOf(file: string): string {
   } catch {
     return "";
   }
+}
+
+/** Asserts that a table is wrong whose log is to go to that place. */
+export function refusesPlace(to: string, message: RegExp): Promise<void> {
+  return withFolder(async (folder) => {
+    const server = await startLogging(folder, { log: `to = "${to}"` });
+    assertEquals(await server.exited, 78);
+    assertMatch(server.stderr, message);
+  });
 }

@@ -5,7 +5,7 @@ import { defaultPlaces, SERVER_HEADER } from "../../control/place.ts";
 import { codeOf, type ErrorCode, TcpmuxError } from "../../errors.ts";
 import { type Problem, TableError } from "../../table/problem.ts";
 import { fromSystem } from "../../transport/errno.ts";
-import { getEnv, permitted } from "../../transport/permission.ts";
+import { getEnv, ownId, permitted } from "../../transport/permission.ts";
 import { usage } from "../flags.ts";
 
 /** Milliseconds. */
@@ -216,7 +216,7 @@ async function ownerOf(path: string): Promise<void> {
   } catch (error) {
     throw whyNot(error, path);
   }
-  const own = permitted("sys") ? process.geteuid?.() : undefined;
+  const own = ownId();
   if (own === undefined || own === 0 || owner === own) return;
   throw new TcpmuxError(
     "permission_denied",

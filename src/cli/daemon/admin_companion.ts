@@ -1,8 +1,9 @@
 import type { Admin } from "../../admin/admin.ts";
 import type { ConnectionRecord } from "../../record.ts";
 import type { StatusSource } from "../../status/status.ts";
+import type { Prepared } from "../../table/table.ts";
 import type { Loaded } from "../load.ts";
-import type { Companion, Prepared } from "./companion.ts";
+import type { Companion } from "./companion.ts";
 import type { Daemon } from "./daemon.ts";
 
 /** The admin listener of a daemon, from the first table on that asks for it. */
@@ -16,19 +17,17 @@ export class AdminCompanion implements Companion {
     this.#status = status;
   }
 
-  async prepare({ table }: Loaded): Promise<Prepared> {
+  async prepare({ table }: Loaded): Promise<Prepared | undefined> {
     const isWanted = table.server.admin !== undefined;
-    if (this.#admin === undefined && !isWanted) {
-      return { commit: () => {}, undo: () => {} };
-    }
+    if (this.#admin === undefined && !isWanted) return undefined;
     const admin = this.#admin ?? await this.#load();
-    const { commit, undo } = await admin.prepare(table);
+    const prepared = await admin.prepare(table);
     return {
+      ...prepared,
       commit: () => {
         this.#admin = admin;
-        commit();
+        prepared.commit();
       },
-      undo,
     };
   }
 

@@ -1,14 +1,7 @@
 import type { ConnectionRecord } from "../../record.ts";
+import type { Prepared } from "../../table/table.ts";
 import type { Loaded } from "../load.ts";
 import type { Rights } from "./privileges.ts";
-
-/** What a companion has made ready for a table that is to come into force. */
-export interface Prepared {
-  /** The table is in force now. */
-  commit(): void;
-  /** The table is not coming into force: nothing has changed. */
-  undo(): void;
-}
 
 /**
  * What stands beside the server for as long as it runs, by settings of the
@@ -17,11 +10,12 @@ export interface Prepared {
  */
 export interface Companion {
   /**
-   * Makes ready what the next table asks for, and changes nothing yet.
+   * Makes ready what the next table asks for, if it does, and changes nothing
+   * yet.
    *
    * @throws {TcpmuxError} where it cannot be had: the table is refused then
    */
-  prepare?(next: Loaded): Promise<Prepared>;
+  prepare?(next: Loaded): Promise<Prepared | undefined> | Prepared;
   /** A reload begins. */
   reloading?(): void;
   /** The server, still root, becomes another user: what is its own goes along. */

@@ -4,20 +4,18 @@ import { messageOf, TcpmuxError } from "../../errors.ts";
 import type { Log, LogFields, LogFormat, LogLevel } from "../../log.ts";
 import { MuxServer } from "../../server.ts";
 import type { Problem } from "../../table/problem.ts";
-import type { LogSettings } from "../../table/table.ts";
+import type { LogSettings, Prepared } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
 import { pickTransport } from "../../transport/pick.ts";
 import type { Transport } from "../../transport/transport.ts";
-import { EXIT, exitCodeOf, explain } from "../exit.ts";
+import { EXIT } from "../exit.ts";
 import type { Loaded } from "../load.ts";
 import type { Signal, Signals } from "../system.ts";
 import { logAdvice } from "./advice_log.ts";
 import { Announcements } from "./announcements.ts";
 import { collectAtNewHeights } from "./collecting.ts";
-import type { Companion, Prepared } from "./companion.ts";
-import { isJournal } from "./journal.ts";
-import { LogQueue } from "./log_queue.ts";
-import { LogTarget } from "./log_target.ts";
+import type { Companion } from "./companion.ts";
+import { type LogTarget, withLog } from "./log_target.ts";
 import { rightsOf, userOf } from "./privileges.ts";
 import { Reloads } from "./reloads.ts";
 
@@ -53,21 +51,14 @@ export interface DaemonOptions {
  */
 export async function runDaemon(options: DaemonOptions): Promise<number> {
   const transport = await pickTransport();
-  const queue = new LogQueue(transport.output(2), isJournal(getEnv));
-  const logs = new LogTarget(transport, queue);
-  try {
+  return await withLog(transport, transport.output(2), async (logs) => {
     const first = await firstTable(options);
     if (first === undefined) return EXIT.done;
     const daemon = new Daemon(options, transport, logs);
     await daemon.start(first);
     await daemon.closed();
     return EXIT.done;
-  } catch (error) {
-    queue.print(explain(error));
-    return exitCodeOf(error);
-  } finally {
-    await logs.close();
-  }
+  });
 }
 
 /** @returns undefined where a signal stops the program meanwhile */
@@ -135,7 +126,7 @@ export class Daemon {
     try {
       this.#server = await this.#startServer(first);
     } catch (error) {
-      for (const one of prepared) one.undo();
+      for (const one of prepared) one.undo?.();
       throw error;
     }
     const addresses = this.#server.addresses.map(formatEndpoint).join(" ");
@@ -165,9 +156,15 @@ export class Daemon {
     }, file);
   }
 
-  /** @throws where one of the companions refuses the table */
-  async #prepare(next: Loaded): Promise<readonly Prepared[]> {
-    const prepared = [await this.#logs.prepare(next.table.server.log)];
+  /**
+   * @param before what is ready already, and is undone where this fails
+   * @throws where one of the companions refuses the table
+   */
+  async #prepare(
+    next: Loaded,
+    ...before: readonly Prepared[]
+  ): Promise<readonly Prepared[]> {
+    const prepared = [...before];
     try {
       for (const companion of this.#companions) {
         const one = await companion.prepare?.(next);
@@ -175,7 +172,7 @@ export class Daemon {
       }
       return prepared;
     } catch (error) {
-      for (const one of prepared) one.undo();
+      for (const one of prepared) one.undo?.();
       throw error;
     }
   }
@@ -236,11 +233,12 @@ export class Daemon {
         const why = "only a restart changes user and group";
         throw new TcpmuxError("invalid_table", `[server]: ${why}`);
       }
-      const prepared = await this.#prepare(next);
+      const log = await this.#logs.prepare(next.table.server.log);
+      const prepared = await this.#prepare(next, log);
       try {
         await this.#server.reload(next.table, next.file);
       } catch (error) {
-        for (const one of prepared) one.undo();
+        for (const one of prepared) one.undo?.();
         throw error;
       }
       this.#inForce(next, prepared, "reloaded");

@@ -9,12 +9,10 @@ import { getEnv } from "../../transport/permission.ts";
 import { pickTransport } from "../../transport/pick.ts";
 import type { Conn, Output, Transport } from "../../transport/transport.ts";
 import { negative } from "../../wire.ts";
-import { EXIT, exitCodeOf, explain } from "../exit.ts";
+import { EXIT } from "../exit.ts";
 import type { Loaded } from "../load.ts";
 import { type Signals, stderrIsClients } from "../system.ts";
-import { isJournal } from "./journal.ts";
-import { LogQueue } from "./log_queue.ts";
-import { LogTarget } from "./log_target.ts";
+import { type LogTarget, withLog } from "./log_target.ts";
 import { rightsOf } from "./privileges.ts";
 
 /** The descriptor of the connection. */
@@ -39,21 +37,12 @@ export interface InetdOptions {
  */
 export async function serveInetd(options: InetdOptions): Promise<number> {
   const transport = await pickTransport();
-  const queue = new LogQueue(
-    stderrIsClients() ? NOWHERE : transport.output(2),
-    isJournal(getEnv),
-  );
-  const logs = new LogTarget(transport, queue);
-  try {
+  const stderr = stderrIsClients() ? NOWHERE : transport.output(2);
+  return await withLog(transport, stderr, async (logs) => {
     const conn = await acceptedConn(transport);
     const { outcome } = await serveOne(conn, transport, logs, options);
     return outcome === "failed" ? EXIT.broken : EXIT.done;
-  } catch (error) {
-    queue.print(explain(error));
-    return exitCodeOf(error);
-  } finally {
-    await logs.close();
-  }
+  });
 }
 
 /** @throws {TcpmuxError} where standard input is no connection */

@@ -1,8 +1,10 @@
 import type { Log } from "../../log.ts";
-import type { LogSettings } from "../../table/table.ts";
-import type { Transport } from "../../transport/transport.ts";
-import type { Prepared } from "./companion.ts";
+import type { LogSettings, Prepared } from "../../table/table.ts";
+import { getEnv } from "../../transport/permission.ts";
+import type { Output, Transport } from "../../transport/transport.ts";
+import { exitCodeOf, explain } from "../exit.ts";
 import type { LogSink } from "../logs/log_sink.ts";
+import { isJournal } from "./journal.ts";
 import { LogQueue } from "./log_queue.ts";
 
 /** Milliseconds in which the same sentence is said once. */
@@ -101,6 +103,29 @@ export class LogTarget {
     if (this.#target.sink !== undefined) await this.#target.queue.close();
     await this.#retired;
     await this.#stderr.flush();
+  }
+}
+
+/**
+ * Runs a program with its log.
+ *
+ * @param stderr its standard error
+ * @returns its exit code; why it ends by an error is said behind the log
+ */
+export async function withLog(
+  transport: Transport,
+  stderr: Output,
+  run: (logs: LogTarget) => Promise<number>,
+): Promise<number> {
+  const queue = new LogQueue(stderr, isJournal(getEnv));
+  const logs = new LogTarget(transport, queue);
+  try {
+    return await run(logs);
+  } catch (error) {
+    queue.print(explain(error));
+    return exitCodeOf(error);
+  } finally {
+    await logs.close();
   }
 }
 

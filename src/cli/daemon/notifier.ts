@@ -3,7 +3,8 @@ import { clearInterval, setInterval } from "node:timers";
 import { messageOf, TcpmuxError } from "../../errors.ts";
 import type { SystemCalls } from "../../transport/system.ts";
 import { plural } from "../exit.ts";
-import type { Companion, Prepared } from "./companion.ts";
+import type { Prepared } from "../../table/table.ts";
+import type { Companion } from "./companion.ts";
 import type { Daemon } from "./daemon.ts";
 
 /** Milliseconds between two looks at what has changed. */
@@ -59,11 +60,12 @@ export class SystemdNotifier implements Companion {
     this.#timers.push(timer);
   }
 
-  prepare(): Promise<Prepared> {
-    const commit = () => {
-      if (this.#state === "starting") this.#ready();
+  prepare(): Prepared {
+    return {
+      commit: () => {
+        if (this.#state === "starting") this.#ready();
+      },
     };
-    return Promise.resolve({ commit, undo() {} });
   }
 
   #ready(): void {

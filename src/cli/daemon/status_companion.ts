@@ -2,8 +2,9 @@ import manifest from "../../../package.json" with { type: "json" };
 import { formatEndpoint } from "../../endpoint.ts";
 import type { ConnectionRecord } from "../../record.ts";
 import { StatusSource } from "../../status/status.ts";
+import type { Prepared } from "../../table/table.ts";
 import type { Loaded } from "../load.ts";
-import type { Companion, Prepared } from "./companion.ts";
+import type { Companion } from "./companion.ts";
 import type { Daemon } from "./daemon.ts";
 
 /** Keeps the status of a daemon's server, for all that show it. */
@@ -22,9 +23,8 @@ export class StatusCompanion implements Companion {
     });
   }
 
-  // deno-lint-ignore require-await -- the contract is asynchronous
-  async prepare(next: Loaded): Promise<Prepared> {
-    return { commit: () => this.source.inForce(next), undo: () => {} };
+  prepare(next: Loaded): Prepared {
+    return { commit: () => this.source.inForce(next) };
   }
 
   reloaded(error: unknown): void {

@@ -7,7 +7,7 @@ import type { Stats } from "node:fs";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 import type { Problem } from "../../table/problem.ts";
-import { permitted } from "../../transport/permission.ts";
+import { ownId } from "../../transport/permission.ts";
 
 const GROUP_OR_OTHERS = 0o022;
 const STICKY = 0o1000;
@@ -135,9 +135,4 @@ function faultOf(
 function isTrusted(uid: number): boolean {
   const own = ownId();
   return own === undefined || uid === 0 || uid === own;
-}
-
-/** Undefined on a system without users, or without Deno's permission. */
-function ownId(): number | undefined {
-  return permitted("sys") ? process.geteuid?.() : undefined;
 }

@@ -3,7 +3,8 @@ import { type FSWatcher, watch } from "node:fs";
 import { stat } from "node:fs/promises";
 import { messageOf, TcpmuxError } from "../../errors.ts";
 import { TableError } from "../../table/problem.ts";
-import type { Companion, Prepared } from "../daemon/companion.ts";
+import type { Prepared } from "../../table/table.ts";
+import type { Companion } from "../daemon/companion.ts";
 import type { Daemon } from "../daemon/daemon.ts";
 import type { Loaded, TableSource } from "../load.ts";
 import { foldersOf } from "./folders.ts";
@@ -20,7 +21,7 @@ const LATEST = 2000;
  */
 const UNHEARD = 5000;
 
-/** The same where no folder is watched, as on Deno. */
+/** The same where no folder can be watched. */
 const OFTEN = 1000;
 
 /** A folder that is being watched. */
@@ -55,7 +56,7 @@ export class TableWatch implements Companion {
 
   async prepare({ table, file }: Loaded): Promise<Prepared> {
     if (!table.server.watch) {
-      return { commit: () => this.#stop(), undo: () => {} };
+      return { commit: () => this.#stop() };
     }
     if (!this.#source.hasFolder) {
       const message = "goes only with a table that is a file of its own";
