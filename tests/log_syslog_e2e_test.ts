@@ -1,13 +1,16 @@
 /** The log by syslog, to Debian's rsyslogd and to those who do not listen. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { createServer, type Socket } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { exchange } from "./support/client.ts";
-import { freePort, withDaemon, withFolder } from "./support/daemon.ts";
+import { freePort, withFolder } from "./support/daemon.ts";
 import {
   type LoggingServer,
   refusesPlace,
@@ -313,20 +316,24 @@ describe("a syslog that stands still holds up nobody", () => {
     ...needs("perl"),
   }, () =>
     withFolder(async (folder) => {
-      const [path, up] = [join(folder, "still"), await freePort()];
+      const path = join(folder, "still");
       const script = "use Socket; socket(S, AF_UNIX, SOCK_DGRAM, 0);" +
-        `bind(S, sockaddr_un("${path}")) or die;` +
-        `socket(L, AF_INET, SOCK_STREAM, 0);` +
-        `bind(L, sockaddr_in(${up}, INADDR_LOOPBACK)) or die;` +
-        `listen(L, 5); sleep 300`;
-      await withDaemon(["perl", "-e", script], up, () =>
-        withLogging({ log: `to = "syslog:unix:${path}"` }, async (server) => {
+        `bind(S, sockaddr_un("${path}")) or die; sleep 300`;
+      const syslog = spawn("perl", ["-e", script], { stdio: "inherit" });
+      const exited = once(syslog, "exit");
+      try {
+        await until("it is bound", () => existsSync(path));
+        const log = `to = "syslog:unix:${path}"`;
+        await withLogging({ log }, async (server) => {
           await flood(server.port, 2000);
-          await until("it says so", () =>
-            server.stderr.endsWith("\n"));
+          await until("it says so", () => server.stderr.endsWith("\n"));
           assertEquals(await exchange(server.port, "echo\r\nhi"), "+Go\r\nhi");
           assertEquals(await server.stop(), 0);
-        }));
+        });
+      } finally {
+        process.kill(syslog.pid!, "SIGKILL");
+        await exited;
+      }
     }));
 
   // On Deno, nobody hears of a datagram that is refused.

@@ -41,6 +41,11 @@ function events(log: string): string[] {
     );
 }
 
+/** xinetd counts turns of the clock's second: one may come in between. */
+function untimed(all: readonly string[]): string[] {
+  return all.map((one) => one.replace(/ duration=\d+\(/, " duration=TIME("));
+}
+
 /** The sessions: `connect` has each client come to a service. */
 async function sessions(
   connect: (name: string) => Promise<{ end(): Promise<void> }>,
@@ -146,7 +151,10 @@ describe("the log in the format of xinetd", () => {
   }, () =>
     withFolder((theirs) =>
       withFolder(async (ours) => {
-        assertEquals(await ofTcpmux(ours), await ofXinetd(theirs));
+        assertEquals(
+          untimed(await ofTcpmux(ours)),
+          untimed(await ofXinetd(theirs)),
+        );
       })
     ));
 
