@@ -1,11 +1,13 @@
 /** A server that root has started becomes another user once it has bound. */
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import process from "node:process";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { exchange } from "./support/client.ts";
 import { withFolder } from "./support/daemon.ts";
 import { needsRoot } from "./support/needs.ts";
+import { exchangeFrom } from "./support/netcat.ts";
 import { mustRun, run } from "./support/run.ts";
 import { programUnderTest, withServer } from "./support/server.ts";
 import { unprivileged } from "./support/unprivileged.ts";
@@ -73,11 +75,15 @@ describe("the user of the server", needsRoot(), () => {
       },
     ));
 
-  test("a privileged port is bound before", () =>
-    withServer(table(`user = "${USER}"`), async (server) => {
+  test("a privileged port is bound before", async () => {
+    // An address of this process: other tests run at the same time.
+    const host = `127.79.${process.pid >> 8 & 255}.${process.pid & 255}`;
+    await withServer(table(`user = "${USER}"`), async (server) => {
       assertEquals(server.port, 79);
-      assertMatch(await exchange(79, "id\r\n"), /^\+Go/);
-    }, { args: ["--listen", "127.0.0.1:79"] }));
+      const said = await exchangeFrom("127.0.0.1", 79, "id\r\n", host);
+      assertMatch(said, /^\+Go/);
+    }, { args: ["--listen", `${host}:79`] });
+  });
 
   test("a reload serves on, and cannot become root again", () =>
     withServer(table(`user = "${USER}"`), async (server, folder) => {

@@ -22,7 +22,8 @@ interface Watching {
 
 function watching({ path }: Controlled): Watching {
   const words = [...programUnderTest(), "status", "--watch", "--control", path];
-  const command = `stty rows 24 cols 80; ${words.map(quoted).join(" ")}`;
+  // A shell that stays would be interrupted by the key too.
+  const command = `stty rows 24 cols 80; exec ${words.map(quoted).join(" ")}`;
   const child = spawn("script", ["-qec", command, "/dev/null"], {
     stdio: ["pipe", "pipe", "inherit"],
   });

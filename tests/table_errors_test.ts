@@ -33,6 +33,7 @@ describe("a table that is wrong", () => {
         problemsOf(read(file)),
         read(file.replace(".toml", ".expected")),
       );
+      assert(!("polluted" in {}), "every object has got a key");
     });
   }
 });

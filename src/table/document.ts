@@ -105,10 +105,12 @@ function located(error: unknown, source: string): TomlError {
 
 /** What to do about a line whose value is a text without quotes, or `yes`. */
 function hintFor(line: string): string {
-  if (line.length > LONG || isToml(line)) return "";
+  if (line.length > LONG) return "";
   const [, key, value = ""] =
     /^\s*([\w-]+)\s*=\s*([^\s"'[{#=][^"'#=]*?)\s*(#.*)?$/.exec(line) ?? [];
-  if (key === undefined) return "";
+  // The parser sees no other line: a header of it could name `__proto__`, by
+  // which the parser writes into the prototype of all objects.
+  if (key === undefined || isToml(line)) return "";
   return /^(yes|no|on|off|true|false)$/i.test(value)
     ? " (allowed: true or false)"
     : ` (a text must be in quotes: ${key} = ${JSON.stringify(value)})`;
