@@ -4,6 +4,7 @@ import type { BinderOptions } from "./bind/bound_listener.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { Episode, type Log } from "./log.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
+import type { Observer } from "./record.ts";
 import type { ListenerSpec } from "./table/service.ts";
 import type { Prepared } from "./table/table.ts";
 import type { Conn, Listener } from "./transport/transport.ts";
@@ -19,6 +20,10 @@ export interface OpenListener {
   readonly listener: Listener;
 }
 
+export interface ListenersOptions extends BinderOptions {
+  readonly observer?: Observer | undefined;
+}
+
 type OnAccepted = (conn: Conn, listener: OpenListener) => void;
 
 /** The listeners of a server, and the loops that accept from them. */
@@ -32,13 +37,15 @@ export class Listeners {
   readonly #binder: Binder;
   readonly #log: Log;
   readonly #onAccepted: OnAccepted;
+  readonly #observer: Observer | undefined;
 
   constructor(
-    { transport, log, getEnv }: BinderOptions,
+    { transport, log, getEnv, observer }: ListenersOptions,
     onAccepted: OnAccepted,
   ) {
     this.#binder = new Binder({ transport, log, getEnv });
     this.#log = log;
+    this.#observer = observer;
     this.#onAccepted = onAccepted;
   }
 
@@ -135,6 +142,7 @@ export class Listeners {
         conn = await listener.accept();
       } catch (error) {
         failing.happened(messageOf(error));
+        this.#observer?.acceptFailed(codeOf(error));
         await sleep(ACCEPT_PAUSE);
         continue;
       }
@@ -162,6 +170,11 @@ export class Listeners {
     });
     conn.abort();
   }
+}
+
+function codeOf(error: unknown): string {
+  if (!(error instanceof TcpmuxError)) return "internal";
+  return error.errno ?? error.code;
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Log } from "./log.ts";
 import { type EndCode, type Outcome, OUTCOMES } from "./policy/ending.ts";
 import { type Counters, MissedDeadline } from "./relay_options.ts";
 import type { Service } from "./table/service.ts";
+import type { Exit } from "./transport/transport.ts";
 
 /** All that is known of a connection when it has ended. */
 export interface ConnectionRecord {
@@ -15,6 +16,10 @@ export interface ConnectionRecord {
   readonly local: string;
   /** The service's name in the table; empty where none was reached. */
   readonly service: string;
+  /** The address of the listener that accepted it. */
+  readonly listener: string;
+  /** The upstream that its service connected to; absent where it did not. */
+  readonly upstream?: string;
   /** The name that a client of a proxy asked for, as it wrote it. */
   readonly requested?: string;
   /** The service's kind; empty where none was reached. */
@@ -48,11 +53,31 @@ export interface ConnectionRecord {
   readonly reason: string;
 }
 
+/** What a server tells, besides its records, to whoever counts. */
+export interface Observer {
+  /**
+   * A listener could not accept a connection.
+   *
+   * @param code as the system calls it, such as `EMFILE`; where the runtime does
+   * not say, the code of our error
+   */
+  acceptFailed(code: string): void;
+  /** An upstream of a service has answered after so many milliseconds. */
+  upstreamAnswered(service: string, upstream: Endpoint, time: number): void;
+  /** An upstream of a service could not be reached, or is no such server. */
+  upstreamFailed(service: string, upstream: Endpoint): void;
+  /** A program of a service has exited, or was killed. */
+  programExited(service: string, exit: Exit): void;
+}
+
 /** What a record is made of. */
 export interface Recorded extends Counters {
   readonly id: number;
   readonly peer: { readonly local: Endpoint; readonly remote: Endpoint };
+  /** The listener that accepted it. */
+  readonly server: { readonly listener: string };
   readonly service: Service | undefined;
+  readonly upstream: Endpoint | undefined;
   readonly requested: string | undefined;
   /** When it was accepted, by `performance.now()`. */
   readonly begin: number;
@@ -92,13 +117,15 @@ export class Recorder {
     session: Recorded,
     { code, reason }: Ended,
   ): void {
-    const { id, peer, service, requested, bytesIn, bytesOut } = session;
-    const { begin, served } = session;
+    const { id, peer, server, service, upstream, requested } = session;
+    const { bytesIn, bytesOut, begin, served } = session;
     const record: ConnectionRecord = {
       conn: id,
       remote: formatEndpoint(peer.remote),
       local: formatEndpoint(peer.local),
+      listener: server.listener,
       service: service?.name ?? "",
+      ...(upstream === undefined ? {} : { upstream: formatEndpoint(upstream) }),
       ...(requested === undefined ? {} : { requested }),
       kind: service?.kind ?? "",
       outcome: OUTCOMES[code],
@@ -122,6 +149,7 @@ export class Recorder {
       remote: record.remote,
       local: record.local,
       service: record.service,
+      upstream: record.upstream,
       requested: record.requested,
       kind: record.kind,
       outcome: record.outcome,

@@ -10,6 +10,7 @@ import { SharedSourceLog } from "./policy/penalties.ts";
 import {
   type ConnectionRecord,
   type Ended,
+  type Observer,
   type Recorded,
   Recorder,
 } from "./record.ts";
@@ -30,6 +31,8 @@ export interface MuxServerOptions {
   readonly onBound?: (() => void) | undefined;
   /** Called once for every connection, when it has ended. */
   readonly onRecord?: (record: ConnectionRecord) => void;
+  /** Told what records do not say. */
+  readonly observer?: Observer | undefined;
   /** Called with the number of live sessions when one has begun. */
   readonly onSessions?: (count: number) => void;
 }
@@ -39,8 +42,8 @@ interface TableInForce {
   readonly table: Table;
   readonly identities: Map<Service, Identity>;
   readonly limits: ServerLimits;
-  /** Made for a listener when its first client comes. */
-  readonly contexts: Map<ListenerSpec, ListenerContext>;
+  /** By the listener's address; made when its first client comes. */
+  readonly contexts: Map<string, ListenerContext>;
 }
 
 /** What a server is doing. */
@@ -137,11 +140,7 @@ export class MuxServer {
     return this.#sessions.all();
   }
 
-  /**
-   * Ends the sessions for which `matches` holds, at once; gives how many.
-   *
-   * @param reason for their records
-   */
+  /** Ends at once the sessions that match; gives how many. */
   endSessions(matches: (session: Recorded) => boolean, reason: string): number {
     const ended = [...this.#sessions.all()].filter(matches);
     for (const session of ended) session.stop("killed", reason);
@@ -209,7 +208,7 @@ export class MuxServer {
     conn: Conn,
     { spec, address }: Omit<OpenListener, "listener">,
   ): void => {
-    const context = this.#inForce.contexts.get(spec) ??
+    const context = this.#inForce.contexts.get(address) ??
       this.#addContext(spec, address);
     const slot = this.#limits.arrive(conn.remote, this.#inForce.limits);
     if (slot.refusal !== undefined) this.#fullness.note(slot.refusal);
@@ -221,7 +220,7 @@ export class MuxServer {
 
   #addContext(spec: ListenerSpec, listener: string): ListenerContext {
     const { table, identities, contexts } = this.#inForce;
-    const { log, transport, getEnv } = this.#options;
+    const { log, transport, getEnv, observer } = this.#options;
     const context: ListenerContext = {
       log,
       transport,
@@ -232,10 +231,11 @@ export class MuxServer {
       listener,
       ended: this.#ended,
       leavers: this.#leavers,
+      observer,
       isStopping: () => this.#isDraining,
       switchedOff: this.#switchedOff,
     };
-    contexts.set(spec, context);
+    contexts.set(listener, context);
     return context;
   }
 

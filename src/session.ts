@@ -1,5 +1,5 @@
 import { drain } from "./drain.ts";
-import { formatEndpoint, type Peer } from "./endpoint.ts";
+import { type Endpoint, formatEndpoint, type Peer } from "./endpoint.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
 import type { Handshake, HandshakeResult } from "./handshake/handshake.ts";
 import { RequestReading } from "./handshake/request.ts";
@@ -45,6 +45,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   readonly server: ListenerContext;
   readonly peer: Peer;
   service: Service | undefined = undefined;
+  upstream: Endpoint | undefined = undefined;
   requested: string | undefined = undefined;
   bytesIn = 0;
   bytesOut = 0;
@@ -105,10 +106,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     this.server.ended(this, ended);
   }
 
-  /**
-   * The path as far as the relay: a frame of its own, since thousands of
-   * sessions wait in that of `run`.
-   */
+  /** As far as the relay; in a frame of its own, as thousands wait in `run`. */
   async #begin(): Promise<RunningService | Ended> {
     const request = new RequestReading(this.#client, this.server.spec);
     this.#request = request;

@@ -10,8 +10,15 @@ import { readAll } from "./support/bytes.ts";
 import { ask, connectTo, exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
 import { answers, freePort, withFolder } from "./support/daemon.ts";
-import { findProgram, needs } from "./support/needs.ts";
-import { programUnderTest, withServer } from "./support/server.ts";
+import { findProgram, needs, skip } from "./support/needs.ts";
+import { mustRun } from "./support/run.ts";
+import {
+  programHandsOver,
+  programResets,
+  programUnderTest,
+  withServer,
+} from "./support/server.ts";
+import { untilGone, withUpstream } from "./support/upstream.ts";
 import { until } from "./support/wait.ts";
 
 const SERVICES = `[services.echo]
@@ -22,6 +29,9 @@ connect = "127.0.0.1:9"
 `;
 const table = (server: string) => `[server]\n${server}\n${SERVICES}`;
 const ON = table('admin = "127.0.0.1:0"');
+
+/** Whether a program can get the client's socket. */
+const HAS_SOCKET = programHandsOver();
 
 /** The value of a metric with exactly these labels. */
 function valueOf(text: string, sample: string): number | undefined {
@@ -48,13 +58,14 @@ describe("/metrics", () => {
       assertMatch(headers["content-type"]!, /^text\/plain; version=0\.0\.4/);
       const is = (sample: string, value: number) =>
         assertEquals([sample, valueOf(body, sample)], [sample, value]);
-      is("tcpmux_connections_accepted_total", 4);
-      is('tcpmux_connections_active{state="session"}', 1);
-      is('tcpmux_connections_active{state="handshake"}', 0);
-      is('tcpmux_handshakes_total{result="ok"}', 2);
-      is('tcpmux_handshakes_total{result="backend_down"}', 1);
-      is('tcpmux_handshakes_total{result="unknown"}', 1);
-      is('tcpmux_handshakes_total{result="rate"}', 0);
+      const listener = `listener="127.0.0.1:${server.port}"`;
+      is(`tcpmux_connections_accepted_total{${listener}}`, 4);
+      is(`tcpmux_connections_active{${listener},state="session"}`, 1);
+      is(`tcpmux_connections_active{${listener},state="handshake"}`, 0);
+      is(`tcpmux_handshakes_total{${listener},result="ok"}`, 2);
+      is(`tcpmux_handshakes_total{${listener},result="backend_down"}`, 1);
+      is(`tcpmux_handshakes_total{${listener},result="unknown"}`, 1);
+      is(`tcpmux_handshakes_total{${listener},result="rate"}`, 0);
       is("tcpmux_handshake_duration_seconds_count", 1);
       is('tcpmux_handshake_duration_seconds_bucket{le="+Inf"}', 1);
       is('tcpmux_sessions_total{service="echo",end="ok"}', 1);
@@ -74,6 +85,137 @@ describe("/metrics", () => {
       conn.close();
     }));
 
+  test("counts each listener's connections for itself", () =>
+    withServer(
+      table('listen = ["127.0.0.1:0", "unix:./mux"]\nadmin = "127.0.0.1:0"'),
+      async (server, folder) => {
+        const port = await adminPort(server);
+        await exchange(server.port, "echo\r\n");
+        await server.logged("connection", ({ conn }) => conn === 1);
+        const client = connect(join(folder, "mux")).on("error", () => {});
+        client.write("echo\r\n");
+        await server.logged("session", ({ conn }) => conn === 2);
+        const { body } = await get(port, "/metrics");
+        const is = (sample: string, value: number) =>
+          assertEquals([sample, valueOf(body, sample)], [sample, value]);
+        const tcp = `listener="127.0.0.1:${server.port}"`;
+        const unix = 'listener="unix:./mux"';
+        is(`tcpmux_connections_accepted_total{${tcp}}`, 1);
+        is(`tcpmux_connections_accepted_total{${unix}}`, 1);
+        is(`tcpmux_connections_active{${tcp},state="session"}`, 0);
+        is(`tcpmux_connections_active{${unix},state="session"}`, 1);
+        is(`tcpmux_handshakes_total{${tcp},result="ok"}`, 1);
+        is(`tcpmux_handshakes_total{${unix},result="ok"}`, 1);
+        client.destroy();
+      },
+      { args: ["--log-level", "debug"] },
+    ));
+
+  test("says which upstreams answer, and what they have to do", () =>
+    withUpstream(untilGone, async (upstream) => {
+      const free = await freePort();
+      const services = `
+[services.two]
+connect = ["127.0.0.1:${free}", "127.0.0.1:${upstream}"]
+[services.mux]
+tcpmux = "127.0.0.1:${free}/x"
+[services.unused]
+connect = "127.0.0.1:${upstream}"
+`;
+      await withServer(
+        `[server]\nadmin = "127.0.0.1:0"\n${services}`,
+        async (server) => {
+          const port = await adminPort(server);
+          const { conn } = await ask(server.port, "two");
+          await exchange(server.port, "mux\r\n");
+          await server.logged("connection", ({ conn }) => conn === 2);
+          let { body } = await get(port, "/metrics");
+          const is = (name: string, labels: string, value?: number) => {
+            const sample = `tcpmux_upstream_${name}{${labels}}`;
+            assertEquals([sample, valueOf(body, sample)], [sample, value]);
+          };
+          const down = `service="two",upstream="127.0.0.1:${free}"`;
+          const up = `service="two",upstream="127.0.0.1:${upstream}"`;
+          const mux = `service="mux",upstream="127.0.0.1:${free}"`;
+          const unused = `service="unused",upstream="127.0.0.1:${upstream}"`;
+          is("up", down, 0);
+          is("up", up, 1);
+          is("up", mux, 0);
+          is("up", unused, undefined);
+          is("sessions_active", down, 0);
+          is("sessions_active", up, 1);
+          is("sessions_active", unused, 0);
+          is("connect_duration_seconds_count", down, 0);
+          is("connect_duration_seconds_count", up, 1);
+          conn.close();
+          const { upstream: address } = await server.logged(
+            "connection",
+            ({ conn }) => conn === 1,
+          );
+          assertEquals(address, `127.0.0.1:${upstream}`);
+          ({ body } = await get(port, "/metrics"));
+          is("sessions_active", up, 0);
+          is("up", up, 1);
+        },
+      );
+    }));
+
+  test("counts how programs exit", () =>
+    withServer(
+      `[server]
+admin = "127.0.0.1:0"
+[services]
+good.exec = ["true"]
+bad.exec = ["false"]
+killed.exec = ["sh", "-c", "kill -9 $$"]
+socket.exec = ["false"]
+socket.stdio = "socket"
+`.replace(/^socket.*\n/gm, HAS_SOCKET ? "$&" : ""),
+      async (server) => {
+        const port = await adminPort(server);
+        const names = ["good", "bad", "bad", "killed"];
+        if (HAS_SOCKET) names.push("socket");
+        for (const name of names) await exchange(server.port, `${name}\r\n`);
+        const last = names.length;
+        await server.logged("connection", ({ conn }) => conn === last);
+        const { body } = await get(port, "/metrics");
+        const samples = body.match(/^tcpmux_child_exits_total\{.*$/gm);
+        assertEquals(samples, [
+          'tcpmux_child_exits_total{service="good",status="0"} 1',
+          'tcpmux_child_exits_total{service="bad",status="nonzero"} 2',
+          'tcpmux_child_exits_total{service="killed",status="signal"} 1',
+          ...HAS_SOCKET
+            ? ['tcpmux_child_exits_total{service="socket",status="nonzero"} 1']
+            : [],
+        ]);
+      },
+    ));
+
+  test(
+    "counts what could not be accepted",
+    // It is the same runtime that cannot send a reset.
+    programResets()
+      ? skip("Bun and Node do not tell when the system cannot accept")
+      : needs("prlimit"),
+    () =>
+      withServer(ON, async (server) => {
+        const port = await adminPort(server);
+        const limit = (files: string) =>
+          mustRun(["prlimit", "--pid", `${server.pid}`, `--nofile=${files}`]);
+        await limit("16:1024");
+        const conns = await Promise.all(
+          Array.from({ length: 30 }, () => connectTo(server.port)),
+        );
+        await server.logged("cannot accept connections, retrying");
+        for (const conn of conns) conn.abort();
+        await limit("1024:1024");
+        await server.logged("accepting again");
+        const { body } = await get(port, "/metrics");
+        const errors = 'tcpmux_accept_errors_total{errno="EMFILE"}';
+        assert(valueOf(body, errors)! >= 1, body);
+      }),
+  );
+
   test("has no label of what a peer has sent", () =>
     withServer(ON, async (server) => {
       const port = await adminPort(server);
@@ -84,7 +226,11 @@ describe("/metrics", () => {
       const { body } = await get(port, "/metrics");
       assert(!body.includes("guess"), body);
       assertEquals(
-        valueOf(body, 'tcpmux_handshakes_total{result="unknown"}'),
+        valueOf(
+          body,
+          `tcpmux_handshakes_total{listener="127.0.0.1:${server.port}",` +
+            'result="unknown"}',
+        ),
         20,
       );
       const names = body.matchAll(/service="([^"]*)"/g);

@@ -13,7 +13,7 @@ import {
   RunningServer,
   withServer,
 } from "./support/server.ts";
-import { withUpstream } from "./support/upstream.ts";
+import { untilGone, withUpstream } from "./support/upstream.ts";
 import {
   descriptors,
   descriptorsBackTo,
@@ -34,11 +34,6 @@ async function attack(port: number, request: string): Promise<Conn[]> {
   const here = conns.filter((conn) => conn !== undefined);
   for (const conn of here) conn.write(bytes(request)).catch(() => {});
   return here;
-}
-
-/** An upstream that only waits for the other side to go. */
-async function untilGone(conn: Conn): Promise<void> {
-  await readAll(conn).catch(() => {}); // a reset
 }
 
 function saidTimes({ log }: RunningServer, message: string): number {

@@ -1,7 +1,7 @@
 /** The admin listener: metrics, health, and a page, for those who look. */
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import type { Log } from "../log.ts";
-import type { ConnectionRecord, Recorded } from "../record.ts";
+import type { Recorded } from "../record.ts";
 import type { Status } from "../status/status.ts";
 import type { Prepared, Table } from "../table/table.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -26,7 +26,8 @@ export interface AdminOptions {
 /** Counts from its making on, and listens where the table in force says. */
 export class Admin {
   readonly #options: AdminOptions;
-  readonly #tally: Tally;
+  /** Counts what is told to it. */
+  readonly tally = new Tally();
   readonly #events: Events;
   readonly #site: Site;
   #listener: AdminListener | undefined;
@@ -37,9 +38,8 @@ export class Admin {
 
   private constructor(options: AdminOptions, page: Page) {
     const { status, sessions } = options;
-    const tally = new Tally();
+    const { tally } = this;
     this.#options = options;
-    this.#tally = tally;
     this.#events = new Events(new View({ status, sessions, tally }));
     this.#site = new Site({
       page,
@@ -73,7 +73,7 @@ export class Admin {
     const next = isSame ? last : admin && await this.#open(admin);
     return {
       commit: () => {
-        this.#tally.inForce(services.map(({ name }) => name));
+        this.tally.inForce(services, this.#options.status().listeners);
         this.#isServing = true;
         this.#hosts = adminHosts.map((name) => name.toLowerCase());
         this.#place = place;
@@ -100,10 +100,6 @@ export class Admin {
       advice: "who reaches its address sees who uses what: keep others off " +
         "it by a firewall, or let it listen on 127.0.0.1",
     });
-  }
-
-  recorded(record: ConnectionRecord): void {
-    this.#tally.recorded(record);
   }
 
   /** Something has happened that those who watch should see now. */

@@ -1,6 +1,10 @@
 /** What has ended since the server started, counted for metrics and the page. */
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import type { Observer } from "../record.ts";
 import { type EndCode, OUTCOMES } from "../policy/ending.ts";
 import type { ConnectionRecord } from "../record.ts";
+import type { Service } from "../table/service.ts";
+import type { Exit } from "../transport/transport.ts";
 import { Troubles } from "./troubles.ts";
 
 /** Upper bounds of the times until a service began, in seconds. */
@@ -29,6 +33,18 @@ export interface OpeningFailure {
   readonly times: number;
 }
 
+/** What has become of the connections to one upstream of a service. */
+export class UpstreamTally {
+  /** Whether the last one has come about; undefined before the first. */
+  isUp: boolean | undefined = undefined;
+  answers = 0;
+  /** What all answers took. */
+  seconds = 0;
+}
+
+/** How a program has exited. */
+export type ExitStatus = "0" | "nonzero" | "signal";
+
 /** What has become of the sessions of one service. */
 export class ServiceTally {
   /** Sessions that ended so. */
@@ -40,35 +56,51 @@ export class ServiceTally {
   lastFailure: OpeningFailure | undefined;
   /** When it was opened last, in milliseconds since 1970. */
   lastOpened = 0;
+  /** By their addresses, those that it has in the table. */
+  upstreams: ReadonlyMap<string, UpstreamTally> = new Map();
+  readonly exits: Partial<Record<ExitStatus, number>> = {};
 }
 
 /**
- * Counts records in plain numbers: this runs for each connection, and what is
- * read seldom is made when somebody asks. It takes no more memory than the
- * table has services.
+ * Counts in plain numbers: this runs for each connection, and what is read
+ * seldom is made when somebody asks. It takes no more memory than the table has
+ * services and listeners.
  */
-export class Tally {
+export class Tally implements Observer {
   ended = 0;
   /** When the table in force came into force, in milliseconds since 1970. */
   inForceSince = 0;
   /** Connections whose service began are `ok`, however they ended. */
-  readonly results = Object.fromEntries(
-    Object.keys(OUTCOMES).map((code) => [code, 0]),
-  ) as Record<EndCode, number>;
+  readonly results = noResults();
   /** Times until the service began: by bound, and those above all bounds. */
   readonly handshakes: number[] = Array(HANDSHAKE_BOUNDS.length + 1).fill(0);
   handshakeSeconds = 0;
   readonly troubles = new Troubles();
+  /** By what the system calls it. */
+  readonly acceptErrors: Record<string, number> = {};
+  #listeners = new Map<string, Results>();
   #services = new Map<string, ServiceTally>();
 
-  /** A table has come into force: services of both go on counting. */
-  inForce(names: readonly string[]): void {
+  /** A table has come into force: what both have goes on counting. */
+  inForce(services: readonly Service[], listeners: readonly string[]): void {
     this.inForceSince = Date.now();
-    this.#services = new Map(
-      names.map((name) =>
-        [name, this.#services.get(name) ?? new ServiceTally()] as const
-      ),
-    );
+    this.#listeners = kept(this.#listeners, listeners, noResults);
+    const names = services.map(({ name }) => name);
+    this.#services = kept(this.#services, names, () => new ServiceTally());
+    for (const service of services) {
+      const tally = this.#services.get(service.name)!;
+      const addresses = upstreamsOf(service).map(formatEndpoint);
+      tally.upstreams = kept(
+        tally.upstreams,
+        addresses,
+        () => new UpstreamTally(),
+      );
+    }
+  }
+
+  /** What the handshakes of each listener have led to, by its address. */
+  get listeners(): ReadonlyMap<string, Results> {
+    return this.#listeners;
   }
 
   /** The services of the table in force, by their names. */
@@ -79,14 +111,15 @@ export class Tally {
   recorded(record: ConnectionRecord): void {
     const { code, durationMs, handshakeMs } = record;
     const service = this.#services.get(record.service);
+    const result = handshakeMs === undefined ? code : "ok";
     this.ended++;
+    this.results[result]++;
+    this.#resultsOf(record.listener)[result]++;
     if (handshakeMs === undefined) {
-      this.results[code]++;
       if (isOpeningFailure(code) && service !== undefined) {
         this.#failed(service, record);
       }
     } else {
-      this.results.ok++;
       this.handshakeSeconds += handshakeMs / 1000;
       this.handshakes[bucketOf(handshakeMs / 1000)]!++;
       if (service !== undefined) {
@@ -96,6 +129,45 @@ export class Tally {
       }
     }
     this.troubles.recorded(record);
+  }
+
+  /** A listener that a reload has closed may have sessions under way. */
+  #resultsOf(listener: string): Results {
+    let results = this.#listeners.get(listener);
+    if (results === undefined) {
+      results = noResults();
+      this.#listeners.set(listener, results);
+    }
+    return results;
+  }
+
+  acceptFailed(code: string): void {
+    this.acceptErrors[code] = (this.acceptErrors[code] ?? 0) + 1;
+  }
+
+  upstreamAnswered(service: string, endpoint: Endpoint, time: number): void {
+    const upstream = this.#upstreamOf(service, endpoint);
+    if (upstream === undefined) return;
+    upstream.isUp = true;
+    upstream.answers++;
+    upstream.seconds += time / 1000;
+  }
+
+  upstreamFailed(service: string, endpoint: Endpoint): void {
+    const upstream = this.#upstreamOf(service, endpoint);
+    if (upstream !== undefined) upstream.isUp = false;
+  }
+
+  #upstreamOf(service: string, endpoint: Endpoint): UpstreamTally | undefined {
+    const { upstreams } = this.#services.get(service) ?? {};
+    return upstreams?.get(formatEndpoint(endpoint));
+  }
+
+  programExited(service: string, { code, signal }: Exit): void {
+    const { exits } = this.#services.get(service) ?? {};
+    if (exits === undefined) return;
+    const status = signal !== null ? "signal" : code === 0 ? "0" : "nonzero";
+    exits[status] = (exits[status] ?? 0) + 1;
   }
 
   #failed(service: ServiceTally, { code, reason }: ConnectionRecord): void {
@@ -108,6 +180,30 @@ export class Tally {
       times: isInARow ? lastFailure.times + 1 : 1,
     };
   }
+}
+
+/** Connections by what their handshake has led to. */
+export type Results = Record<EndCode, number>;
+
+function noResults(): Results {
+  const codes = Object.keys(OUTCOMES);
+  return Object.fromEntries(codes.map((code) => [code, 0])) as Results;
+}
+
+function upstreamsOf(service: Service): readonly Endpoint[] {
+  if (service.kind === "connect") return service.upstreams;
+  return service.kind === "tcpmux" ? [service.upstream] : [];
+}
+
+/** Those of `names`, the known ones as they are. */
+function kept<T>(
+  known: ReadonlyMap<string, T>,
+  names: readonly string[],
+  create: () => T,
+): Map<string, T> {
+  return new Map(
+    names.map((name) => [name, known.get(name) ?? create()] as const),
+  );
 }
 
 function isOpeningFailure(code: EndCode): boolean {

@@ -12,8 +12,8 @@ export async function openConnect(
   service: ConnectService,
   context: SessionContext,
 ): Opening {
-  const { transport } = context.server;
-  const { connectTimeout: timeout, message, ready } = service;
+  const { transport, observer } = context.server;
+  const { name, connectTimeout: timeout, message, ready } = service;
   const failures: string[] = [];
   for (const endpoint of service.upstreams) {
     const attempt = dial(transport, endpoint, { timeout });
@@ -21,6 +21,8 @@ export async function openConnect(
     try {
       const begin = performance.now();
       const conn = await attempt.conn;
+      context.upstream = endpoint;
+      observer?.upstreamAnswered(name, endpoint, performance.now() - begin);
       if (ready === "connected") return new Upstream(message, conn);
       context.hold(conn);
       const wait: FirstByte = { endpoint, timeout, begin };
@@ -30,6 +32,7 @@ export async function openConnect(
       if (!(error instanceof TcpmuxError)) throw error;
       failures.push(messageOf(error));
       if (context.isStopped) break;
+      observer?.upstreamFailed(name, endpoint);
     }
   }
   return unavailable(failures.join("; "));

@@ -1,5 +1,6 @@
-import type { Peer } from "../endpoint.ts";
+import type { Endpoint, Peer } from "../endpoint.ts";
 import type { Log } from "../log.ts";
+import type { Observer } from "../record.ts";
 import type { Refusal } from "../policy/refusal.ts";
 import type { Conn, Transport } from "../transport/transport.ts";
 
@@ -15,6 +16,8 @@ export interface ServerContext {
   readonly isStopping: () => boolean;
   /** Says what a program has left behind out of its process group. */
   readonly leavers: { ended(program: EndedProgram): void };
+  /** Who counts what happens; undefined where nobody does. */
+  readonly observer: Observer | undefined;
 }
 
 /** A program whose process group is gone. */
@@ -48,6 +51,8 @@ export interface SessionContext {
   readonly early: Uint8Array;
   /** Bytes of the service that were sent to the client so far. */
   readonly bytesOut: number;
+  /** Where its service has connected to; undefined where it has not. */
+  upstream: Endpoint | undefined;
   /** Whether the session must end at once. */
   readonly isStopped: boolean;
   /**

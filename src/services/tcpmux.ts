@@ -12,17 +12,20 @@ export async function openTcpmux(
   service: TcpmuxService,
   context: SessionContext,
 ): Opening {
-  const { upstream: endpoint, remoteName, connectTimeout: timeout } = service;
-  const { transport } = context.server;
+  const { name, upstream: endpoint, remoteName } = service;
+  const { connectTimeout: timeout } = service;
+  const { transport, observer } = context.server;
+  const { timers } = transport;
   const begin = performance.now();
   const attempt = dial(transport, endpoint, { timeout });
   context.hold(attempt);
   let conn: Conn | undefined;
   try {
     conn = await attempt.conn;
+    context.upstream = endpoint;
+    observer?.upstreamAnswered(name, endpoint, performance.now() - begin);
     context.hold(conn);
     await conn.write(requestLine(remoteName));
-    const { timers } = transport;
     // The time is for the connection and the reply together.
     const reply = await readReply(conn, { timeout, begin, timers });
     if (reply.positive) return new Upstream(reply.message, conn, reply.rest);
@@ -32,6 +35,7 @@ export async function openTcpmux(
   } catch (error) {
     conn?.abort();
     if (!(error instanceof TcpmuxError)) throw error;
+    if (!context.isStopped) observer?.upstreamFailed(name, endpoint);
     return unavailable(error.message, error.code);
   }
 }

@@ -73,6 +73,8 @@ export interface SessionStatus {
   readonly local: string;
   /** Null as long as it has not named one. */
   readonly service: string | null;
+  /** Where its service has connected to; null where it has not. */
+  readonly upstream: string | null;
   /** Since it was accepted. */
   readonly seconds: number;
   readonly bytes_in: number;
@@ -207,15 +209,16 @@ export class StatusSource {
   sessions(): SessionStatus[] {
     const all: SessionStatus[] = [];
     for (const session of this.#options.sessions()) {
-      const { id, peer, service, begin, bytesIn, bytesOut } = session;
+      const { id, peer, service, upstream, begin } = session;
       all.push({
         id,
         remote: formatEndpoint(peer.remote),
         local: formatEndpoint(peer.local),
         service: service?.name ?? null,
+        upstream: upstream === undefined ? null : formatEndpoint(upstream),
         seconds: secondsSince(begin),
-        bytes_in: bytesIn,
-        bytes_out: bytesOut,
+        bytes_in: session.bytesIn,
+        bytes_out: session.bytesOut,
       });
     }
     return all;

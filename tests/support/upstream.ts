@@ -1,5 +1,6 @@
 import { pickTransport } from "../../src/transport/pick.ts";
 import type { Conn } from "../../src/transport/transport.ts";
+import { readAll } from "./bytes.ts";
 
 const transport = await pickTransport();
 
@@ -34,4 +35,9 @@ export async function withUpstream(
     listener.close();
     await accepting;
   }
+}
+
+/** An upstream that only waits for the other side to go. */
+export async function untilGone(conn: Conn): Promise<void> {
+  await readAll(conn).catch(() => {}); // a reset
 }

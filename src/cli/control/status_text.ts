@@ -62,12 +62,13 @@ function stateOf({ enabled, switched_off }: ServiceStatus): string {
 /** A line for each session. */
 export function sessionsText(sessions: readonly SessionStatus[]): string[] {
   return columns(
-    ["ID", "SERVICE", "CLIENT", "SERVER", "AGE", "IN", "OUT"],
+    ["ID", "SERVICE", "CLIENT", "SERVER", "UPSTREAM", "AGE", "IN", "OUT"],
     sessions.map((session) => [
       session.id,
       session.service ?? "-",
       session.remote,
       session.local,
+      session.upstream ?? "-",
       clock(session.seconds),
       amount(session.bytes_in),
       amount(session.bytes_out),

@@ -1,4 +1,5 @@
 import type { Admin } from "../../admin/admin.ts";
+import type { Observer } from "../../record.ts";
 import type { ConnectionRecord } from "../../record.ts";
 import type { StatusSource } from "../../status/status.ts";
 import type { Prepared } from "../../table/table.ts";
@@ -10,6 +11,13 @@ import type { Daemon } from "./daemon.ts";
 export class AdminCompanion implements Companion {
   readonly #daemon: Daemon;
   readonly #status: StatusSource;
+  /** Counts for the admin listener from when there is one. */
+  readonly observer: Observer = {
+    acceptFailed: (code) => this.#admin?.tally.acceptFailed(code),
+    upstreamAnswered: (...what) => this.#admin?.tally.upstreamAnswered(...what),
+    upstreamFailed: (...what) => this.#admin?.tally.upstreamFailed(...what),
+    programExited: (...what) => this.#admin?.tally.programExited(...what),
+  };
   #admin: Admin | undefined;
 
   constructor(daemon: Daemon, status: StatusSource) {
@@ -44,7 +52,7 @@ export class AdminCompanion implements Companion {
   }
 
   recorded(record: ConnectionRecord): void {
-    this.#admin?.recorded(record);
+    this.#admin?.tally.recorded(record);
   }
 
   reloaded(): void {

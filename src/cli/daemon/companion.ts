@@ -1,3 +1,4 @@
+import type { Observer } from "../../record.ts";
 import type { ConnectionRecord } from "../../record.ts";
 import type { Prepared } from "../../table/table.ts";
 import type { Loaded } from "../load.ts";
@@ -24,6 +25,8 @@ export interface Companion {
   reloaded?(error: unknown): void;
   /** A connection has ended. */
   recorded?(record: ConnectionRecord): void;
+  /** Told what records do not say. */
+  readonly observer?: Observer;
   /** The server accepts no more, and sessions under way may end. */
   draining?(): void;
   /** The last session has ended. */

@@ -137,6 +137,8 @@ export class Daemon {
   async #startServer({ table, file }: Loaded): Promise<MuxServer> {
     const { collectGarbage } = this.#transport;
     this.#user = userOf(table);
+    const observer = this.#companions.find(({ observer }) => observer)
+      ?.observer;
     const watching = this.#companions.filter(({ recorded }) => recorded);
     return await MuxServer.start(table, {
       onBound: await rightsOf(table.server, this.#transport, (rights) => {
@@ -145,6 +147,7 @@ export class Daemon {
       transport: this.#transport,
       log: this.log,
       getEnv,
+      observer,
       ...(watching.length === 0 ? {} : {
         onRecord: (record) => {
           for (const companion of watching) companion.recorded!(record);

@@ -64,6 +64,14 @@ function alertsOf({ server }: Table): readonly Alert[] {
         "{{ $labels.service }} of {{ $labels.instance }} cannot be opened",
     },
     {
+      name: "TcpmuxUpstreamDown",
+      expression: "tcpmux_upstream_up == 0",
+      for: "5m",
+      severity: "warning",
+      summary: "{{ $labels.upstream }}, where {{ $labels.service }} of " +
+        "{{ $labels.instance }} is, does not answer",
+    },
+    {
       name: "TcpmuxBusy",
       expression: "sum by (instance, result) " +
         `(rate(${handshakes}{result=~"limit_.*|rate"}[5m])) > 0`,
@@ -73,7 +81,8 @@ function alertsOf({ server }: Table): readonly Alert[] {
     },
     {
       name: "TcpmuxNearlyFull",
-      expression: `tcpmux_connections_active{state="session"} > ${most} * 0.9`,
+      expression: "sum by (instance) " +
+        `(tcpmux_connections_active{state="session"}) > ${most} * 0.9`,
       for: "5m",
       severity: "warning",
       summary: `{{ $labels.instance }} has {{ $value }} sessions of ${most}`,

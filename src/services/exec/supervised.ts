@@ -39,6 +39,9 @@ export class SupervisedProcess {
       this.#stopWaiting = () => resolve(undefined)
     );
     this.#exit = Promise.race([process.exited, aborted]);
+    const { observer } = context.server;
+    if (observer === undefined) return;
+    process.exited.then((exit) => observer.programExited(service.name, exit));
   }
 
   /** The next bytes of its standard error, null at the end; never rejects. */

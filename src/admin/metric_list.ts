@@ -1,0 +1,298 @@
+/** Each metric of a server: its name, and where its values come from. */
+import { readdirSync, readFileSync } from "node:fs";
+import { permitted } from "../transport/permission.ts";
+import type { Status } from "../status/status.ts";
+import type { Live, LiveListener } from "./live.ts";
+import { HANDSHAKE_BOUNDS, type Tally, type UpstreamTally } from "./tally.ts";
+
+/** What all metrics of one scrape are made from. */
+export interface MetricsSource {
+  readonly status: Status;
+  readonly live: Live;
+  readonly tally: Tally;
+}
+
+/**
+ * Labels come from the table, from lists in this program and from the system,
+ * and never from what a peer has sent: their number is bounded.
+ */
+type Labels = Readonly<Record<string, string | number>>;
+
+/** A value, with the end of its metric's name where it has one. */
+type Sample = readonly [value: number, labels?: Labels, suffix?: string];
+
+export interface Definition {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram" | "summary";
+  readonly help: string;
+  readonly samples: (source: MetricsSource) => readonly Sample[];
+}
+
+export const METRICS: readonly Definition[] = [
+  {
+    name: "tcpmux_build_info",
+    type: "gauge",
+    help: "The version of tcpmux and its runtime; always 1.",
+    samples: ({ status: { version, runtime } }) => [[1, { version, runtime }]],
+  },
+  {
+    name: "tcpmux_config_last_reload_successful",
+    type: "gauge",
+    help: "Whether the last reload, or else the start, has succeeded.",
+    samples: ({ status: { reload } }) => [[Number(reload?.ok ?? true)]],
+  },
+  {
+    name: "tcpmux_config_last_reload_success_timestamp_seconds",
+    type: "gauge",
+    help: "When the table in force came into force.",
+    samples: ({ tally }) => [[tally.inForceSince / 1000]],
+  },
+  {
+    name: "tcpmux_draining",
+    type: "gauge",
+    help: "Whether the server is stopping and accepts no more.",
+    samples: ({ status }) => [[Number(status.draining)]],
+  },
+  {
+    name: "tcpmux_connections_accepted_total",
+    type: "counter",
+    help: "Connections that were accepted.",
+    samples: ({ tally, live }) =>
+      listenersOf(tally, live).map(({ listener, results, now }) =>
+        [sumOf(results) + now.connections, { listener }] as const
+      ),
+  },
+  {
+    name: "tcpmux_connections_active",
+    type: "gauge",
+    help: "Connections under way: before their service began, and behind that.",
+    samples: ({ tally, live }) =>
+      listenersOf(tally, live).flatMap(({ listener, now }) =>
+        [
+          [now.connections - now.serving, { listener, state: "handshake" }],
+          [now.serving, { listener, state: "session" }],
+        ] as const
+      ),
+  },
+  {
+    name: "tcpmux_handshakes_total",
+    type: "counter",
+    help: "Connections by what their handshake has led to; ok: a service.",
+    samples: ({ tally, live }) =>
+      listenersOf(tally, live).flatMap(({ listener, results, now }) =>
+        Object.entries(results).map(([result, count]) =>
+          [
+            result === "ok" ? count + now.serving : count,
+            { listener, result },
+          ] as const
+        )
+      ),
+  },
+  {
+    name: "tcpmux_handshake_duration_seconds",
+    type: "histogram",
+    help: "Time from accept until the service began, of ended sessions.",
+    samples: ({ tally }) => histogram(tally),
+  },
+  {
+    name: "tcpmux_sessions_total",
+    type: "counter",
+    help: "Sessions that have ended, by how.",
+    samples: ({ tally }) =>
+      [...tally.services].flatMap(([service, { ends }]) =>
+        Object.entries(ends).map(([end, count]) =>
+          [count, { service, end }] as const
+        )
+      ),
+  },
+  {
+    name: "tcpmux_sessions_active",
+    type: "gauge",
+    help: "Sessions under way.",
+    samples: ({ status }) =>
+      status.services.map(({ name: service, sessions }) =>
+        [sessions, { service }] as const
+      ),
+  },
+  {
+    name: "tcpmux_session_duration_seconds",
+    type: "summary",
+    help: "What sessions took that have ended.",
+    samples: ({ tally }) =>
+      [...tally.services].flatMap(([service, { seconds, ends }]) =>
+        [
+          [seconds, { service }, "_sum"],
+          [sumOf(ends), { service }, "_count"],
+        ] as const
+      ),
+  },
+  {
+    name: "tcpmux_bytes_total",
+    type: "counter",
+    help: "Bytes from clients (in) and to them (out).",
+    samples: ({ status, live }) =>
+      status.services.flatMap(({ name: service, bytes_in, bytes_out }) => {
+        const now = live.services.get(service);
+        return [
+          [bytes_in + (now?.bytesIn ?? 0), { service, direction: "in" }],
+          [bytes_out + (now?.bytesOut ?? 0), { service, direction: "out" }],
+        ] as const;
+      }),
+  },
+  {
+    name: "tcpmux_upstream_failures_total",
+    type: "counter",
+    help: "How often a service could not be opened.",
+    samples: ({ tally }) =>
+      [...tally.services].flatMap(([service, { failures }]) =>
+        Object.entries(failures).map(([reason, count]) =>
+          [count, { service, reason }] as const
+        )
+      ),
+  },
+  {
+    name: "tcpmux_upstream_up",
+    type: "gauge",
+    help: "Whether it answered when it was last tried; none before the first.",
+    samples: ({ tally }) =>
+      upstreamsOf(tally).flatMap(({ labels, tally: { isUp } }) =>
+        isUp === undefined ? [] : [[Number(isUp), labels] as const]
+      ),
+  },
+  {
+    name: "tcpmux_upstream_sessions_active",
+    type: "gauge",
+    help: "Sessions under way that are connected to it.",
+    samples: ({ tally, live }) =>
+      upstreamsOf(tally).map(({ labels }) => {
+        const { upstreams } = live.services.get(labels.service) ?? {};
+        return [upstreams?.get(labels.upstream) ?? 0, labels] as const;
+      }),
+  },
+  {
+    name: "tcpmux_upstream_connect_duration_seconds",
+    type: "summary",
+    help: "What it took to connect to it.",
+    samples: ({ tally }) =>
+      upstreamsOf(tally).flatMap(({ labels, tally: { seconds, answers } }) =>
+        [[seconds, labels, "_sum"], [answers, labels, "_count"]] as const
+      ),
+  },
+  {
+    name: "tcpmux_child_exits_total",
+    type: "counter",
+    help: "Programs of services that have exited, by their status.",
+    samples: ({ tally }) =>
+      [...tally.services].flatMap(([service, { exits }]) =>
+        Object.entries(exits).map(([status, count]) =>
+          [count, { service, status }] as const
+        )
+      ),
+  },
+  {
+    name: "tcpmux_accept_errors_total",
+    type: "counter",
+    help:
+      "How often a connection could not be accepted, by the system's error.",
+    samples: ({ tally }) =>
+      Object.entries(tally.acceptErrors).map(([errno, count]) =>
+        [count, { errno }] as const
+      ),
+  },
+  {
+    name: "process_start_time_seconds",
+    type: "gauge",
+    help: "When the server was started.",
+    samples: ({ status }) => [[secondsOf(status.started)]],
+  },
+  {
+    name: "process_cpu_seconds_total",
+    type: "counter",
+    help: "Processor time of the user and of the system.",
+    samples: () => {
+      const { user, system } = process.cpuUsage();
+      return [[(user + system) / 1e6]];
+    },
+  },
+  {
+    name: "process_resident_memory_bytes",
+    type: "gauge",
+    help: "Memory that is in use.",
+    samples: () => [[process.memoryUsage().rss]],
+  },
+  {
+    name: "process_open_fds",
+    type: "gauge",
+    help: "Open descriptors.",
+    // One of them is that of the folder itself.
+    samples: () => ofProc(() => readdirSync("/proc/self/fd").length - 1),
+  },
+  {
+    name: "process_max_fds",
+    type: "gauge",
+    help: "The most descriptors that may be open.",
+    samples: () =>
+      ofProc(() => {
+        const limits = readFileSync("/proc/self/limits", "utf8");
+        return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1]);
+      }),
+  },
+];
+
+function histogram({ handshakes, handshakeSeconds }: Tally): Sample[] {
+  let sum = 0;
+  const buckets = handshakes.map((count, i): Sample => {
+    const le = HANDSHAKE_BOUNDS[i] ?? "+Inf";
+    return [sum += count, { le }, "_bucket"];
+  });
+  return [...buckets, [handshakeSeconds, {}, "_sum"], [sum, {}, "_count"]];
+}
+
+interface ListenerCounts {
+  readonly listener: string;
+  readonly results: Readonly<Record<string, number>>;
+  readonly now: LiveListener;
+}
+
+/** Those of the table, and those that have sessions under way. */
+function listenersOf({ listeners }: Tally, live: Live): ListenerCounts[] {
+  const names = new Set([...listeners.keys(), ...live.listeners.keys()]);
+  return [...names].map((listener) => ({
+    listener,
+    results: listeners.get(listener) ?? {},
+    now: live.listeners.get(listener) ?? { connections: 0, serving: 0 },
+  }));
+}
+
+interface UpstreamCounts {
+  readonly labels: { readonly service: string; readonly upstream: string };
+  readonly tally: UpstreamTally;
+}
+
+function upstreamsOf({ services }: Tally): UpstreamCounts[] {
+  return [...services].flatMap(([service, { upstreams }]) =>
+    [...upstreams].map(([upstream, tally]) => ({
+      labels: { service, upstream },
+      tally,
+    }))
+  );
+}
+
+function sumOf(counts: Readonly<Record<string, number>>): number {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+}
+
+function secondsOf(date: string): number {
+  return Date.parse(date) / 1000;
+}
+
+/** No sample where the system or the runtime does not let it be known. */
+function ofProc(read: () => number): readonly Sample[] {
+  if (!permitted("read")) return [];
+  try {
+    const value = read();
+    return Number.isFinite(value) ? [[value]] : [];
+  } catch {
+    return []; // another system has no such files
+  }
+}
