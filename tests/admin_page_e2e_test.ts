@@ -1,10 +1,16 @@
 /** The page of the admin listener, in a real browser. */
 import { connect, createServer, type Socket } from "node:net";
-import { describe, test } from "node:test";
+import { after, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import type { Page } from "playwright-core";
 import { adminPort } from "./support/admin.ts";
-import { type Look, obstacles, open, withBrowser } from "./support/browser.ts";
+import {
+  closeBrowser,
+  type Look,
+  obstacles,
+  open,
+  withBrowser,
+} from "./support/browser.ts";
 import { ask, exchange } from "./support/client.ts";
 import { needs, needsFiles } from "./support/needs.ts";
 import { type RunningServer, withServer } from "./support/server.ts";
@@ -53,6 +59,8 @@ const LOOKS: Record<string, Look> = {
     hasTouch: true,
   },
 };
+
+after(closeBrowser);
 
 describe("the page", needs("chromium"), () => {
   test("shows who uses what, and what went wrong, as it happens", () =>

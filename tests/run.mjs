@@ -14,7 +14,12 @@ import * as runtimes from "../scripts/runtimes.mjs";
 import { LIMIT, runContained } from "./support/runner/contained.mjs";
 import { countsIn } from "./support/runner/counts.mjs";
 import { failuresIn } from "./support/runner/failures.mjs";
-import { allFiles, isUnit, runsAlone, runsOf } from "./support/runner/plan.mjs";
+import {
+  allFiles,
+  isQuick,
+  runsAlone,
+  runsOf,
+} from "./support/runner/plan.mjs";
 import { runAll } from "./support/runner/schedule.mjs";
 
 runtimes.install();
@@ -22,7 +27,7 @@ runtimes.install();
 const given = process.argv.slice(2);
 const named = given.filter((word) => !word.startsWith("--"));
 const files = (named.length > 0 ? named : allFiles())
-  .filter((file) => isUnit(file) || !given.includes("--unit"));
+  .filter((file) => isQuick(file) || !given.includes("--unit"));
 const runs = runsOf({
   on: given.find((word) => word.startsWith("--on="))?.slice(5).split(","),
   files,

@@ -1,10 +1,5 @@
 /** HTTP for those who look: an address, few clients, little time for each. */
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { dirname } from "node:path";
 import { stat } from "node:fs/promises";
 import { openFreeing, SocketFile } from "../bind/stale_socket.ts";
@@ -13,6 +8,7 @@ import { codeOf, type ErrorCode, messageOf, withCure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { ADMIN_CONNECTIONS } from "../policy/room.ts";
 import { fromSystem } from "../transport/errno.ts";
+import { createServer } from "../transport/net/http.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /** Milliseconds within which a client must have sent its request. */

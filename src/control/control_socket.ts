@@ -1,17 +1,13 @@
 /** HTTP/1.1 with JSON on a Unix socket that only its owner may use. */
 import { chmodSync } from "node:fs";
 import { stat } from "node:fs/promises";
-import {
-  createServer,
-  type IncomingMessage,
-  type Server,
-  type ServerResponse,
-} from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { dirname } from "node:path";
 import { openFreeing, SocketFile } from "../bind/stale_socket.ts";
 import { codeOf, messageOf, withCure } from "../errors.ts";
 import { fromSystem } from "../transport/errno.ts";
+import { createServer } from "../transport/net/http.ts";
 import { permitted } from "../transport/permission.ts";
 import type { Transport } from "../transport/transport.ts";
 import { SERVER_HEADER } from "./place.ts";

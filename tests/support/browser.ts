@@ -11,20 +11,28 @@ const PATIENCE = 60_000;
 /** How a page is looked at. */
 export type Look = NonNullable<Parameters<Browser["newPage"]>[0]>;
 
-/** Runs `use` with a browser. */
+let launched: Promise<Browser> | undefined;
+
+/** Runs `use` with a browser, which the next test gets too, without pages. */
 export async function withBrowser(
   use: (browser: Browser) => Promise<void>,
 ): Promise<void> {
-  const browser = await chromium.launch({
+  launched ??= chromium.launch({
     executablePath: findProgram("chromium")!,
     args: ["--no-sandbox"], // tests run as root
     timeout: PATIENCE,
   });
+  const browser = await launched;
   try {
     await use(browser);
   } finally {
-    await browser.close();
+    for (const context of browser.contexts()) await context.close();
   }
+}
+
+/** For the end of a file. */
+export async function closeBrowser(): Promise<void> {
+  await (await launched)?.close();
 }
 
 /** A page, and what went wrong in it. */

@@ -1,5 +1,4 @@
 /** The page, as one document that asks for nothing else. */
-import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 
 export interface Page {
@@ -17,8 +16,8 @@ export async function readPage(): Promise<Page> {
     html,
     policy: [
       "default-src 'none'",
-      `style-src '${hashOf("style", html)}'`,
-      `script-src '${hashOf("script", html)}'`,
+      `style-src '${await hashOf("style", html)}'`,
+      `script-src '${await hashOf("script", html)}'`,
       "connect-src 'self'",
       "img-src data:",
       "base-uri 'none'",
@@ -29,10 +28,12 @@ export async function readPage(): Promise<Page> {
 }
 
 /** Of what stands in the one element of that name. */
-function hashOf(element: string, html: string): string {
+async function hashOf(element: string, html: string): Promise<string> {
   const end = `</${element}>`;
   const [, text = ""] = html.slice(0, html.indexOf(end)).split(`<${element}>`);
-  return `sha256-${createHash("sha256").update(text).digest("base64")}`;
+  const bytes = new TextEncoder().encode(text);
+  const hash = await crypto.subtle.digest("SHA-256", bytes);
+  return `sha256-${btoa(String.fromCharCode(...new Uint8Array(hash)))}`;
 }
 
 /** Part of the program, or read from beside it, as the built-in table is. */

@@ -1,10 +1,11 @@
 /** How commands find the control socket of a server, and ask it. */
 import { stat } from "node:fs/promises";
-import { type ClientRequest, type IncomingMessage, request } from "node:http";
+import type { ClientRequest, IncomingMessage } from "node:http";
 import { defaultPlaces, SERVER_HEADER } from "../../control/place.ts";
 import { codeOf, type ErrorCode, TcpmuxError } from "../../errors.ts";
 import { type Problem, TableError } from "../../table/problem.ts";
 import { fromSystem } from "../../transport/errno.ts";
+import { request } from "../../transport/net/http.ts";
 import { getEnv, ownId, permitted } from "../../transport/permission.ts";
 import { usage } from "../flags.ts";
 

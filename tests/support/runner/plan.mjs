@@ -22,16 +22,46 @@ const TEST_LIMIT = 300_000;
  */
 const ATTACK = /\b(hostile|soak|guard|xinetd|output|programs|log_reader)_/;
 
-/** Of the command line, where a runtime that cannot read a source shows. */
-const FROM_SOURCES = /\b(cli|builtin)_e2e_test\.ts$/;
+/** Of the command line, where a runtime that cannot read a program shows. */
+const COMMAND_LINE = /\b(cli|builtin)_e2e_test\.ts$/;
 
+/** Where the sources themselves are what is tested, on Node. */
+const isReading = (file) => isUnit(file) || COMMAND_LINE.test(file);
+
+/** These take long, and tell little of a change that is under way. */
+const LONG =
+  /\b(fuzz|transport|net_transport|npm_package|deno_package|bundled_app|recipes)_test\.ts$/;
+
+/** What --unit runs. */
+export const isQuick = (file) => isUnit(file) && !LONG.test(file);
+
+/** Chromium sees the same page of every program, and takes far longer. */
+const BROWSER = /\badmin_page_/;
+
+export const isUnit = (file) => !isEndToEnd(file);
 const isEndToEnd = (file) => file.endsWith("_e2e_test.ts");
 const isBehaviour = (file) => isEndToEnd(file) && !ATTACK.test(file);
-export const isUnit = (file) => !isEndToEnd(file);
+
+/**
+ * The bundle is one file, and each of the runtimes has run the same code as
+ * sources by then: each of these three takes a third of the behaviour, and all
+ * of the command line.
+ */
+const BUNDLES = 3;
+const share = (number) => (file) =>
+  COMMAND_LINE.test(file) ||
+  isBehaviour(file) && !BROWSER.test(file) && thirdOf(file) === number;
+
+/** By its name alone, so that no other file moves it. */
+function thirdOf(file) {
+  let hash = 0;
+  for (const char of file) hash = (31 * hash + char.charCodeAt(0)) % 65_521;
+  return hash % BUNDLES;
+}
 
 /** Files that take tens of seconds begin first, or all would wait for them. */
 const SLOW =
-  /\b(hostile|soak|guard|output|programs|exec_limits|descriptors|transport|fuzz)_/;
+  /\b(hostile|soak|guard|output|programs|exec_limits|descriptors|transport|fuzz|relay|connecting|faults)_/;
 
 /** All test files, in the order in which they begin. */
 export function allFiles() {
@@ -75,21 +105,30 @@ const RUNS = [
     name: "node26",
     title: "Node 26",
     command: onNode(node(26)),
-    takes: () => true,
+    takes: isReading,
+  },
+  // Node takes the types out of all sources at each start, which takes longer
+  // than all else of most tests: most programs are the bundle.
+  {
+    name: "node26",
+    title: "Node 26, the bundle",
+    command: onNode(node(26)),
+    takes: (file) => !isReading(file),
+    program: [node(26), BUNDLE],
   },
   {
     name: "node22",
     title: "Node 22",
     command: onNode(node(22)),
-    takes: (file) => isUnit(file) || FROM_SOURCES.test(file),
+    takes: isReading,
   },
-  // Node 22 compiles all sources at each start, which takes five times as long
-  // as the bundle, and its own loader has been tested by then.
+  // The newest Node has been attacked by then.
   {
     name: "node22",
     title: "Node 22, the bundle",
     command: onNode(node(22)),
-    takes: (file) => isEndToEnd(file) && !FROM_SOURCES.test(file),
+    takes: (file) =>
+      isBehaviour(file) && !isReading(file) && !BROWSER.test(file),
     program: [node(22), BUNDLE],
   },
   // What is built is the same code: it is not attacked and worn out once more.
@@ -97,21 +136,21 @@ const RUNS = [
     name: "built",
     title: "the bundle on the machine's own Node",
     command: onBun,
-    takes: isBehaviour,
+    takes: share(0),
     program: [systemNode(), BUNDLE],
   },
   {
     name: "built",
     title: "the bundle on Deno",
     command: onBun,
-    takes: isBehaviour,
+    takes: share(1),
     program: [deno, "run", "-A", "--no-lock", BUNDLE],
   },
   {
     name: "built",
     title: "the bundle on Bun",
     command: onBun,
-    takes: isBehaviour,
+    takes: share(2),
     program: [bun, "--no-env-file", BUNDLE],
   },
   {
@@ -128,15 +167,13 @@ const RUNS = [
  *
  * @param on names of runs, or all
  * @param files which may be taken, in the order in which they begin
- * @param everywhere whether what is built runs attacks too
+ * @param everywhere whether what is built runs all of them, attacks too
  */
 export function runsOf({ on, files, everywhere }) {
   return RUNS
     .filter(({ name }) => on === undefined || on.includes(name))
     .map((run) => {
-      const takes = everywhere && run.takes === isBehaviour
-        ? isEndToEnd
-        : run.takes;
+      const takes = everywhere && run.name === "built" ? isEndToEnd : run.takes;
       return { ...run, files: files.filter(takes) };
     })
     .filter((run) => run.files.length > 0);

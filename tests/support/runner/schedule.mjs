@@ -13,7 +13,7 @@ const MOST = 5 * PROCESSORS;
 const IDLE = 0.3;
 
 /** Milliseconds over which that is measured. */
-const PERIOD = 300;
+const PERIOD = 100;
 
 /**
  * Runs all jobs in their order, and then those that run alone one by one.
