@@ -10,7 +10,7 @@ import { readAll } from "./support/bytes.ts";
 import { ask, connectTo, exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
 import { answers, freePort, withFolder } from "./support/daemon.ts";
-import { findProgram, needs, skip } from "./support/needs.ts";
+import { findProgram, needs } from "./support/needs.ts";
 import { mustRun } from "./support/run.ts";
 import {
   programHandsOver,
@@ -195,7 +195,7 @@ socket.stdio = "socket"
     "counts what could not be accepted",
     // It is the same runtime that cannot send a reset.
     programResets()
-      ? skip("Bun and Node do not tell when the system cannot accept")
+      ? { skip: "Bun and Node do not tell when the system cannot accept" }
       : needs("prlimit"),
     () =>
       withServer(ON, async (server) => {

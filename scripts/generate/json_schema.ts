@@ -1,5 +1,6 @@
 import * as z from "zod";
 import { fileSchema } from "../../src/table/schema.ts";
+import { withPreset } from "./keys.ts";
 import type { Generated } from "./files.ts";
 
 /** The schema by which editors complete and check a service table. */
@@ -9,6 +10,7 @@ export function jsonSchema(): Generated[] {
       io: "input",
       target: "draft-7",
       override({ jsonSchema }) {
+        withPreset({ jsonSchema });
         for (const key of ["value", "form", "otherwise"]) {
           delete jsonSchema[key];
         }

@@ -39,7 +39,17 @@ export function nodeOf(schema: z.ZodType): Node {
     io: "input",
     target: "draft-7",
     unrepresentable: "any", // functions
+    override: withPreset,
   }) as Node;
+}
+
+/** A default as a table has it, and not as it is read. */
+export function withPreset(
+  { jsonSchema }: { jsonSchema: Record<string, unknown> },
+): void {
+  const { preset } = jsonSchema;
+  delete jsonSchema["preset"];
+  if (preset !== undefined) jsonSchema["default"] = preset;
 }
 
 export function keysOf({ properties = {}, required = [] }: Node): Key[] {

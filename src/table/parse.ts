@@ -147,7 +147,7 @@ function servicesOf(
   names: Names,
 ): Service[] {
   const root = (value ?? {}) as Record<string, unknown>;
-  const services: Service[] = [];
+  const services: { service: Service; line: number }[] = [];
   const entries = asObject(root["services"] ?? {}, ["services"], problems);
   for (const [name, entry] of Object.entries(entries)) {
     const path = ["services", name];
@@ -157,13 +157,14 @@ function servicesOf(
     const service = typeof entry === "function"
       ? handlerService(name, entry as Handler, server)
       : buildService(name, entry, path, server, problems);
-    if (service !== undefined) services.push(service);
+    if (service === undefined) continue;
+    services.push({ service, line: problems.lineOf(path) ?? 0 });
   }
   names.check(entries, problems);
   // Objects move keys such as "7" to their front, so the order of the services
   // comes from their lines in the file.
-  const line = ({ name }: Service) => problems.lineOf(["services", name]) ?? 0;
-  return services.toSorted((a, b) => line(a) - line(b));
+  return services.toSorted((a, b) => a.line - b.line)
+    .map(({ service }) => service);
 }
 
 /** The message about a key that belongs one level deeper. */

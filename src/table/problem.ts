@@ -7,7 +7,7 @@ export type KeyPath = readonly (string | number)[];
 
 /** A path as the key of a map: no key can hold a line feed unescaped. */
 export function pathKey(path: KeyPath): string {
-  return path.map(String).join("\n");
+  return path.join("\n");
 }
 
 /** Something wrong with the definition of a key. */
@@ -220,9 +220,10 @@ export class Definitions {
 
   /** Remembers the line for the path and for all that is around it. */
   mention(path: Path, line: number): void {
-    for (let length = 1; length <= path.length; length++) {
+    for (let length = path.length; length > 0; length--) {
       const key = pathKey(path.slice(0, length));
-      if (!this.lines.has(key)) this.lines.set(key, line);
+      if (this.lines.has(key)) return; // and all that is around it
+      this.lines.set(key, line);
     }
   }
 

@@ -30,13 +30,19 @@ export function required<T extends z.ZodType>(value: T, description: string) {
   return value.meta({ ...value.meta(), description });
 }
 
-/** A key whose value is `preset` where it is left out. */
+/**
+ * A key whose value is `preset`, as a table has it, where it is left out. That
+ * is read once for all services, most of which leave most keys out.
+ */
 export function preset<T extends z.ZodType>(
   value: T,
   preset: z.util.NoUndefined<z.input<T>>,
   description: string,
 ) {
-  return value.prefault(preset).meta({ description });
+  let read: z.util.NoUndefined<z.output<T>> | undefined;
+  return value.default(() =>
+    read ??= Object.freeze(value.parse(preset)) as typeof read & {}
+  ).meta({ description, preset });
 }
 
 /** A key that may be left out; `otherwise` says in words what holds then. */

@@ -91,9 +91,8 @@ function complete(written: Values, shape: Shape): Values {
 
 /** What holds where the key is left out. */
 function presetOf(schema: z.core.$ZodType): unknown {
-  const { def } = schema._zod;
-  if ("defaultValue" in def) return def.defaultValue;
-  const { otherwise = "" } = (schema as z.ZodType).meta?.() ?? {};
+  const { preset, otherwise = "" } = (schema as z.ZodType).meta?.() ?? {};
+  if (preset !== undefined) return preset;
   return new Note(String(otherwise).replaceAll("`", ""));
 }
 
