@@ -82,6 +82,7 @@ describe("/metrics", () => {
       assert(valueOf(body, "process_cpu_seconds_total")! > 0);
       assert(valueOf(body, "process_open_fds")! > 2);
       assert(valueOf(body, "process_max_fds")! > 10);
+      assert(valueOf(body, "nodejs_eventloop_lag_seconds")! >= 0);
       conn.close();
     }));
 

@@ -73,6 +73,44 @@ text = "x"
       assertEquals(await warnings(folder, table), []);
     }));
 
+  test("of an admin address that is in use", () =>
+    withFolder(async (folder) => {
+      const [free, port] = [await freePort(), await freePort()];
+      const table = `[server]
+listen = "127.0.0.1:${free}"
+admin = "127.0.0.1:${port}"
+[services.x]
+text = "x"
+`;
+      assertEquals(await warnings(folder, table), []);
+      await whileTaken({ port, host: "127.0.0.1" }, async () => {
+        const [warning] = await warnings(folder, table);
+        assertEquals([warning?.line, warning?.key], [3, "server.admin"]);
+      });
+    }));
+
+  test("of a log that cannot be written", () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "logs", "tcpmux.log");
+      const table = `[server]
+listen = "127.0.0.1:${await freePort()}"
+[server.log]
+to = "${path}"
+[services.x]
+text = "x"
+`;
+      const [warning] = await warnings(folder, table);
+      assertEquals([warning?.line, warning?.key], [4, "server.log.to"]);
+      assertMatch(
+        warning!.message,
+        /^cannot write to \S+: .* \(ENOENT\) \(the server would not start; /,
+      );
+      mkdirSync(join(folder, "logs"));
+      assertEquals(await warnings(folder, table), []);
+      writeFileSync(path, "");
+      assertEquals(await warnings(folder, table), []);
+    }));
+
   test("of a TZ that is not the name of a time zone, if hours depend on it", () =>
     withFolder(async (folder) => {
       const listen = `listen = "127.0.0.1:${await freePort()}"`;

@@ -1,6 +1,4 @@
 /** Each metric of a server: its name, and where its values come from. */
-import { readdirSync, readFileSync } from "node:fs";
-import { permitted } from "../transport/permission.ts";
 import type { Status } from "../status/status.ts";
 import type { Live, LiveListener } from "./live.ts";
 import { HANDSHAKE_BOUNDS, type Tally, type UpstreamTally } from "./tally.ts";
@@ -10,6 +8,8 @@ export interface MetricsSource {
   readonly status: Status;
   readonly live: Live;
   readonly tally: Tally;
+  /** Milliseconds that the event loop was late by. */
+  readonly lag: number;
 }
 
 /**
@@ -19,7 +19,7 @@ export interface MetricsSource {
 type Labels = Readonly<Record<string, string | number>>;
 
 /** A value, with the end of its metric's name where it has one. */
-type Sample = readonly [value: number, labels?: Labels, suffix?: string];
+export type Sample = readonly [value: number, labels?: Labels, suffix?: string];
 
 export interface Definition {
   readonly name: string;
@@ -199,44 +199,6 @@ export const METRICS: readonly Definition[] = [
         [count, { errno }] as const
       ),
   },
-  {
-    name: "process_start_time_seconds",
-    type: "gauge",
-    help: "When the server was started.",
-    samples: ({ status }) => [[secondsOf(status.started)]],
-  },
-  {
-    name: "process_cpu_seconds_total",
-    type: "counter",
-    help: "Processor time of the user and of the system.",
-    samples: () => {
-      const { user, system } = process.cpuUsage();
-      return [[(user + system) / 1e6]];
-    },
-  },
-  {
-    name: "process_resident_memory_bytes",
-    type: "gauge",
-    help: "Memory that is in use.",
-    samples: () => [[process.memoryUsage().rss]],
-  },
-  {
-    name: "process_open_fds",
-    type: "gauge",
-    help: "Open descriptors.",
-    // One of them is that of the folder itself.
-    samples: () => ofProc(() => readdirSync("/proc/self/fd").length - 1),
-  },
-  {
-    name: "process_max_fds",
-    type: "gauge",
-    help: "The most descriptors that may be open.",
-    samples: () =>
-      ofProc(() => {
-        const limits = readFileSync("/proc/self/limits", "utf8");
-        return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1]);
-      }),
-  },
 ];
 
 function histogram({ handshakes, handshakeSeconds }: Tally): Sample[] {
@@ -280,19 +242,4 @@ function upstreamsOf({ services }: Tally): UpstreamCounts[] {
 
 function sumOf(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
-}
-
-function secondsOf(date: string): number {
-  return Date.parse(date) / 1000;
-}
-
-/** No sample where the system or the runtime does not let it be known. */
-function ofProc(read: () => number): readonly Sample[] {
-  if (!permitted("read")) return [];
-  try {
-    const value = read();
-    return Number.isFinite(value) ? [[value]] : [];
-  } catch {
-    return []; // another system has no such files
-  }
 }

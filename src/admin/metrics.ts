@@ -1,15 +1,17 @@
+import { setImmediate } from "node:timers/promises";
 import { type Metric, Registry } from "prom-client";
 import { METRICS, type MetricsSource } from "./metric_list.ts";
+import { PROCESS_METRICS } from "./process_metrics.ts";
 
 /** Makes the text of a scrape, in Prometheus' text format. */
 export class Metrics {
   readonly #registry = new Registry();
-  readonly #source: () => MetricsSource;
+  readonly #source: () => Omit<MetricsSource, "lag">;
   #current!: MetricsSource;
 
-  constructor(source: () => MetricsSource) {
+  constructor(source: () => Omit<MetricsSource, "lag">) {
     this.#source = source;
-    for (const { samples, ...definition } of METRICS) {
+    for (const { samples, ...definition } of [...METRICS, ...PROCESS_METRICS]) {
       this.#registry.registerMetric({
         name: definition.name,
         // Asked by the registry, each time that its text is made.
@@ -33,8 +35,11 @@ export class Metrics {
     return this.#registry.contentType;
   }
 
-  text(): Promise<string> {
-    this.#current = this.#source();
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    const begin = performance.now();
+    await setImmediate();
+    const lag = performance.now() - begin;
+    this.#current = { ...this.#source(), lag };
+    return await this.#registry.metrics();
   }
 }

@@ -1,6 +1,8 @@
 /** All that is wrong with a table, without serving it. */
+import { access, constants } from "node:fs/promises";
+import { dirname } from "node:path";
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
-import { codeOf } from "../errors.ts";
+import { codeOf, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { warnOfZone } from "../policy/hours.ts";
 import { fileLimit, fittedTo } from "../policy/room.ts";
@@ -15,9 +17,15 @@ import { identitiesOf, type Identity } from "../services/exec/identity.ts";
 import { runTool } from "../services/exec/run_tool.ts";
 import type { TableInput } from "../table/input.ts";
 import { buildTable, parseTable } from "../table/parse.ts";
-import { type Problem, Problems, TableError } from "../table/problem.ts";
+import {
+  type KeyPath,
+  type Problem,
+  Problems,
+  TableError,
+} from "../table/problem.ts";
 import type { ExecService } from "../table/service.ts";
 import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
+import { fromSystem } from "../transport/errno.ts";
 import { getEnv, permitted } from "../transport/permission.ts";
 import { transportOf } from "../transport/pick.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -98,6 +106,7 @@ export async function inspect(
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);
+  await adviseLog(table, advice);
   await adviseStart(table, advice);
   for (const [service, identity] of identities) {
     await adviseUser(service, identity, transport, advice);
@@ -107,19 +116,41 @@ export async function inspect(
 
 /** Advises of addresses at which the server could not listen just now. */
 async function adviseListeners(
-  { listeners }: Table,
+  { listeners, server: { admin } }: Table,
   transport: Transport,
   advice: Problems,
 ): Promise<void> {
   if (!permitted("net")) return;
-  for (const [index, { endpoint: wanted }] of listeners.entries()) {
-    const endpoint = wanted ?? DEFAULT_ADDRESS;
-    if (endpoint.transport === "systemd") continue; // it is for systemd to open
+  const add = async (key: KeyPath, endpoint: Endpoint, hasOther = false) => {
     const why = await hindrance(endpoint, transport);
-    if (why === undefined) continue;
-    if (why === NOT_PERMITTED && wanted === undefined) continue; // it has 1078
-    const key = ["server", "listen", index];
+    if (why === undefined || hasOther && why === NOT_PERMITTED) return;
     advice.add(key, `${formatEndpoint(endpoint)} ${why}`);
+  };
+  for (const [index, { endpoint: wanted }] of listeners.entries()) {
+    const endpoint = wanted ?? DEFAULT_ADDRESS; // which has port 1078 besides
+    if (endpoint.transport === "systemd") continue; // it is for systemd to open
+    await add(["server", "listen", index], endpoint, wanted === undefined);
+  }
+  if (admin !== undefined) await add(["server", "admin"], admin);
+}
+
+/** Advises of a file for the log that could not be written to just now. */
+async function adviseLog(
+  { server: { log: { to } } }: Table,
+  advice: Problems,
+): Promise<void> {
+  if (to.kind !== "file" || !permitted("read")) return;
+  try {
+    await access(to.path, constants.W_OK).catch(async (error) => {
+      if (error.code !== "ENOENT") throw error;
+      await access(dirname(to.path), constants.W_OK | constants.X_OK);
+    });
+  } catch (error) {
+    const what = `cannot write to ${to.path}`;
+    const why = messageOf(fromSystem(error, what));
+    const cure = "the server would not start; make its folder, or give it to " +
+      "the server's user";
+    advice.add(["server", "log", "to"], `${why} (${cure})`);
   }
 }
 
