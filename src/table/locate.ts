@@ -15,6 +15,9 @@ export function locateKeys(text: string): Located {
 /** The most keys in a path. It bounds a recursion; no valid table has as many. */
 const DEEPEST = 16;
 
+/** It has members already, `__proto__` among them. */
+const EVERY_OBJECT = {};
+
 const BLANKS = /[ \t]+/y;
 /** Between two statements. */
 const EMPTY = /\s+|#[^\n]*/y;
@@ -83,9 +86,10 @@ class Scanner {
       if (path.length > DEEPEST) return this.#tooDeep(path);
     } while (this.#takeChar("."));
     this.#takeChar(end);
-    // Every object has such members already, `__proto__` among them.
-    if (path.slice(table.length).some((key) => key === "" || key in {})) {
+    for (let at = table.length; at < path.length; at++) {
+      if (path[at] !== "" && !(path[at]! in EVERY_OBJECT)) continue;
       this.#refuse(path, "is not allowed as the name of a key");
+      break;
     }
     return path;
   }

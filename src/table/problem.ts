@@ -180,19 +180,22 @@ export class Definitions {
    * @param table how many keys of the path are those of the table around it
    */
   value(path: Path, table: number, line: number): void {
-    if (!this.#isBelowValue(path, table, line)) this.#once(path, line);
-    this.#values.add(pathKey(path));
-    this.mention(path, line);
+    const key = pathKey(path);
+    if (!this.#isBelowValue(path, key, table, line)) {
+      this.#once(path, key, line);
+    }
+    this.#values.add(key);
+    this.mention(path, line, key);
   }
 
   /** `[header]` */
   table(path: Path, line: number): void {
     const key = pathKey(path);
     const first = this.lines.get(key);
-    if (this.#isBelowValue(path, 0, line)) return;
+    if (this.#isBelowValue(path, key, 0, line)) return;
     const isNew = first === undefined;
     if (isNew || this.#tables.has(key) || this.#values.has(key)) {
-      this.#once(path, line);
+      this.#once(path, key, line);
     } else {
       this.fault(
         path,
@@ -201,7 +204,7 @@ export class Definitions {
       );
     }
     this.#tables.add(key);
-    this.mention(path, line);
+    this.mention(path, line, key);
   }
 
   /**
@@ -219,11 +222,11 @@ export class Definitions {
   }
 
   /** Remembers the line for the path and for all that is around it. */
-  mention(path: Path, line: number): void {
-    for (let length = path.length; length > 0; length--) {
-      const key = pathKey(path.slice(0, length));
-      if (this.lines.has(key)) return; // and all that is around it
-      this.lines.set(key, line);
+  mention(path: Path, line: number, key = pathKey(path)): void {
+    for (let part = key, length = path.length; length > 0; length--) {
+      if (this.lines.has(part)) return; // and all that is around it
+      this.lines.set(part, line);
+      part = part.slice(0, part.lastIndexOf("\n"));
     }
   }
 
@@ -232,19 +235,25 @@ export class Definitions {
   }
 
   /** A second definition is a fault. */
-  #once(path: Path, line: number): void {
-    const first = this.lines.get(pathKey(path));
+  #once(path: Path, key: string, line: number): void {
+    const first = this.lines.get(key);
     if (first !== undefined) {
       this.fault(path, line, `is already defined in line ${first}`);
     }
   }
 
   /** Whether a part of the path has a value already, which is a fault. */
-  #isBelowValue(path: Path, table: number, line: number): boolean {
-    for (let length = table + 1; length < path.length; length++) {
-      const part = path.slice(0, length);
-      if (!this.#values.has(pathKey(part))) continue;
-      this.#once(part, line);
+  #isBelowValue(
+    path: Path,
+    key: string,
+    table: number,
+    line: number,
+  ): boolean {
+    let end = -1;
+    for (let length = 1; length < path.length; length++) {
+      end = key.indexOf("\n", end + 1);
+      if (length <= table || !this.#values.has(key.slice(0, end))) continue;
+      this.#once(path.slice(0, length), key.slice(0, end), line);
       return true;
     }
     return false;
