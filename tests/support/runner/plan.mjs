@@ -42,21 +42,25 @@ export const isUnit = (file) => !isEndToEnd(file);
 const isEndToEnd = (file) => file.endsWith("_e2e_test.ts");
 const isBehaviour = (file) => isEndToEnd(file) && !ATTACK.test(file);
 
+/** Whether a program starts and serves at all. */
+const BUILTIN = /\bbuiltin_e2e_test\.ts$/;
+
 /**
- * The bundle is one file, and each of the runtimes has run the same code as
- * sources by then: each of these three takes a third of the behaviour, and all
- * of the command line.
+ * The bundle is one file, and Deno, Bun and Node 26 have run all of its code by
+ * then: each of these four takes a quarter of the behaviour, and what tells
+ * whether it runs at all.
  */
-const BUNDLES = 3;
+const SHARES = 4;
 const share = (number) => (file) =>
-  COMMAND_LINE.test(file) ||
-  isBehaviour(file) && !BROWSER.test(file) && thirdOf(file) === number;
+  BUILTIN.test(file) ||
+  isBehaviour(file) && !isReading(file) && !BROWSER.test(file) &&
+    shareOf(file) === number;
 
 /** By its name alone, so that no other file moves it. */
-function thirdOf(file) {
+function shareOf(file) {
   let hash = 0;
   for (const char of file) hash = (31 * hash + char.charCodeAt(0)) % 65_521;
-  return hash % BUNDLES;
+  return hash % SHARES;
 }
 
 /** Files that take tens of seconds begin first, or all would wait for them. */
@@ -122,13 +126,11 @@ const RUNS = [
     command: onNode(node(22)),
     takes: isReading,
   },
-  // The newest Node has been attacked by then.
   {
     name: "node22",
     title: "Node 22, the bundle",
     command: onNode(node(22)),
-    takes: (file) =>
-      isBehaviour(file) && !isReading(file) && !BROWSER.test(file),
+    takes: share(3),
     program: [node(22), BUNDLE],
   },
   // What is built is the same code: it is not attacked and worn out once more.
@@ -157,7 +159,7 @@ const RUNS = [
     name: "built",
     title: "the Bun binary",
     command: onBun,
-    takes: isBehaviour,
+    takes: (file) => isBehaviour(file) && !BROWSER.test(file),
     program: [BINARY],
   },
 ];
@@ -167,16 +169,23 @@ const RUNS = [
  *
  * @param on names of runs, or all
  * @param files which may be taken, in the order in which they begin
- * @param everywhere whether what is built runs all of them, attacks too
+ * @param everywhere whether each program runs all of them, attacks too
  */
 export function runsOf({ on, files, everywhere }) {
   return RUNS
     .filter(({ name }) => on === undefined || on.includes(name))
     .map((run) => {
-      const takes = everywhere && run.name === "built" ? isEndToEnd : run.takes;
+      const takes = everywhere && run.program !== undefined
+        ? allOf(run)
+        : run.takes;
       return { ...run, files: files.filter(takes) };
     })
     .filter((run) => run.files.length > 0);
+}
+
+/** What the sources are started for runs no second time with the bundle. */
+function allOf({ name }) {
+  return (file) => isEndToEnd(file) && (name === "built" || !isReading(file));
 }
 
 /** Whether a file says that it measures time, and so needs the machine. */
