@@ -1,6 +1,6 @@
 /** What a table holds: services, and the listeners that lead to them. */
 import type { Endpoint } from "../endpoint.ts";
-import { formatListen, type ListenAddress } from "../parse_endpoint.ts";
+import { formatPlace, type ListenAddress } from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServiceLimits } from "../policy/limits.ts";
@@ -198,7 +198,7 @@ export interface ProxyListener {
  */
 export function listenerKey(listener: ListenerSpec): string {
   if (listener.endpoint === undefined) return "default";
-  const address = formatListen(listener.endpoint);
+  const address = formatPlace(listener.endpoint);
   const any = listener.endpoint.transport === "tcp" &&
     listener.endpoint.port === 0;
   return any && listener.protocol !== "tcpmux"
