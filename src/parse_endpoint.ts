@@ -41,10 +41,25 @@ const STEPS: Readonly<Record<string, ListenSteps>> = {
   "proxy+tls://": { proxyHeader: true, tls: true },
 };
 
+/** The scheme that says what comes ahead of a request; empty for nothing. */
+export function schemeOf({ proxyHeader, tls }: ListenSteps): string {
+  return Object.keys(STEPS).find((scheme) =>
+    STEPS[scheme]!.proxyHeader === proxyHeader && STEPS[scheme]!.tls === tls
+  )!;
+}
+
 /** An address to listen on, or what is wrong with the text. */
 export function readListen(text: string): ListenAddress | string {
+  return readBehindScheme(text, readPlace);
+}
+
+/** An address, with what its scheme stands for, or what is wrong with the text. */
+export function readBehindScheme<A extends object>(
+  text: string,
+  read: (text: string) => A | string,
+): A & ListenSteps | string {
   const [scheme = ""] = /^(proxy(\+tls)?|tls):\/\//.exec(text) ?? [];
-  const address = readPlace(text.slice(scheme.length));
+  const address = read(text.slice(scheme.length));
   return typeof address === "string"
     ? address
     : { ...address, ...STEPS[scheme] };

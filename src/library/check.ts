@@ -1,4 +1,5 @@
 /** All that is wrong with a table, without serving it. */
+import { checkSteps } from "../bind/listen_steps.ts";
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
 import { codeOf } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -94,10 +95,12 @@ export async function inspect(
   file?: string,
 ): Promise<readonly Problem[]> {
   checkRuntime(table, transport, file);
+  checkSteps(table, file);
   checkLoops(table, file);
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);
+  adviseProxies(table, advice);
   await adviseStart(table, advice);
   for (const [service, identity] of identities) {
     await adviseUser(service, identity, transport, advice);
@@ -121,6 +124,14 @@ async function adviseListeners(
     const key = ["server", "listen", index];
     advice.add(key, `${formatEndpoint(endpoint)} ${why}`);
   }
+}
+
+/** Advises of proxies that are trusted where no proxy says anything. */
+function adviseProxies({ listeners, server }: Table, advice: Problems): void {
+  if (server.trustedProxies.allow.length === 0) return;
+  if (listeners.some(({ endpoint }) => endpoint?.proxyHeader)) return;
+  const what = "has no effect: no address of listen begins with proxy://";
+  advice.add(["server", "trusted_proxies"], what);
 }
 
 /** Why nobody can listen there; undefined where the socket was closed again. */

@@ -27,6 +27,8 @@ const REASONS: Readonly<Record<string, string>> = {
   limit_service: "service_limit",
   limit_source: "per_source_limit",
   limit_global: "process_limit",
+  // By an outcome of clients, fail2ban would ban the proxy of all of them.
+  proxy_error: "proxy_error",
 };
 
 /** A log in the format of xinetd. */
