@@ -27,8 +27,6 @@ const REASONS: Readonly<Record<string, string>> = {
   limit_service: "service_limit",
   limit_source: "per_source_limit",
   limit_global: "process_limit",
-  // By an outcome of clients, fail2ban would ban the proxy of all of them.
-  proxy_error: "proxy_error",
 };
 
 /** A log in the format of xinetd. */
@@ -68,11 +66,13 @@ export class XinetdLines {
   }
 
   #ended(fields: LogFields): string {
-    const { conn, outcome, remote, service = "" } = fields;
+    const { conn, outcome, remote, via, service = "" } = fields;
     if (this.#begun.has(conn)) return this.#exit(fields);
     const name = service === "" ? NONE : service;
     if (outcome === "help") return startLine(name, 0, remote);
-    return `FAIL: ${name} ${reasonOf(fields)} from=${hostOf(remote)}\n`;
+    // Behind a proxy there is nobody whom fail2ban could keep away.
+    const proxy = via === undefined ? "" : ` via=${hostOf(via)}`;
+    return `FAIL: ${name} ${reasonOf(fields)} from=${hostOf(remote)}${proxy}\n`;
   }
 
   #exit(fields: LogFields): string {
