@@ -89,6 +89,11 @@ export interface Peer {
   readonly local: Endpoint;
   /** The other end. */
   readonly remote: Endpoint;
+  /**
+   * The proxy that the connection came by, where that says who the other end is:
+   * by the PROXY protocol. It is the other end itself if it speaks for nobody.
+   */
+  readonly via?: Endpoint;
 }
 
 /** Both ends of a socket that was connected to an address. */
@@ -197,7 +202,7 @@ function network(address: string, bits: number): string {
 }
 
 /** The eight numbers of an IPv6 address (RFC 4291, section 2.2). */
-function groupsOf(address: string): number[] {
+export function groupsOf(address: string): number[] {
   const [head = "", tail] = address.split("::");
   const before = numbersOf(head);
   if (tail === undefined) return before;

@@ -1,4 +1,6 @@
 import type { ListNode } from "./linked_list.ts";
+import type { Peer } from "./endpoint.ts";
+import type { Slot } from "./policy/limits.ts";
 import type { Ended, Recorded } from "./record.ts";
 import type { Identity } from "./services/exec/identity.ts";
 import type { SwitchedOff } from "./policy/decide.ts";
@@ -11,6 +13,11 @@ export interface ListenerContext extends ServerContext {
   readonly table: Table;
   readonly identities: ReadonlyMap<Service, Identity>;
   readonly spec: ListenerSpec;
+  /**
+   * Counts a connection for the client that its proxy has announced, in place
+   * of its slot so far. Undefined for a listener without the PROXY header.
+   */
+  readonly announced: ((slot: Slot, peer: Peer) => Slot) | undefined;
   /** It changes while the server runs. */
   readonly switchedOff: SwitchedOff;
   /**

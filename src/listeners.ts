@@ -182,7 +182,9 @@ function codeOf(error: unknown): string {
  * the same settings are for all.
  */
 function areOne(one: ListenerSpec, other: ListenerSpec): boolean {
-  return one.protocol === "tcpmux" && other.protocol === "tcpmux";
+  const [a, b] = [one.endpoint, other.endpoint];
+  return one.protocol === "tcpmux" && other.protocol === "tcpmux" &&
+    a?.proxyHeader === b?.proxyHeader && a?.tls === b?.tls;
 }
 
 /**

@@ -13,7 +13,7 @@ export const ENDPOINT_FORMS = "HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
 
 /** The forms of an address to listen on, for messages. */
 export const LISTEN_FORMS = "HOST:PORT, [V6]:PORT, unix:/path, unix:@name, " +
-  "systemd or systemd:NAME";
+  "systemd or systemd:NAME, each also behind tls://, proxy:// or proxy+tls://";
 
 /** Sockets that listen already, which systemd has handed over. */
 export interface SystemdSockets {
@@ -22,11 +22,50 @@ export interface SystemdSockets {
   readonly name: string | undefined;
 }
 
-/** Where a server listens. */
-export type ListenAddress = Endpoint | SystemdSockets;
+/** Where a server listens, and what comes before the request there. */
+export type ListenAddress = (Endpoint | SystemdSockets) & ListenSteps;
+
+/** What a client and those before it send ahead of the request, in this order. */
+export interface ListenSteps {
+  /** The header of the PROXY protocol. */
+  readonly proxyHeader?: true;
+  /** TLS. */
+  readonly tls?: true;
+}
+
+/** By the scheme of the address. */
+const STEPS: Readonly<Record<string, ListenSteps>> = {
+  "": {},
+  "tls://": { tls: true },
+  "proxy://": { proxyHeader: true },
+  "proxy+tls://": { proxyHeader: true, tls: true },
+};
+
+/** The scheme that says what comes ahead of a request; empty for nothing. */
+export function schemeOf({ proxyHeader, tls }: ListenSteps): string {
+  return Object.keys(STEPS).find((scheme) =>
+    STEPS[scheme]!.proxyHeader === proxyHeader && STEPS[scheme]!.tls === tls
+  )!;
+}
 
 /** An address to listen on, or what is wrong with the text. */
 export function readListen(text: string): ListenAddress | string {
+  return readBehindScheme(text, readPlace);
+}
+
+/** An address, with what its scheme stands for, or what is wrong with the text. */
+export function readBehindScheme<A extends object>(
+  text: string,
+  read: (text: string) => A | string,
+): A & ListenSteps | string {
+  const [scheme = ""] = /^(proxy(\+tls)?|tls):\/\//.exec(text) ?? [];
+  const address = read(text.slice(scheme.length));
+  return typeof address === "string"
+    ? address
+    : { ...address, ...STEPS[scheme] };
+}
+
+function readPlace(text: string): Endpoint | SystemdSockets | string {
   // No host is called systemd, as none is called unix.
   const [, colon, name] = /^systemd(:?)(.*)$/.exec(text) ?? [];
   if (name === undefined) return readEndpoint(text);
@@ -39,8 +78,8 @@ export function readListen(text: string): ListenAddress | string {
     : "systemd: is followed by the FileDescriptorName= of a socket unit";
 }
 
-/** The text that {@linkcode readListen} reads back. */
-export function formatListen(address: ListenAddress): string {
+/** The address alone: no two listeners can have one, whatever their scheme. */
+export function formatPlace(address: Endpoint | SystemdSockets): string {
   if (address.transport !== "systemd") return formatEndpoint(address);
   return address.name === undefined ? "systemd" : `systemd:${address.name}`;
 }

@@ -1,4 +1,4 @@
-import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import { type Endpoint, formatEndpoint, type Peer } from "./endpoint.ts";
 import { isDisconnect, messageOf, stackOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { type EndCode, type Outcome, OUTCOMES } from "./policy/ending.ts";
@@ -14,6 +14,16 @@ export interface ConnectionRecord {
   readonly remote: string;
   /** The server's address that the client connected to. */
   readonly local: string;
+  /**
+   * The proxy that the connection came by, which says by the PROXY protocol who
+   * its client is; absent for clients that came by themselves.
+   */
+  readonly via?: string;
+  /**
+   * By which proxies and upstreams name the connection, where one of them does:
+   * the unique ID of the PROXY protocol.
+   */
+  readonly uniqueId?: string;
   /** The service's name in the table; empty where none was reached. */
   readonly service: string;
   /** The address of the listener that accepted it. */
@@ -73,12 +83,13 @@ export interface Observer {
 /** What a record is made of. */
 export interface Recorded extends Counters {
   readonly id: number;
-  readonly peer: { readonly local: Endpoint; readonly remote: Endpoint };
+  readonly peer: Peer;
   /** The listener that accepted it. */
   readonly server: { readonly listener: string };
   readonly service: Service | undefined;
   readonly upstream: Endpoint | undefined;
   readonly requested: string | undefined;
+  readonly uniqueId: string | undefined;
   /** When it was accepted, by `performance.now()`. */
   readonly begin: number;
   /** When its service began, by the same clock; 0 where none has. */
@@ -120,6 +131,8 @@ export class Recorder {
     { code, reason }: Ended,
   ): void {
     const { id, peer, server, service, upstream, requested } = session;
+    const { uniqueId } = session;
+    const { via } = peer;
     const { bytesIn, bytesOut, begin, served } = session;
     // What not every connection has comes last, in no object of its own: that
     // would take more time than all the rest.
@@ -127,6 +140,8 @@ export class Recorder {
       conn: id,
       remote: formatEndpoint(peer.remote),
       local: formatEndpoint(peer.local),
+      ...(via === undefined ? {} : { via: formatEndpoint(via) }),
+      ...(uniqueId === undefined ? {} : { uniqueId }),
       listener: server.listener,
       service: service?.name ?? "",
       kind: service?.kind ?? "",
@@ -152,6 +167,8 @@ export class Recorder {
       conn: record.conn,
       remote: record.remote,
       local: record.local,
+      via: record.via,
+      unique_id: uniqueId,
       service: record.service,
       upstream: record.upstream,
       requested: record.requested,
@@ -183,4 +200,21 @@ export class Recorder {
       stack: stackOf(error),
     });
   }
+}
+
+/**
+ * The same log, except that it never throws: a session must not break off
+ * because a line cannot be logged. The first failure goes to standard error.
+ */
+export function steady(log: Log): Log {
+  let hasFailed = false;
+  return (level, message, fields) => {
+    try {
+      log(level, message, fields);
+    } catch (error) {
+      if (hasFailed) return;
+      hasFailed = true;
+      console.error("tcpmux: the log function threw an error:", error);
+    }
+  };
 }

@@ -1,10 +1,12 @@
-import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import { checkSteps } from "./bind/listen_steps.ts";
+import { type Endpoint, formatEndpoint, UNNAMED } from "./endpoint.ts";
 import { fileLimit, fittedTo, FullnessLog } from "./policy/room.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import { isHandedOver, Listeners, type OpenListener } from "./listeners.ts";
 import type { Log } from "./log.ts";
-import { Limits, type ServerLimits } from "./policy/limits.ts";
+import type { ServerLimits } from "./policy/limit_settings.ts";
+import { Limits } from "./policy/limits.ts";
 import { warnOfZone } from "./policy/hours.ts";
 import { SharedSourceLog } from "./policy/penalties.ts";
 import {
@@ -13,6 +15,7 @@ import {
   type Observer,
   type Recorded,
   Recorder,
+  steady,
 } from "./record.ts";
 import { identitiesOf, type Identity } from "./services/exec/identity.ts";
 import { LeaverWatch } from "./services/exec/orphans.ts";
@@ -188,6 +191,7 @@ export class MuxServer {
   async #prepare(table: Table, file?: string): Promise<TableInForce> {
     const { transport, log, getEnv } = this.#options;
     checkRequirements(table, transport, file);
+    checkSteps(table, file);
     checkLoops(table, file);
     const identities = await identitiesOf(table, transport, file);
     warnOfZone(table.services.map(({ hours }) => hours), getEnv("TZ"), log);
@@ -210,7 +214,10 @@ export class MuxServer {
   ): void => {
     const context = this.#inForce.contexts.get(address) ??
       this.#addContext(spec, address);
-    const slot = this.#limits.arrive(conn.remote, this.#inForce.limits);
+    const { limits } = this.#inForce;
+    // A proxy is no source of limits: like a Unix socket, it has many clients.
+    const source = context.announced === undefined ? conn.remote : UNNAMED;
+    const slot = this.#limits.arrive(source, limits);
     if (slot.refusal !== undefined) this.#fullness.note(slot.refusal);
     const session = new Session(++this.#lastId, conn, context, slot);
     this.#sessions.add(session);
@@ -229,6 +236,7 @@ export class MuxServer {
       identities,
       spec,
       listener,
+      announced: spec.endpoint?.proxyHeader ? this.#announced : undefined,
       ended: this.#ended,
       leavers: this.#leavers,
       observer,
@@ -238,6 +246,14 @@ export class MuxServer {
     contexts.set(listener, context);
     return context;
   }
+
+  #announced: ListenerContext["announced"] = (slot, { via, remote }) => {
+    if (remote === via) return slot; // the proxy speaks for itself
+    const { limits } = this.#inForce;
+    const next = this.#limits.announced(slot, remote, limits);
+    if (next.refusal !== undefined) this.#fullness.note(next.refusal);
+    return next;
+  };
 
   #ended = (session: ListNode & Recorded, ended: Ended): void => {
     this.#sessions.remove(session);
@@ -279,21 +295,4 @@ export class MuxServer {
   #closeIfEmpty(): void {
     if (this.#sessions.size === 0) this.#resolveClosed();
   }
-}
-
-/**
- * The same log, except that it never throws: a session must not break off
- * because a line cannot be logged. The first failure goes to standard error.
- */
-function steady(log: Log): Log {
-  let hasFailed = false;
-  return (level, message, fields) => {
-    try {
-      log(level, message, fields);
-    } catch (error) {
-      if (hasFailed) return;
-      hasFailed = true;
-      console.error("tcpmux: the log function threw an error:", error);
-    }
-  };
 }

@@ -2,6 +2,7 @@ import { drain } from "./drain.ts";
 import { type Endpoint, formatEndpoint, type Peer } from "./endpoint.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
 import type { Handshake, HandshakeResult } from "./handshake/handshake.ts";
+import { ProxyHeaderStep } from "./handshake/proxy_header.ts";
 import { RequestReading } from "./handshake/request.ts";
 import { ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
@@ -21,16 +22,13 @@ import type {
   SessionContext,
 } from "./services/service.ts";
 import type { Service } from "./table/service.ts";
-import type { Timer } from "./timers.ts";
+import { timeLeft, type Timer } from "./timers.ts";
 import { closedHere } from "./transport/errno.ts";
 import type { Conn } from "./transport/transport.ts";
-import { joined } from "./wire.ts";
+import { joined, piecesOf } from "./wire.ts";
 
 /** Bytes that the system takes at once from a new connection, at the least. */
 const ROOM = 1024;
-
-/** Bytes of a service's first output that are written at a time. */
-const PIECE = 16 * 1024;
 
 /** What a client gets that gets no service. */
 type NoService =
@@ -43,17 +41,18 @@ export class Session extends ListNode implements SessionContext, Recorded {
   readonly begin = performance.now();
   served = 0;
   readonly server: ListenerContext;
-  readonly peer: Peer;
+  peer: Peer;
   service: Service | undefined = undefined;
   upstream: Endpoint | undefined = undefined;
   requested: string | undefined = undefined;
+  uniqueId: string | undefined = undefined;
   bytesIn = 0;
   bytesOut = 0;
   lastMoved = 0;
   readonly #client: Conn;
-  readonly #slot: Slot;
-  /** What the client wants, until it is relayed. */
-  #request: RequestReading | undefined = undefined;
+  #slot: Slot;
+  /** What the client says, until it is relayed. */
+  #request: Pick<RequestReading, "early" | "refuse"> | undefined = undefined;
   #held: Held | undefined = undefined;
   #maxDuration: Timer | undefined = undefined;
   #stopped: Ended | undefined = undefined;
@@ -108,12 +107,19 @@ export class Session extends ListNode implements SessionContext, Recorded {
 
   /** As far as the relay; in a frame of its own, as thousands wait in `run`. */
   async #begin(): Promise<RunningService | Ended> {
-    const request = new RequestReading(this.#client, this.server.spec);
+    const client = this.#client;
+    const { announced, spec, table, transport: { timers } } = this.server;
+    let { handshakeTimeout: limit } = table.server;
+    if (announced !== undefined && this.#slot.refusal === undefined) {
+      const header = this.#request = new ProxyHeaderStep(this, client);
+      const ended = await header.read();
+      if (ended !== undefined) return ended;
+      this.#slot = announced(this.#slot, this.peer);
+      limit = timeLeft(limit, this.begin);
+    }
+    const request = new RequestReading(client, spec, this.#request?.early);
     this.#request = request;
-    const { table, transport } = this.server;
-    const { handshakeTimeout } = table.server;
-    const step = this.#slot.refusal ??
-      await request.read(transport.timers, handshakeTimeout);
+    const step = this.#slot.refusal ?? await request.read(timers, limit);
     const opened = await this.#open(step);
     return opened.kind === "opened"
       ? await this.#reply(opened, request)
@@ -176,8 +182,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   /** In pieces: a client that reads slowly takes each one within the limit. */
   async #writeMuch(bytes: Uint8Array): Promise<void> {
     const limit = sooner(this.service!, "stallTimeout", "idleTimeout");
-    for (let at = 0; at < bytes.length; at += PIECE) {
-      const piece = bytes.subarray(at, at + PIECE);
+    for (const piece of piecesOf(bytes)) {
       await this.#inTime(limit, this.#client.write(piece));
     }
   }
@@ -225,14 +230,9 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** Waits for work, and stops the session when that takes too long. */
-  async #inTime<T>({ time, code, reason }: TimeLimit, work: Promise<T>) {
+  #inTime<T>({ time, code, reason }: TimeLimit, work: Promise<T>): Promise<T> {
     const { timers } = this.server.transport;
-    const timer = timers.after(time, () => this.stop(code, reason));
-    try {
-      return await work;
-    } finally {
-      timer?.cancel();
-    }
+    return timers.within(time, work, () => this.stop(code, reason));
   }
 
   /** A side broke off, a deadline was missed, or something has a fault. */

@@ -44,6 +44,20 @@ export class TimerList {
     }
     return waits.add(expiring);
   }
+
+  /** Waits for work; calls `expiring` if that takes so many milliseconds. */
+  async within<T>(
+    milliseconds: number,
+    work: Promise<T>,
+    expiring: Expiring,
+  ): Promise<T> {
+    const timer = this.after(milliseconds, expiring);
+    try {
+      return await work;
+    } finally {
+      timer?.cancel();
+    }
+  }
 }
 
 /**

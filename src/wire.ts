@@ -92,6 +92,16 @@ export function joined(a: Uint8Array, b: Uint8Array): Uint8Array {
   return both;
 }
 
+/** Bytes that are written at a time where there are many. */
+const PIECE = 16 * 1024;
+
+/** The same bytes in pieces: who reads slowly can take each in its time. */
+export function* piecesOf(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE) {
+    yield bytes.subarray(at, at + PIECE);
+  }
+}
+
 const encoder = new TextEncoder();
 
 /**

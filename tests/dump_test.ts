@@ -31,7 +31,7 @@ rate_per_source = "100/m"
 
 const EVERYTHING = `"$schema" = "./services.schema.json"
 [server]
-listen = ["127.0.0.1:1", "unix:@mux"]
+listen = ["127.0.0.1:1", "proxy://unix:@mux"]
 help = false
 handshake_timeout = "9s"
 connect_timeout = "8s"
@@ -47,6 +47,7 @@ rate_per_source = "5/s"
 ipv6_source_prefix = 56
 allow = ["10.0.0.0/8"]
 deny = ["10.1.0.0/16"]
+trusted_proxies = ["10.2.0.0/16"]
 time_zone = "UTC"
 penalties = { enabled = false, unknown = 0, malformed = "1s", unfinished = "1s", threshold = "2s", max = "3s", exempt = [] }
 watch = false
@@ -73,10 +74,12 @@ core = 0
 connect = ["127.0.0.1:22", "unix:/run/x"]
 ready = "first-byte"
 connect_timeout = 0
+proxy_protocol = 1
 ${COMMON.replace("ALIAS", "c").replace('b\\"c', "d")}
 [services.tcpmux]
 tcpmux = "host.example:1/name"
 connect_timeout = "1s"
+proxy_protocol = 2
 ${COMMON.replace("ALIAS", "e").replace('b\\"c', "f")}
 [services.text]
 text = """

@@ -66,6 +66,12 @@ const CASES: readonly Case[] = [
   { code: "too_long", name: "a name too long", request: `${NAME}\r\n` },
   { code: "bad_byte", name: "a byte no name has", request: "a\tb\r\n" },
   { code: "empty", name: "no name", request: "\r\n" },
+  {
+    code: "proxy_error",
+    name: "a client without a header at a proxy's address",
+    server: { listen: "proxy://127.0.0.1:0", trusted_proxies: ["127.0.0.1"] },
+    request: "a\r\n",
+  },
   { code: "eof", name: "half a name", request: "abou" },
   { code: "silence", name: "nothing at all", request: "" },
   {

@@ -60,6 +60,38 @@ describe("explain", () => {
       return { code, rules };
     });
 
+  test("says whether the proxy is trusted that a client comes by", () =>
+    withFolder(async (folder) => {
+      const table = `[server]
+trusted_proxies = ["192.0.2.1",
+  "10.0.0.0/8"]
+[services.web]
+connect = "127.0.0.1:80"
+proxy_protocol = 2
+`;
+      writeFileSync(join(folder, "t.toml"), table);
+      const via = (address: string) =>
+        tcpmux(
+          ["explain", "-c", "t.toml", "web", "--from", "::1", "--via", address],
+          { cwd: folder },
+        );
+      const trusted = await via("10.1.2.3");
+      assertEquals(trusted.code, 0, trusted.err);
+      assertMatch(
+        trusted.out,
+        /^proxy +10\.1\.2\.3 is trusted: trusted_proxies has "10\.0\.0\.0\/8" \(t\.toml:3\)$/m,
+      );
+      assertMatch(trusted.out, /^opens .* with a PROXY header of version 2$/m);
+      const stranger = await via("198.51.100.7");
+      assertEquals(stranger.code, 69);
+      assertMatch(
+        stranger.out,
+        /^web +refused \(malformed\): the proxy is not/m,
+      );
+      assertMatch(stranger.out, /is not trusted: .* \(t\.toml:2\)$/m);
+      assertEquals((await via("nobody")).code, 64);
+    }));
+
   test("names the entry, the alias, the hour and what is opened", async () => {
     const { code, rules } = await explained(
       "SHELL --from 10.1.2.3 --at 2026-11-26T12:00",

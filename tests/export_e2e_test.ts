@@ -152,6 +152,20 @@ describe("tcpmux export systemd", () => {
         "ListenStream=/run/mux.sock",
       ]);
     }));
+
+  test("leaves the PROXY header to the server, which is told of it", () =>
+    withFolder(async (folder) => {
+      const listening = (listen: string) =>
+        `[server]\nlisten = ${listen}\ntrusted_proxies = ["10.0.0.1"]\n` +
+        '[services.a]\ntext = ""\n';
+      const all = listening('["proxy://[::]:1", "proxy://[::]:2"]');
+      const text = await made(folder, ["systemd"], all);
+      assertMatch(text, /^ExecStart=.* --listen proxy:\/\/systemd:tcpmux$/m);
+      // One socket unit cannot say which of its sockets have a header.
+      const some = listening('["proxy://[::]:1", "[::]:2"]');
+      const mixed = await made(folder, ["systemd"], some);
+      assert(!/--listen|ListenStream/.test(mixed), mixed);
+    }));
 });
 
 describe("tcpmux export nftables", () => {
@@ -172,6 +186,18 @@ describe("tcpmux export nftables", () => {
         await mustRun(["nft", "--check", "--file", file]);
       }
     }));
+
+  test("looks at no packets that are a proxy's", () => {
+    const table = parseTable(
+      `[server]\nlisten = ["proxy://[::]:1", "[::]:2"]\n` +
+        '[services.a]\ntext = ""\n',
+      "f",
+    );
+    const [file] = nftablesRules(table, { about: "", host: "h" } as never);
+    assertEquals(file!.text.match(/.*jump.*/g), [
+      "\t\ttcp dport 2 jump clients",
+    ]);
+  });
 
   const seed = freshSeed();
   test(`lets in whom a service is given to, with the seed ${seed}`, () => {

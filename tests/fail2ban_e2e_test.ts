@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { shell } from "./support/exec.ts";
-import { withFolder } from "./support/daemon.ts";
+import { freePort, withFolder } from "./support/daemon.ts";
 import { type LoggingServer, startLogging, textOf } from "./support/logging.ts";
 import { findProgram, needs } from "./support/needs.ts";
 import { Rsyslog } from "./support/rsyslog.ts";
@@ -90,6 +90,32 @@ describe("fail2ban", needs("fail2ban-regex"), () => {
           const file = join(folder, "log");
           if (format !== "xinetd") assert(textOf(file).includes(FORGED));
           assertEquals(await found(file), banned);
+        } finally {
+          await server.stop();
+        }
+      }));
+
+    test(`finds nobody who came by a proxy, but strangers, in ${format}`, () =>
+      withFolder(async (folder) => {
+        const proxy = await freePort();
+        const server = await startLogging(folder, {
+          log: `to = "{folder}/log"\nformat = "${format}"`,
+          keys: 'trusted_proxies = ["127.0.0.9"]',
+          table: TABLE,
+          listen: `proxy://127.0.0.1:${proxy}`,
+        });
+        try {
+          await server.ready();
+          const client = `PROXY TCP4 ${FORGED} 127.0.0.1 1 1\r\n`;
+          const none = "PROXY UNKNOWN\r\n";
+          for (const head of [client, none, ""]) {
+            await sendFrom("127.0.0.9", proxy, `${head}closed\r\n`);
+          }
+          await sendFrom("127.0.0.8", proxy, `${client}closed\r\n`);
+          assertEquals(await server.stop(), 0);
+          const file = join(folder, "log");
+          assert(textOf(file).includes(FORGED));
+          assertEquals(await found(file), ["127.0.0.8"]);
         } finally {
           await server.stop();
         }

@@ -17,7 +17,7 @@ const FULLER: Readonly<Record<string, number>> = {
   "src": 20,
   "src/cli": 15,
 };
-const MOST_FILES = 242;
+const MOST_FILES = 250;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -25,7 +25,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   policy: ["transport"],
   table: ["policy", "transport"],
   handshake: ["policy", "table", "transport"],
-  services: ["policy", "table", "transport"],
+  services: ["handshake", "policy", "table", "transport"],
   bind: ["policy", "table", "transport"],
   admin: ["bind", "policy", "status", "table", "transport"],
   status: ["policy", "table", "transport"],

@@ -114,6 +114,7 @@ describe("a status", () => {
       service,
       upstream: { transport: "unix", path: evil },
       requested: undefined,
+      uniqueId: undefined,
       begin: performance.now(),
       served: 0,
       bytesIn: 0,

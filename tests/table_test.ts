@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { AddressSet, EVERYBODY } from "../src/policy/access.ts";
+import { Access, AddressSet, EVERYBODY, NOBODY } from "../src/policy/access.ts";
 import { parseForwards } from "../src/table/forwards.ts";
 import type { TableInput } from "../src/table/input.ts";
 import { buildTable, parseTable } from "../src/table/parse.ts";
@@ -71,6 +71,7 @@ describe("a table", () => {
         drainTimeout: 30_000,
         maxDuration: 0,
         access: EVERYBODY,
+        trustedProxies: NOBODY,
         limits: LIMITS,
         timeZone: undefined,
         watch: false,
@@ -90,7 +91,9 @@ describe("a table", () => {
   test("says all of the server", () => {
     const { server } = parseTable(
       `[server]
-      listen = ["[::1]:1", "unix:/run/x", "unix:@y", "systemd", "systemd:web"]
+      listen = ["[::1]:1", "unix:/run/x", "unix:@y", "systemd", "systemd:web",
+        "proxy://[::1]:2", "tls://systemd", "proxy+tls://unix:@z"]
+      trusted_proxies = ["192.0.2.1"]
       user = "mux"
       group = "net"
       help = false
@@ -126,6 +129,9 @@ describe("a table", () => {
         { transport: "unix", path: "\0y" },
         { transport: "systemd", name: undefined },
         { transport: "systemd", name: "web" },
+        { transport: "tcp", host: "::1", port: 2, proxyHeader: true },
+        { transport: "systemd", name: undefined, tls: true },
+        { transport: "unix", path: "\0z", proxyHeader: true, tls: true },
       ],
       user: "mux",
       group: "net",
@@ -138,6 +144,10 @@ describe("a table", () => {
       drainTimeout: 3_600_000,
       maxDuration: 28_800_000,
       access: EVERYBODY,
+      trustedProxies: new Access(
+        [{ address: "192.0.2.1", family: "ipv4", length: 32 }],
+        [],
+      ),
       limits: {
         maxConnections: 7,
         maxStartups: { start: 9, percent: 100, full: 9 },
@@ -365,17 +375,20 @@ describe("a table", () => {
       name: "a",
       kind: "connect",
       ready: "connected",
+      proxyProtocol: undefined,
     };
     assertEquals<unknown>(service(`connect = "127.0.0.1:22"`, server), {
       ...common,
       upstreams: [{ ...V4, port: 22 }],
       connectTimeout: 7_000,
     });
-    const two = `connect = ["127.0.0.1:22", "unix:/x"]\nconnect_timeout = "1s"`;
+    const two = `connect = ["127.0.0.1:22", "unix:/x"]\nconnect_timeout = "1s"
+      proxy_protocol = 2`;
     assertEquals<unknown>(service(two, server), {
       ...common,
       upstreams: [{ ...V4, port: 22 }, { transport: "unix", path: "/x" }],
       connectTimeout: 1_000,
+      proxyProtocol: 2,
     });
     const first = 'connect = "127.0.0.1:22"\nready = "first-byte"';
     assertEquals<unknown>(service(first, server), {
@@ -401,6 +414,7 @@ describe("a table", () => {
         upstream,
         remoteName,
         connectTimeout: 5_000,
+        proxyProtocol: undefined,
       });
     }
   });

@@ -4,6 +4,7 @@ import { HANDSHAKES } from "./handshake.ts";
 import { http } from "./http.ts";
 import { importing } from "./importing.ts";
 import { FORMS } from "./policy.ts";
+import { header } from "./proxy_header.ts";
 import { reply } from "./reply.ts";
 import { request } from "./request.ts";
 import { socks } from "./socks.ts";
@@ -16,6 +17,7 @@ export const TARGETS: readonly Target[] = [
   listing,
   http,
   socks,
+  header,
   ...HANDSHAKES,
   table,
   forwards,

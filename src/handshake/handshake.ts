@@ -11,7 +11,8 @@ export interface Handshake {
   readonly tooSlow: Refusal;
   /**
    * Takes the next bytes; null stands for the end of the input. The first call
-   * has no bytes. It is not called again after anything but `more` or `answer`.
+   * has those that came behind a step before the request, mostly none. It is not
+   * called again after anything but `more` or `answer`.
    */
   push(bytes: Uint8Array | null): HandshakeStep;
   /** The bytes that say that the service begins; may be none. */

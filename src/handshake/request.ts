@@ -8,19 +8,21 @@ import { negative, positive, RequestReader } from "../wire.ts";
 import type { Handshake, HandshakeResult, HandshakeStep } from "./handshake.ts";
 import { ProxyHandshake } from "./proxy.ts";
 
-const NOTHING = new Uint8Array(0);
+const NOTHING: Uint8Array = new Uint8Array(0);
 
 /** Reads a client's request, until it is complete or the client is refused. */
 export class RequestReading {
   readonly handshake: Handshake;
   /** Bytes that the client has sent behind its request. */
-  early: Uint8Array = NOTHING;
+  early: Uint8Array;
   readonly #client: Conn;
   #isReading = false;
   #refusal: Refusal | undefined;
 
-  constructor(client: Conn, listener: ListenerSpec) {
+  /** @param early bytes that were read already */
+  constructor(client: Conn, listener: ListenerSpec, early = NOTHING) {
     this.#client = client;
+    this.early = early;
     switch (listener.protocol) {
       case "tcpmux":
         this.handshake = new TcpmuxHandshake();
@@ -49,14 +51,14 @@ export class RequestReading {
     const timer = timers.after(limit, () => this.refuse(handshake.tooSlow));
     this.#isReading = true;
     try {
-      for (let step = handshake.push(NOTHING);;) {
+      for (let step = handshake.push(this.early);;) {
         if (this.#refusal !== undefined) return this.#refusal;
         if (step.kind === "more") step = handshake.push(await client.read());
         else if (step.kind === "answer") {
           await client.write(step.bytes);
           step = handshake.push(NOTHING);
         } else {
-          if ("early" in step) this.early = step.early;
+          this.early = "early" in step ? step.early : NOTHING;
           return step;
         }
       }
@@ -108,8 +110,8 @@ export class ForwardHandshake implements Handshake {
     this.#service = service;
   }
 
-  push(): HandshakeStep {
-    return { kind: "service", service: this.#service, early: NOTHING };
+  push(early: Uint8Array): HandshakeStep {
+    return { kind: "service", service: this.#service, early };
   }
 
   acceptance(): Uint8Array {

@@ -1,6 +1,7 @@
 /** All that is wrong with a table, without serving it. */
 import { access, constants } from "node:fs/promises";
 import { dirname } from "node:path";
+import { checkSteps } from "../bind/listen_steps.ts";
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -102,11 +103,13 @@ export async function inspect(
   file?: string,
 ): Promise<readonly Problem[]> {
   checkRuntime(table, transport, file);
+  checkSteps(table, file);
   checkLoops(table, file);
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);
   await adviseLog(table, advice);
+  adviseProxies(table, advice);
   await adviseStart(table, advice);
   for (const [service, identity] of identities) {
     await adviseUser(service, identity, transport, advice);
@@ -152,6 +155,14 @@ async function adviseLog(
       "the server's user";
     advice.add(["server", "log", "to"], `${why} (${cure})`);
   }
+}
+
+/** Advises of proxies that are trusted where no proxy says anything. */
+function adviseProxies({ listeners, server }: Table, advice: Problems): void {
+  if (server.trustedProxies.allow.length === 0) return;
+  if (listeners.some(({ endpoint }) => endpoint?.proxyHeader)) return;
+  const what = "has no effect: no address of listen begins with proxy://";
+  advice.add(["server", "trusted_proxies"], what);
 }
 
 /** Why nobody can listen there; undefined where the socket was closed again. */

@@ -1,44 +1,9 @@
 import { type Endpoint, sourceOf } from "../endpoint.ts";
 import type { EndCode } from "./ending.ts";
-import {
-  type MaxStartups,
-  type Offence,
-  Penalties,
-  type PenaltySettings,
-  refusesStartup,
-} from "./penalties.ts";
-import { Buckets, type Rate } from "./rate.ts";
+import type { Limited, ServerLimits } from "./limit_settings.ts";
+import { type Offence, Penalties, refusesStartup } from "./penalties.ts";
+import { Buckets } from "./rate.ts";
 import { busy, type Refusal } from "./refusal.ts";
-
-/** The limits of the whole server. */
-export interface ServerLimits {
-  readonly maxConnections: number;
-  readonly maxStartups: MaxStartups;
-  /** Refused clients that may be waiting for their reply at a time. */
-  readonly maxRefusing: number;
-  /** 0 for no limit. */
-  readonly maxConnectionsPerSource: number;
-  readonly ratePerSource: Rate | undefined;
-  /** Bits of an IPv6 address that make a source. */
-  readonly ipv6SourcePrefix: number;
-  readonly penalties: PenaltySettings;
-}
-
-/** The limits of one service; 0 and undefined for no limit. */
-export interface ServiceLimits {
-  readonly maxConnections: number;
-  readonly maxConnectionsPerSource: number;
-  readonly rate: Rate | undefined;
-  /** Milliseconds for which the service refuses once `rate` was exceeded. */
-  readonly ratePause: number;
-  readonly ratePerSource: Rate | undefined;
-}
-
-/** The part of a service that limits need. */
-export interface Limited {
-  readonly name: string;
-  readonly limits: ServiceLimits;
-}
 
 const MAX_CONNECTIONS = busy("limit_global", "max_connections is reached");
 const MAX_HANDSHAKES = busy("limit_global", "max_handshakes is reached");
@@ -144,12 +109,25 @@ export class Limits {
       this.handshakes <= maxStartups.start * 0.9;
   }
 
-  /** Counts a new connection, and decides whether it may name a service. */
-  arrive(remote: Endpoint, limits: ServerLimits): Slot {
+  /**
+   * Counts a new connection, and decides whether it may name a service.
+   *
+   * @param isLate it is there already, and `max_handshakes` has admitted it
+   */
+  arrive(remote: Endpoint, limits: ServerLimits, isLate = false): Slot {
     const source = sourceOf(remote, limits.ipv6SourcePrefix);
     const fromSource = this.#tally.bySource.add(source);
-    const refusal = this.#refusalOf(remote, source, fromSource, limits);
+    const refusal = this.#refusalOf(remote, source, fromSource, limits, isLate);
     return new Slot(this.#tally, refusal, remote, source, fromSource, limits);
+  }
+
+  /**
+   * Counts a connection for the client that its proxy has announced. So far it
+   * was counted, but for no source: proxies have as many as there are clients.
+   */
+  announced(slot: Slot, remote: Endpoint, limits: ServerLimits): Slot {
+    slot.release();
+    return this.arrive(remote, limits, true);
   }
 
   #refusalOf(
@@ -157,6 +135,7 @@ export class Limits {
     source: string,
     fromSource: number,
     limits: ServerLimits,
+    isLate: boolean,
   ): Refusal | undefined {
     const tally = this.#tally;
     const now = tally.clock();
@@ -180,7 +159,7 @@ export class Limits {
     if (tally.serving >= limits.maxConnections) return MAX_CONNECTIONS;
     const { maxStartups } = limits;
     const { handshakes } = tally;
-    if (handshakes < maxStartups.start) return undefined;
+    if (isLate || handshakes < maxStartups.start) return undefined;
     return refusesStartup(maxStartups, handshakes, this.#random())
       ? MAX_HANDSHAKES
       : undefined;

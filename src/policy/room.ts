@@ -2,7 +2,8 @@
 import { readFile } from "node:fs/promises";
 import { Episode, type Log } from "../log.ts";
 import { permitted } from "../transport/permission.ts";
-import { SERVER_FULL, type ServerLimits } from "./limits.ts";
+import type { ServerLimits } from "./limit_settings.ts";
+import { SERVER_FULL } from "./limits.ts";
 import { fitted } from "./penalties.ts";
 import type { Refusal } from "./refusal.ts";
 

@@ -5,6 +5,7 @@ import { unavailable } from "../policy/refusal.ts";
 import type { ConnectService } from "../table/service.ts";
 import { timeLeft, type TimerList } from "../timers.ts";
 import type { Conn } from "../transport/transport.ts";
+import { announceClient } from "./announce.ts";
 import type { Opening, RunningService, SessionContext } from "./service.ts";
 
 /** Connects to the first of the service's addresses that answers. */
@@ -14,6 +15,7 @@ export async function openConnect(
 ): Opening {
   const { transport, observer } = context.server;
   const { name, connectTimeout: timeout, message, ready } = service;
+  const { proxyProtocol } = service;
   const failures: string[] = [];
   for (const endpoint of service.upstreams) {
     const attempt = dial(transport, endpoint, { timeout });
@@ -23,6 +25,9 @@ export async function openConnect(
       const conn = await attempt.conn;
       context.upstream = endpoint;
       observer?.upstreamAnswered(name, endpoint, performance.now() - begin);
+      if (proxyProtocol !== undefined) {
+        await announceClient(conn, { name, proxyProtocol }, context);
+      }
       if (ready === "connected") return new Upstream(message, conn);
       context.hold(conn);
       const wait: FirstByte = { endpoint, timeout, begin };

@@ -53,6 +53,8 @@ export interface SessionContext {
   readonly bytesOut: number;
   /** Where its service has connected to; undefined where it has not. */
   upstream: Endpoint | undefined;
+  /** By which its proxy and its upstream name it; undefined where none does. */
+  uniqueId: string | undefined;
   /** Whether the session must end at once. */
   readonly isStopped: boolean;
   /**

@@ -4,6 +4,7 @@ import { refusal, unavailable } from "../policy/refusal.ts";
 import type { TcpmuxService } from "../table/service.ts";
 import type { Conn } from "../transport/transport.ts";
 import { requestLine } from "../wire.ts";
+import { announceClient } from "./announce.ts";
 import { Upstream } from "./connect.ts";
 import type { Opening, SessionContext } from "./service.ts";
 
@@ -13,7 +14,7 @@ export async function openTcpmux(
   context: SessionContext,
 ): Opening {
   const { name, upstream: endpoint, remoteName } = service;
-  const { connectTimeout: timeout } = service;
+  const { connectTimeout: timeout, proxyProtocol } = service;
   const { transport, observer } = context.server;
   const { timers } = transport;
   const begin = performance.now();
@@ -25,6 +26,9 @@ export async function openTcpmux(
     context.upstream = endpoint;
     observer?.upstreamAnswered(name, endpoint, performance.now() - begin);
     context.hold(conn);
+    if (proxyProtocol !== undefined) {
+      await announceClient(conn, { name, proxyProtocol }, context);
+    }
     await conn.write(requestLine(remoteName));
     // The time is for the connection and the reply together.
     const reply = await readReply(conn, { timeout, begin, timers });

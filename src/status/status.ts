@@ -71,6 +71,8 @@ export interface SessionStatus {
   readonly remote: string;
   /** The server's address that the client connected to. */
   readonly local: string;
+  /** The proxy that it came by; null where it came by itself. */
+  readonly via: string | null;
   /** Null as long as it has not named one. */
   readonly service: string | null;
   /** Where its service has connected to; null where it has not. */
@@ -214,6 +216,7 @@ export class StatusSource {
         id,
         remote: formatEndpoint(peer.remote),
         local: formatEndpoint(peer.local),
+        via: peer.via === undefined ? null : formatEndpoint(peer.via),
         service: service?.name ?? null,
         upstream: upstream === undefined ? null : formatEndpoint(upstream),
         seconds: secondsSince(begin),

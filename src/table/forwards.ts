@@ -1,12 +1,21 @@
 /** The file of `tcpmux forward`: its keys, and the table that it makes. */
 import * as z from "zod";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
-import { readEndpoint, readServer } from "../parse_endpoint.ts";
+import {
+  readBehindScheme,
+  readEndpoint,
+  readServer,
+} from "../parse_endpoint.ts";
 import { asObject, onlyKeys, readDocument, validated } from "./document.ts";
 import type { KeyPath, Problems } from "./problem.ts";
 import { resolveServer, resolveService } from "./resolve.ts";
 import { commonSchema, NAME_RULE, nameSchema } from "./schema.ts";
-import { relayTimes, serverSchema, TIMES } from "./server_schema.ts";
+import {
+  proxyProtocol,
+  relayTimes,
+  serverSchema,
+  TIMES,
+} from "./server_schema.ts";
 import {
   type ForwardListener,
   listenerKey,
@@ -52,6 +61,7 @@ export const settingsSchema = serverSchema.pick({
   ipv6_source_prefix: true,
   allow: true,
   deny: true,
+  trusted_proxies: true,
   log: true,
 }).extend({
   // All clients of a machine have one address.
@@ -69,13 +79,21 @@ export const settingsSchema = serverSchema.pick({
   ),
 });
 
+/** An address of a forward in a file. */
+const listenAddress = transformed(
+  (text) => readBehindScheme(text, readLocal),
+  `${LOCAL_FORMS}, each also behind proxy://`,
+  "address",
+);
+
 const SERVERS = "that of `[server]`";
 
 export const forwardSchema = z.strictObject({
   listen: required(
-    oneOrMore(transformed(readLocal, LOCAL_FORMS, "address")),
+    oneOrMore(listenAddress),
     "The addresses to listen on. A port alone, in quotes, is a port of " +
-      "127.0.0.1.",
+      "127.0.0.1. Behind `proxy://`, every connection must begin with the " +
+      "header of the PROXY protocol.",
   ),
   server: optional(
     server,
@@ -89,10 +107,11 @@ export const forwardSchema = z.strictObject({
   ),
   connect_timeout: optional(duration(), SERVERS, TIMES.connect_timeout),
   ...relayTimes(SERVERS),
+  proxy_protocol: proxyProtocol,
 });
 
 type Forward = z.output<typeof forwardSchema>;
-type ForwardTimes = Partial<Omit<Forward, "listen" | "server" | "service">>;
+type ForwardKeys = Partial<Omit<Forward, "listen" | "server" | "service">>;
 
 /** The command line, which takes precedence over the file. */
 export interface ForwardOptions {
@@ -169,7 +188,7 @@ function listenersOf(
     listen,
     server: upstream = fallback,
     service: remoteName = name,
-    ...times
+    ...keys
   } = valid;
   if (upstream === undefined) {
     problems.add(
@@ -179,7 +198,7 @@ function listenersOf(
     );
     return [];
   }
-  const service = forwardService(name, upstream, remoteName, settings, times);
+  const service = forwardService(name, upstream, remoteName, settings, keys);
   return (Array.isArray(listen) ? listen : [listen])
     .map((endpoint) => ({ protocol: "forward", endpoint, service }));
 }
@@ -190,12 +209,12 @@ export function forwardService(
   upstream: Endpoint,
   remoteName: string,
   settings: ServerSettings,
-  times: ForwardTimes = {},
+  keys: ForwardKeys = {},
 ): TcpmuxService {
   const valid = {
     ...commonSchema.parse({}),
     tcpmux: { upstream, remoteName },
-    ...times,
+    ...keys,
   };
   return resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
 }

@@ -18,7 +18,9 @@ export interface ServerInput {
    * The addresses to listen on. A host name stands for all of its addresses;
    * `[::]` accepts IPv4 connections too. `systemd` stands for all sockets that
    * systemd has opened for the server, and `systemd:NAME` for those whose unit
-   * has `FileDescriptorName=NAME`.
+   * has `FileDescriptorName=NAME`. Behind `proxy://`, as in `proxy://[::]:1`,
+   * every connection must begin with the header of the PROXY protocol, version
+   * 1 or 2.
    *
    * Value: address, or list of addresses, each as text or as an `Endpoint`.
    *
@@ -184,6 +186,16 @@ export interface ServerInput {
    * @default []
    */
   deny?: string[];
+  /**
+   * The proxies whose PROXY header is accepted at `proxy://` addresses, which
+   * need this key: they say which address a client has, for access, limits and
+   * the log. Any other connection there is closed.
+   *
+   * Value: list of addresses and prefixes.
+   *
+   * @default []
+   */
+  trusted_proxies?: string[];
   /**
    * The time zone of the `hours` of services.
    *
@@ -776,6 +788,17 @@ export interface ConnectInput extends CommonInput {
    * Default: the server's.
    */
   connect_timeout?: Duration;
+  /**
+   * The version of the PROXY protocol: each connection to the server begins
+   * with its header, by which that learns the client's address. Version 2 also
+   * has the service's name (AUTHORITY), a unique ID that the log has as
+   * `unique_id`, and a checksum.
+   *
+   * Value: 1 or 2.
+   *
+   * Default: none.
+   */
+  proxy_protocol?: 1 | 2;
 }
 
 /** A service of the kind `tcpmux`. */
@@ -795,6 +818,17 @@ export interface TcpmuxInput extends CommonInput {
    * Default: the server's.
    */
   connect_timeout?: Duration;
+  /**
+   * The version of the PROXY protocol: each connection to the server begins
+   * with its header, by which that learns the client's address. Version 2 also
+   * has the service's name (AUTHORITY), a unique ID that the log has as
+   * `unique_id`, and a checksum.
+   *
+   * Value: 1 or 2.
+   *
+   * Default: none.
+   */
+  proxy_protocol?: 1 | 2;
 }
 
 /** A service of the kind `text`. */

@@ -5,10 +5,11 @@ import {
   Access,
   AddressSet,
   EVERYBODY,
+  NOBODY,
   type Prefix,
 } from "../policy/access.ts";
 import { Hours } from "../policy/hours.ts";
-import type { ServerLimits } from "../policy/limits.ts";
+import type { ServerLimits } from "../policy/limit_settings.ts";
 import type {
   commonSchema,
   handlerSchema,
@@ -38,6 +39,9 @@ export function resolveServer(
     drainTimeout: valid.drain_timeout,
     maxDuration: valid.max_duration,
     access: accessOf(valid),
+    trustedProxies: valid.trusted_proxies.length === 0
+      ? NOBODY
+      : new Access(valid.trusted_proxies, []),
     limits: resolveLimits(valid),
     timeZone: valid.time_zone,
     watch: valid.watch,
@@ -112,22 +116,24 @@ export function resolveService(
       };
     }
     case "connect": {
-      const { connect, connect_timeout, ready } = valid as Valid<"connect">;
+      const { connect, ready, ...others } = valid as Valid<"connect">;
       return {
         ...base,
         kind,
         upstreams: asList(connect),
-        connectTimeout: connect_timeout ?? server.connectTimeout,
+        connectTimeout: others.connect_timeout ?? server.connectTimeout,
         ready,
+        proxyProtocol: others.proxy_protocol,
       };
     }
     case "tcpmux": {
-      const { tcpmux, connect_timeout } = valid as Valid<"tcpmux">;
+      const { tcpmux, ...others } = valid as Valid<"tcpmux">;
       return {
         ...base,
         kind,
         ...tcpmux,
-        connectTimeout: connect_timeout ?? server.connectTimeout,
+        connectTimeout: others.connect_timeout ?? server.connectTimeout,
+        proxyProtocol: others.proxy_protocol,
       };
     }
     case "text":

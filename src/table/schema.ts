@@ -9,7 +9,12 @@ import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
 import { execKeys } from "./exec_schema.ts";
-import { relayTimes, serverSchema, TIMES } from "./server_schema.ts";
+import {
+  proxyProtocol,
+  relayTimes,
+  serverSchema,
+  TIMES,
+} from "./server_schema.ts";
 import { BUILTINS, type Handler } from "./service.ts";
 import {
   addresses,
@@ -158,6 +163,7 @@ export const kindSchemas = {
         "`connect_timeout`, for servers that speak first (ssh, SMTP, MySQL).",
     ),
     connect_timeout: connectTimeout,
+    proxy_protocol: proxyProtocol,
     ...common,
   }),
   tcpmux: z.strictObject({
@@ -170,6 +176,7 @@ export const kindSchemas = {
       "A service of another TCPMUX server. Its reply is passed on.",
     ),
     connect_timeout: connectTimeout,
+    proxy_protocol: proxyProtocol,
     ...common,
   }),
   text: z.strictObject({

@@ -18,6 +18,7 @@ import {
   oneOrMore,
   optional,
   preset,
+  proxyVersion,
   rate,
   timeZone,
   wholeNumber,
@@ -41,6 +42,16 @@ export const TIMES = {
   max_duration:
     "A session ends after this time, even while bytes flow; `0` for no limit.",
 };
+
+/** The key of services that lead to another server. */
+export const proxyProtocol = optional(
+  proxyVersion(),
+  "none",
+  "The version of the PROXY protocol: each connection to the server begins " +
+    "with its header, by which that learns the client's address. Version 2 " +
+    "also has the service's name (AUTHORITY), a unique ID that the log has " +
+    "as `unique_id`, and a checksum.",
+);
 
 /**
  * The times without bytes, for what takes the server's unless it has its own.
@@ -135,7 +146,9 @@ export const serverSchema = z.strictObject({
     "The addresses to listen on. A host name stands for all of its addresses; " +
       "`[::]` accepts IPv4 connections too. `systemd` stands for all sockets " +
       "that systemd has opened for the server, and `systemd:NAME` for those " +
-      "whose unit has `FileDescriptorName=NAME`.",
+      "whose unit has `FileDescriptorName=NAME`. Behind `proxy://`, as in " +
+      "`proxy://[::]:1`, every connection must begin with the header of the " +
+      "PROXY protocol, version 1 or 2.",
   ),
   user: optional(
     name("the name of a user"),
@@ -211,6 +224,13 @@ export const serverSchema = z.strictObject({
       "may, except those in `deny`.",
   ),
   deny: preset(addresses(), [], "The clients that may not use the server."),
+  trusted_proxies: preset(
+    addresses(),
+    [],
+    "The proxies whose PROXY header is accepted at `proxy://` addresses, which " +
+      "need this key: they say which address a client has, for access, limits " +
+      "and the log. Any other connection there is closed.",
+  ),
   time_zone: optional(
     timeZone(),
     "the system's",

@@ -1,9 +1,13 @@
 /** What a table holds: services, and the listeners that lead to them. */
 import type { Endpoint } from "../endpoint.ts";
-import { formatListen, type ListenAddress } from "../parse_endpoint.ts";
+import {
+  formatPlace,
+  type ListenAddress,
+  type ListenSteps,
+} from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
 import type { Hours } from "../policy/hours.ts";
-import type { ServiceLimits } from "../policy/limits.ts";
+import type { ServiceLimits } from "../policy/limit_settings.ts";
 import type { StreamConn } from "../transport/stream_conn.ts";
 
 /** One service, every value of it resolved. */
@@ -109,6 +113,9 @@ export interface ExecService extends ServiceBase {
   readonly killGrace: number;
 }
 
+/** The version of the PROXY protocol by which upstreams learn of the client. */
+export type ProxyVersion = 1 | 2;
+
 export interface ConnectService extends ServiceBase {
   readonly kind: "connect";
   /** Tried in this order until one answers. */
@@ -116,6 +123,7 @@ export interface ConnectService extends ServiceBase {
   /** For the connection, and for the first byte where that is waited for. */
   readonly connectTimeout: number;
   readonly ready: "connected" | "first-byte";
+  readonly proxyProtocol: ProxyVersion | undefined;
 }
 
 export interface TcpmuxService extends ServiceBase {
@@ -124,6 +132,7 @@ export interface TcpmuxService extends ServiceBase {
   /** The name to ask the other server for. */
   readonly remoteName: string;
   readonly connectTimeout: number;
+  readonly proxyProtocol: ProxyVersion | undefined;
 }
 
 export interface TextService extends ServiceBase {
@@ -178,14 +187,14 @@ export interface TcpmuxListener {
 /** Every client gets the same service, without a service line or a reply. */
 export interface ForwardListener {
   readonly protocol: "forward";
-  readonly endpoint: Endpoint;
+  readonly endpoint: Endpoint & ListenSteps;
   readonly service: TcpmuxService;
 }
 
 /** SOCKS5 and HTTP: the host that the client asks for names the service. */
 export interface ProxyListener {
   readonly protocol: "proxy";
-  readonly endpoint: Endpoint;
+  readonly endpoint: Endpoint & ListenSteps;
   /** The service of every session, but for its name: clients give that. */
   readonly service: TcpmuxService;
   /** A suffix that a name may have, such as `.mux`; empty for none. */
@@ -198,7 +207,7 @@ export interface ProxyListener {
  */
 export function listenerKey(listener: ListenerSpec): string {
   if (listener.endpoint === undefined) return "default";
-  const address = formatListen(listener.endpoint);
+  const address = formatPlace(listener.endpoint);
   const any = listener.endpoint.transport === "tcp" &&
     listener.endpoint.port === 0;
   return any && listener.protocol !== "tcpmux"

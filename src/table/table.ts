@@ -6,7 +6,7 @@ import type { ListenAddress } from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
 import { Listing } from "../policy/decide.ts";
 import type { Hours } from "../policy/hours.ts";
-import type { ServerLimits } from "../policy/limits.ts";
+import type { ServerLimits } from "../policy/limit_settings.ts";
 import type { Abilities, Transport } from "../transport/transport.ts";
 import { type Located, Problems } from "./problem.ts";
 import type { ListenerSpec, Service } from "./service.ts";
@@ -30,6 +30,8 @@ export interface ServerSettings {
   readonly maxDuration: number;
   /** Which clients may use any service. */
   readonly access: Access;
+  /** The proxies whose word on the addresses of clients is taken. */
+  readonly trustedProxies: Access;
   readonly limits: ServerLimits;
   /** The time zone of hours; undefined for the system's own. */
   readonly timeZone: string | undefined;
@@ -186,7 +188,7 @@ function addSocketProblems(
 }
 
 /** The path of the table, in the file, that defines a listener. */
-function placeOf(listener: ListenerSpec): string[] {
+export function placeOf(listener: ListenerSpec): string[] {
   if (listener.protocol === "forward") {
     return ["forward", listener.service.name];
   }

@@ -226,6 +226,13 @@ export function hours() {
     .meta({ value: "list of hours" });
 }
 
+/** A version of the PROXY protocol. */
+export function proxyVersion() {
+  const error = "1 or 2";
+  return z.union([z.literal(1), z.literal(2)], { error })
+    .meta({ value: "`1` or `2`", form: error });
+}
+
 export function rate() {
   return made(z.string({ error: RATE_FORM }), readRate, RATE_FORM)
     .meta({ value: "rate", form: RATE_FORM });

@@ -62,6 +62,8 @@ export interface LoggingOptions {
   readonly keys?: string;
   /** The rest of the table. */
   readonly table?: string;
+  /** An address to listen on besides its port. */
+  readonly listen?: string;
   /** The words before those of the program. */
   readonly before?: readonly string[];
 }
@@ -69,12 +71,13 @@ export interface LoggingOptions {
 /** A server that has begun to start, and may come to nothing. */
 export async function startLogging(
   folder: string,
-  { log, keys = "", table = ECHO, before = [] }: LoggingOptions,
+  { log, keys = "", table = ECHO, listen, before = [] }: LoggingOptions,
 ): Promise<LoggingServer> {
   const port = await freePort();
   writeTable(folder, log, table, keys);
   const words = [...before, ...programUnderTest(), "serve"];
   words.push("-c", join(folder, "services.toml"), "-l", `127.0.0.1:${port}`);
+  if (listen !== undefined) words.push("-l", listen);
   const inFolder = words.map((word) => word.replaceAll("{folder}", folder));
   return new LoggingServer(inFolder, port, folder);
 }

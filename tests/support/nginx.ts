@@ -37,3 +37,33 @@ http {
     await withDaemon(command, port, () => use({ port, root }));
   });
 }
+
+/** The module of nginx that passes on any protocol; Debian packages it apart. */
+export const NGINX_STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so";
+
+/** Runs `use` with an nginx of these servers, one of them on `port`. */
+export function withNginxStream(
+  servers: string,
+  port: number,
+  use: () => Promise<void>,
+): Promise<void> {
+  return withFolder(async (folder) => {
+    const config = join(folder, "nginx.conf");
+    writeFileSync(
+      config,
+      `load_module ${NGINX_STREAM};
+daemon off;
+pid ${folder}/pid;
+error_log stderr;
+${process.getuid?.() === 0 ? "user root;" : ""}
+worker_processes 1;
+events {}
+stream {
+  ${servers}
+}
+`,
+    );
+    const command = ["nginx", "-p", folder, "-e", "stderr", "-c", config];
+    await withDaemon(command, port, use);
+  });
+}

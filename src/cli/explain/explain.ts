@@ -24,6 +24,7 @@ export async function explainCommand(
   const { flags, positionals } = readCommandLine(args, EXPLAIN, getEnv);
   const [asked] = positionals;
   const remote = clientOf(flags.from);
+  const via = flags.via === undefined ? undefined : proxyOf(flags.via);
   const isStrict = !flags["no-strict-modes"];
   const loaded = await loadTable(new TableSource(flags.config, { isStrict }));
   const { table } = loaded;
@@ -38,9 +39,12 @@ export async function explainCommand(
   }
   const asking = { remote, now: at };
   const decision = decide(table, asked, asking);
+  const isStranger = via !== undefined &&
+    table.server.trustedProxies.keepsOut(via) !== undefined;
   const lines: Rule[] = [
-    [asked, verdict(decision)],
+    [asked, isStranger ? CLOSED : verdict(decision)],
     ["client", flags.from!],
+    ...(via === undefined ? [] : [rules.ofProxy(via)]),
     ["time", new Date(at).toISOString()],
     ...(asked.toUpperCase() === HELP
       ? ofHelp(table, rules, asking)
@@ -52,7 +56,18 @@ export async function explainCommand(
   printOut(
     lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join(""),
   );
-  return decision.kind === "refuse" ? EXIT.refused : EXIT.done;
+  const isRefused = isStranger || decision.kind === "refuse";
+  return isRefused ? EXIT.refused : EXIT.done;
+}
+
+const CLOSED =
+  "refused (malformed): the proxy is not trusted; the connection " +
+  "is closed";
+
+/** @throws {TcpmuxError} code `usage` */
+function proxyOf(via: string): string {
+  if (isIP(via) !== 0) return canonicalHost(via);
+  throw usage(`--via is ${JSON.stringify(via)}, but is an address`);
 }
 
 /** @throws {TcpmuxError} code `usage` */

@@ -4,7 +4,7 @@ import { type Access, type Prefix, readPrefixes } from "../../policy/access.ts";
 import type { Asking } from "../../policy/decide.ts";
 import { serviceOf, servicesOf, settingsOf } from "../../table/files/dump.ts";
 import { type KeyPath, Problems } from "../../table/problem.ts";
-import type { Service } from "../../table/service.ts";
+import type { ProxyVersion, Service } from "../../table/service.ts";
 import type { LoadedTable } from "../load.ts";
 
 /** A rule's name, and what it says of the client. */
@@ -45,6 +45,23 @@ export class Rules {
     const { access } = this.#table.server;
     const text = this.#access(access, this.#server, ["server"], remote);
     return ["server access", text];
+  }
+
+  /** @param via the address of a proxy that says who the client is */
+  ofProxy(via: string): Rule {
+    const { trustedProxies } = this.#table.server;
+    const isTrusted = trustedProxies.keepsOut(via) === undefined;
+    const entry = isTrusted ? trustedProxies.entryFor(via) : undefined;
+    const path = ["server", "trusted_proxies"];
+    if (entry === undefined) {
+      const why = "trusted_proxies does not have the address";
+      return ["proxy", `${via} is not trusted: ${why}${this.#at(path)}`];
+    }
+    const written = this.#server["trusted_proxies"] as readonly string[];
+    const index = written.findIndex((text) => stands(entry.prefix, text));
+    const text = JSON.stringify(written[index]);
+    const place = this.#at([...path, index]);
+    return ["proxy", `${via} is trusted: trusted_proxies has ${text}${place}`];
   }
 
   ofHelp(): Rule {
@@ -142,11 +159,11 @@ function opened(service: Service): string {
     case "connect":
       return `a connection to ${
         service.upstreams.map(formatEndpoint).join(", else ")
-      }`;
+      }${announced(service.proxyProtocol)}`;
     case "tcpmux":
       return `the service ${service.remoteName} of ${
         formatEndpoint(service.upstream)
-      }`;
+      }${announced(service.proxyProtocol)}`;
     case "exec": {
       const user = service.user === "" ? "" : ` as ${service.user}`;
       return `the program ${JSON.stringify(service.exec)}${user}`;
@@ -156,4 +173,11 @@ function opened(service: Service): string {
     default:
       return "a text";
   }
+}
+
+/** How the other server learns who the client is, if it does. */
+function announced(version: ProxyVersion | undefined): string {
+  return version === undefined
+    ? ""
+    : `, with a PROXY header of version ${version}`;
 }

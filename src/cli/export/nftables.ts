@@ -1,6 +1,7 @@
 /** A rule set that lets in who may use a service (nft(8)). */
 import { isIP } from "node:net";
 import { TCPMUX_PORT } from "../../endpoint.ts";
+import type { ListenAddress } from "../../parse_endpoint.ts";
 import type { Access } from "../../policy/access.ts";
 import type { Table } from "../../table/table.ts";
 import {
@@ -69,8 +70,9 @@ function rulesOf({ allow, deny }: Access): AddressRules {
  * systemd opens for the port of TCPMUX.
  */
 function doors({ server }: Table): string[] {
-  return (server.listen ?? [SYSTEMD]).flatMap((address) => {
-    if (address.transport === "unix") return [];
+  return (server.listen ?? [SYSTEMD]).flatMap((address: ListenAddress) => {
+    // Of what comes by a proxy, packets do not show whose it is.
+    if (address.transport === "unix" || address.proxyHeader) return [];
     if (address.transport === "systemd") return `tcp dport ${TCPMUX_PORT}`;
     const { host, port } = address;
     if (port === 0) return [];

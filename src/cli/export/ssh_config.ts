@@ -12,9 +12,9 @@ export function sshConfig(
   table: Table,
   { about, host }: ExportTarget,
 ): readonly ExportedFile[] {
-  const [address] = (table.server.listen ?? []).filter(({ transport }) =>
-    transport === "tcp"
-  );
+  const [address] = (table.server.listen ?? []).filter((
+    { transport, proxyHeader },
+  ) => transport === "tcp" && !proxyHeader);
   const port = address?.transport === "tcp" ? address.port : TCPMUX_PORT;
   const server = `${host.includes(":") ? `[${host}]` : host}:${port}`;
   const services = table.services.filter(({ enabled }) => enabled);

@@ -1,6 +1,7 @@
 /** Units that systemd starts a table's server by (systemd.service(5)). */
 import { isIP } from "node:net";
 import { TCPMUX_PORT } from "../../endpoint.ts";
+import { type ListenSteps, schemeOf } from "../../parse_endpoint.ts";
 import type { ExecService } from "../../table/service.ts";
 import type { Table } from "../../table/table.ts";
 import type { ExportedFile, ExportTarget } from "./exported.ts";
@@ -61,7 +62,9 @@ ExecStart=${
         "/usr/local/bin/tcpmux",
         "serve",
         ...file === undefined ? [] : ["--config", file],
-        ...streams === undefined ? [] : ["--listen", `systemd:${name}`],
+        ...streams === undefined
+          ? []
+          : ["--listen", `${schemesOf(table)[0]}systemd:${name}`],
       ])
     }
 ${
@@ -147,9 +150,13 @@ CapabilityBoundingSet=${port.join(" ")}
 }
 
 /**
- * What a socket unit listens on; undefined where it cannot, as on host names.
+ * What a socket unit listens on; undefined where it cannot, as on host names or
+ * on addresses of several schemes.
  */
-function streamsOf({ server }: Table): readonly string[] | undefined {
+function streamsOf(table: Table): readonly string[] | undefined {
+  const { server } = table;
+  // Sockets of one name are served in one way.
+  if (schemesOf(table).length > 1) return undefined;
   const streams = (server.listen ?? [undefined]).map((address) => {
     if (address?.transport === "unix") {
       return address.path.replace(/^\0/, "@").replaceAll("%", "%%");
@@ -163,6 +170,12 @@ function streamsOf({ server }: Table): readonly string[] | undefined {
   return streams.includes(undefined)
     ? undefined
     : [...new Set(streams as readonly string[])];
+}
+
+/** The schemes of a table's addresses; an empty one for those without. */
+function schemesOf({ server }: Table): readonly string[] {
+  const addresses: readonly ListenSteps[] = server.listen ?? [{}];
+  return [...new Set(addresses.map(schemeOf))];
 }
 
 /** The name by which a table asks for its sockets, if it does. */

@@ -66,11 +66,13 @@ export class XinetdLines {
   }
 
   #ended(fields: LogFields): string {
-    const { conn, outcome, remote, service = "" } = fields;
+    const { conn, outcome, remote, via, service = "" } = fields;
     if (this.#begun.has(conn)) return this.#exit(fields);
     const name = service === "" ? NONE : service;
     if (outcome === "help") return startLine(name, 0, remote);
-    return `FAIL: ${name} ${reasonOf(fields)} from=${hostOf(remote)}\n`;
+    // Behind a proxy there is nobody whom fail2ban could keep away.
+    const proxy = via === undefined ? "" : ` via=${hostOf(via)}`;
+    return `FAIL: ${name} ${reasonOf(fields)} from=${hostOf(remote)}${proxy}\n`;
   }
 
   #exit(fields: LogFields): string {

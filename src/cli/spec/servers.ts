@@ -158,6 +158,15 @@ export const EXPLAIN = {
       environment: false,
       about: "the client's address; it must be given",
     },
+    via: {
+      value: {
+        name: "PROXY",
+        kind: "text",
+        forms: "an IPv4 or IPv6 address",
+      },
+      environment: false,
+      about: "the proxy that tells the client's address, by `trusted_proxies`",
+    },
     at: {
       value: {
         name: "INSTANT",

@@ -2,6 +2,7 @@
 import { dial } from "../../dial.ts";
 import type { Endpoint } from "../../endpoint.ts";
 import { messageOf, TcpmuxError } from "../../errors.ts";
+import { ownHeader } from "../../handshake/proxy_protocol.ts";
 import { firstBytes } from "../../services/connect.ts";
 import { type KeyPath, type Problem, Problems } from "../../table/problem.ts";
 import type { ConnectService, TcpmuxService } from "../../table/service.ts";
@@ -72,6 +73,10 @@ async function failureOf(
   const begin = performance.now();
   try {
     const conn = await dial(transport, endpoint, { timeout }).conn;
+    const { proxyProtocol } = service;
+    if (proxyProtocol !== undefined) {
+      await conn.write(ownHeader(proxyProtocol, conn));
+    }
     const speaksFirst = service.kind === "connect" &&
       service.ready === "first-byte";
     if (speaksFirst) {

@@ -149,12 +149,23 @@ function connectTo(draft: Draft, backend: Section): void {
     if (words.some((word) => word === "ssl")) {
       draft.close("its server is reached by TLS, which a table has not");
     }
-    if (words.some((word) => word.startsWith("send-proxy"))) {
-      draft.changed("its server gets no PROXY header", place);
-    }
   }
+  setHeader(draft, servers);
   if (addresses.length > 0) draft.keys.connect = addresses;
   else draft.discard("it has no server");
+}
+
+/** A service has one version of the PROXY header for all of its servers. */
+function setHeader(draft: Draft, servers: readonly Directive[]): void {
+  const versions = new Set(servers.map(({ words }) => {
+    const sent = words.filter((word) => word.startsWith("send-proxy"));
+    if (sent.length === 0) return undefined;
+    return sent.includes("send-proxy") ? 1 : 2;
+  }));
+  const [version] = versions;
+  if (versions.size > 1) {
+    draft.changed("its servers get no PROXY header: not all of them did");
+  } else if (version !== undefined) draft.keys.proxy_protocol = version;
 }
 
 function serverAddress(text: string): string | undefined {
