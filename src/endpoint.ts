@@ -197,7 +197,7 @@ function network(address: string, bits: number): string {
 }
 
 /** The eight numbers of an IPv6 address (RFC 4291, section 2.2). */
-function groupsOf(address: string): number[] {
+export function groupsOf(address: string): number[] {
   const [head = "", tail] = address.split("::");
   const before = numbersOf(head);
   if (tail === undefined) return before;
