@@ -1,6 +1,7 @@
 /**
  * The commands of the server's side: serve, which is the default, those that are
- * about tables, and those that ask and steer a server. The library is mod.ts.
+ * about tables and certificates, and those that ask and steer a server. The
+ * library is mod.ts.
  *
  * @module
  */
@@ -12,6 +13,7 @@ await main([
   "explain",
   "import",
   "export",
+  "cert",
   "status",
   "sessions",
   "reload",

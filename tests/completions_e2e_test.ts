@@ -130,6 +130,10 @@ describe("bash", needs("bash"), () => {
       "zsh",
       "fish",
     ]);
+    assertEquals(await complete("tcpmux cert re"), ["renew", "revoke"]);
+    assertEquals(await complete("tcpmux cert revoke x --reason k"), [
+      "keyCompromise",
+    ]);
     assertEquals(await complete("tcpmux nothing "), []);
     const file = `${folder}/tables/services.toml`;
     for (const words of ["check", "check -c", "-c", "serve --config"]) {
@@ -205,6 +209,8 @@ describe("zsh", needs("zsh"), () => {
         "tcpmux --conf",
         "tcpmux serve --log-level=w",
         "tcpmux completions f",
+        "tcpmux cert rev",
+        "tcpmux cert revoke x --reason k",
         `tcpmux check ${folder}/tables/s`,
         `tcpmux -c ${folder}/tables/s`,
       ),
@@ -214,6 +220,8 @@ describe("zsh", needs("zsh"), () => {
         "tcpmux --config=",
         "tcpmux serve --log-level=warn ",
         "tcpmux completions fish ",
+        "tcpmux cert revoke ",
+        "tcpmux cert revoke x --reason keyCompromise ",
         `tcpmux check ${folder}/tables/services.toml `,
         `tcpmux -c ${folder}/tables/services.toml `,
       ],
@@ -283,6 +291,10 @@ describe("fish", needs("fish"), () => {
       "bash",
       "fish",
       "zsh",
+    ]);
+    assertEquals(await complete("tcpmux cert re"), ["renew", "revoke"]);
+    assertEquals(await complete("tcpmux cert revoke x --reason k"), [
+      "keyCompromise",
     ]);
     const file = `${folder}/tables/services.toml`;
     assertEquals(await complete(`tcpmux check ${folder}/tables/`), [file]);

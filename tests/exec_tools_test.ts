@@ -32,7 +32,7 @@ describe("a tool that hangs", () => {
       ] as const
     ) {
       const error = await assertRejects(
-        () => runTool(words, transport, 100),
+        () => runTool(words, transport, { time: 100 }),
         TcpmuxError,
       );
       assertEquals(error.code, "timed_out");

@@ -255,3 +255,51 @@ describe("a command with arguments that it needs", () => {
     assertThrows(() => read("h", "green"), TcpmuxError, 'is "green"; allowed');
   });
 });
+
+test("a flag that goes with some first words is refused with others", () => {
+  const command = {
+    name: "keep",
+    positionals: [{
+      name: "ACTION",
+      kind: "choice",
+      choices: ["make", "mend", "show"],
+      about: "an action",
+    }],
+    flags: {
+      all: { about: "all of them", actions: ["show"] },
+      days: {
+        value: { name: "NUMBER", kind: "count" },
+        about: "how long",
+        actions: ["make", "mend"],
+      },
+      name: {
+        value: { name: "NAME", kind: "text" },
+        repeated: true,
+        about: "whose",
+        actions: ["make"],
+      },
+    },
+  } as const satisfies ReadableCommand;
+  const read = (...words: string[]) =>
+    readCommandLine(
+      words,
+      command,
+      (name) => name === "TCPMUX_DAYS" ? "9" : undefined,
+    );
+  assertEquals(read("show", "--all").flags, { all: true, days: 9, name: [] });
+  assertEquals(read("make", "--days=3", "--name", "x").flags, {
+    all: false,
+    days: 3,
+    name: ["x"],
+  });
+  for (
+    const [words, says] of [
+      [["make", "--all"], "--all goes with keep show alone"],
+      [
+        ["show", "--days", "3"],
+        "--days goes with keep make or keep mend alone",
+      ],
+      [["mend", "--name", "x"], "--name goes with keep make alone"],
+    ] as const
+  ) assertThrows(() => read(...words), TcpmuxError, says);
+});

@@ -69,6 +69,20 @@ describe("deno", needs(DENO), () => {
     );
   });
 
+  test("without permission for files says so to cert", async () => {
+    for (const words of [["init"], ["issue", "x"], ["list"]]) {
+      const { code, out, err } = await runCommand([
+        ...[DENO, "run", "--allow-net", "--no-prompt", "--no-lock"],
+        ...[join(ROOT, "mod.ts"), "cert", ...words],
+      ], { cwd: folder });
+      assertEquals([code, out], [78, ""], err);
+      assertMatch(
+        err,
+        /^tcpmux: cert runs openssl\(1\), .* with deno run -A\)\n$/,
+      );
+    }
+  });
+
   // Its base binary can be downloaded on few machines, so another one stands
   // in for it: what is embedded is the same.
   test("compile embeds one small file and no more", async () => {

@@ -8,6 +8,7 @@ import {
   aboutPositional,
   listed,
   usagesOf,
+  withActions,
   withChoices,
   wrapped,
 } from "../../src/cli/help.ts";
@@ -54,16 +55,23 @@ function synopsis(command: CommandSpec): string {
       "Nm",
       `${word!.startsWith("[") ? "Op " : ""}Cm ${command.name}`,
       ...flag === undefined ? [] : [`Fl ${flag} Ar ${value!.toLowerCase()}`],
-      ...optionalFlags(command),
+      ...optionalFlags(command, rest!.split(" ")[0]!),
       ...rest!.split(" ").filter((word) => word !== "").map(operand),
     ];
     return lines.map((line) => `.${line}\n`).join("");
   }).join("");
 }
 
-/** Those that no usage names: first the switches of one letter, in one. */
-function optionalFlags({ flags, usages = [] }: CommandSpec): string[] {
-  const optional = Object.entries(flags).filter(([long]) =>
+/**
+ * Those that no usage names, and that go with its first word: first the switches
+ * of one letter, in one.
+ */
+function optionalFlags(
+  { flags, usages = [] }: CommandSpec,
+  action: string,
+): string[] {
+  const optional = Object.entries(flags).filter(([long, { actions }]) =>
+    actions?.includes(action) !== false &&
     !usages.some((usage) => usage.includes(`--${long}`))
   );
   const letters = optional.flatMap(([, { short, value }]) =>
@@ -77,8 +85,9 @@ function optionalFlags({ flags, usages = [] }: CommandSpec): string[] {
   return others.map((flag) => `Op Fl ${flag}`);
 }
 
-/** As `SERVER`, `[SERVICE…]`. */
+/** As `SERVER`, `[SERVICE…]`, or a word that is typed as it is. */
 function operand(word: string): string {
+  if (/^[a-z]+$/.test(word)) return `Cm ${word}`;
   const [, optional] = /^\[(.*)\]$/.exec(word) ?? [];
   const name = (optional ?? word).toLowerCase().replace("…", " ...");
   return `${optional === undefined ? "" : "Op "}Ar ${name}`;
@@ -117,12 +126,13 @@ function flag(
   spec: FlagSpec,
   names: ReadonlySet<string>,
 ): [string, string] {
-  const { value, repeated, about, details } = spec;
+  const { value, repeated, about, details, actions } = spec;
   const text = [
     withChoices(about, value),
     spec.default && `the default is ${spec.default}`,
     details,
     repeated && "may be given several times",
+    actions && withActions(actions),
   ];
   const forms = formsOf(long, spec).map((form) => `Fl ${form.slice(1)}`);
   return [

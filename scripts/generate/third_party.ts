@@ -14,6 +14,10 @@ that it was made with:
 const PACKAGES: Readonly<Record<string, string>> = {
   "zod": "https://zod.dev",
   "@logtape/logtape": "https://logtape.org",
+  "asn1js": "https://github.com/PeculiarVentures/ASN1.js",
+  "pvtsutils": "https://github.com/PeculiarVentures/pvtsutils",
+  "pvutils": "https://github.com/PeculiarVentures/pvutils",
+  "tslib": "https://github.com/microsoft/tslib",
   "prom-client": "https://github.com/siimon/prom-client",
   "@opentelemetry/api": "https://github.com/open-telemetry/opentelemetry-js",
   "tdigest": "https://github.com/welch/tdigest",
@@ -29,7 +33,7 @@ export function thirdParty(): Generated[] {
   const sections = [
     section("tcpmux", "", own),
     ...Object.entries(PACKAGES).map(([name, home]) =>
-      section(name, home, read(`node_modules/${name}/LICENSE`))
+      section(name, home, read(`node_modules/${name}/${fileOf(name)}`))
     ),
     section(
       "Deno's standard library",
@@ -40,11 +44,15 @@ export function thirdParty(): Generated[] {
   return [["THIRD_PARTY.md", [INTRODUCTION, ...sections].join("\n")]];
 }
 
+function fileOf(name: string): string {
+  return name === "tslib" ? "LICENSE.txt" : "LICENSE";
+}
+
 function section(name: string, home: string, text: string): string {
   const where = home === "" ? "" : `<${home}>\n\n`;
   return `## ${name}\n\n${where}\`\`\`text\n${text.trim()}\n\`\`\`\n`;
 }
 
 function read(file: string): string {
-  return readFileSync(fileUrl(file), "utf8");
+  return readFileSync(fileUrl(file), "utf8").replaceAll("\r\n", "\n");
 }

@@ -51,6 +51,8 @@ export interface FlagSpec {
   readonly details?: string;
   /** False where no variable of the environment sets it. */
   readonly environment?: boolean;
+  /** The words, as the first argument, with which alone it may be given. */
+  readonly actions?: readonly string[];
 }
 
 /** What the reader has to know of a command. */
@@ -121,9 +123,14 @@ export function readCommandLine<const C extends ReadableCommand>(
     },
   });
   const positionals = readPositionals(parsed._.map(String), command);
-  for (const name of withValue) {
-    if ([parsed[name]].flat().includes("")) {
+  for (const [name, { value, actions }] of specs) {
+    const given = [parsed[name] ?? []].flat().filter((one) => one !== false);
+    if (value !== undefined && given.includes("")) {
       throw usage(`--${name} needs a value`);
+    }
+    if (given.length > 0 && actions?.includes(positionals[0]!) === false) {
+      const words = `${command.name} ${actions.join(` or ${command.name} `)}`;
+      throw usage(`--${name} goes with ${words} alone`);
     }
   }
   const flags = Object.fromEntries(specs.map(([name, spec]) => {

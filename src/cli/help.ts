@@ -88,7 +88,7 @@ export function usagesOf(command: CommandSpec): string[] {
 
 /** All that is said of a flag, as one phrase. */
 export function aboutFlag(spec: CommandSpec["flags"][string]): string {
-  const { value, repeated, about, details } = spec;
+  const { value, repeated, about, details, actions } = spec;
   const standard = spec.default === undefined
     ? ""
     : ` (default: ${spec.default})`;
@@ -96,7 +96,13 @@ export function aboutFlag(spec: CommandSpec["flags"][string]): string {
     `${withChoices(about, value)}${standard}`,
     ...details === undefined ? [] : [details],
     ...repeated ? ["may be given several times"] : [],
+    ...actions === undefined ? [] : [withActions(actions)],
   ].join("; ");
+}
+
+/** With which words of a command a flag may be given. */
+export function withActions(actions: readonly string[]): string {
+  return `with ${listed(actions.map((word) => `\`${word}\``), "and")} alone`;
 }
 
 /** All that is said of an argument, as one phrase. */

@@ -20,6 +20,7 @@ const RUNNERS: Readonly<Record<CommandName, () => Promise<Run>>> = {
   probe: async () => (await import("./probe.ts")).probeCommand,
   import: async () => (await import("./import/command.ts")).importCommand,
   export: async () => (await import("./export/command.ts")).exportCommand,
+  cert: async () => (await import("./cert/command.ts")).certCommand,
   status: async () => (await import("./control/show.ts")).statusCommand,
   sessions: async () => (await import("./control/show.ts")).sessionsCommand,
   reload: async () => (await import("./control/steer.ts")).reloadCommand,

@@ -3,6 +3,7 @@
  * docs/commands.md are made from this data. In all texts, words between
  * backticks are literal, and words in upper case stand for something else.
  */
+import { CERT } from "./spec/certificates.ts";
 import { CONNECT, LIST, PROBE } from "./spec/clients.ts";
 import { EXPORT, IMPORT } from "./spec/migration.ts";
 import { type CommandSpec, EXIT_CODES } from "./spec/parts.ts";
@@ -60,6 +61,7 @@ export const COMMANDS = [
   PROBE,
   IMPORT,
   EXPORT,
+  CERT,
   STATUS,
   SESSIONS,
   RELOAD,

@@ -77,7 +77,7 @@ export function sessionsText(sessions: readonly SessionStatus[]): string[] {
 }
 
 /** Numbers stand on the right. Nothing of it moves a terminal's cursor. */
-function columns(
+export function columns(
   heads: readonly string[],
   rows: readonly (readonly (string | number)[])[],
 ): string[] {

@@ -7,28 +7,42 @@ export interface ToolRun {
   readonly output: string;
   /** The first line of its standard error. */
   readonly complaint: string;
+  /** All of its standard error. */
+  readonly errors: string;
   readonly exit: Exit;
 }
 
 /** Milliseconds for a tool, which may have to ask a server on the network. */
 const TOOL_TIME = 20_000;
 
+export interface ToolOptions {
+  /**
+   * Milliseconds after which it is killed.
+   * @default 20000
+   */
+  readonly time?: number;
+  /** The whole environment; empty by default. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** @default our own */
+  readonly cwd?: string;
+}
+
 /**
  * Runs a tool of the system to its end.
  *
- * @param time milliseconds after which it is killed
  * @throws {TcpmuxError} where it cannot be started, or does not end
  */
 export async function runTool(
   [name, ...args]: readonly [string, ...string[]],
   transport: Transport,
-  time = TOOL_TIME,
+  { time = TOOL_TIME, env = {}, cwd }: ToolOptions = {},
 ): Promise<ToolRun> {
   const child = await transport.spawn({
     program: findProgram(name, DEFAULT_PATH),
     args,
-    env: {},
+    env,
     stderr: "pipe",
+    ...(cwd === undefined ? {} : { cwd }),
   });
   let isLate = false;
   const timer = transport.timers.after(time, () => {
@@ -43,7 +57,9 @@ export async function runTool(
       textOf(() => child.readStderr()),
       child.exited,
     ]);
-    if (!isLate) return { output, complaint: errors.split("\n")[0]!, exit };
+    if (!isLate) {
+      return { output, complaint: errors.split("\n")[0]!, errors, exit };
+    }
   } catch (error) {
     if (!isLate) throw error;
   } finally {

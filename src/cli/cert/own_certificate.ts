@@ -1,0 +1,138 @@
+/** What a certificate of the CA says, read from its DER (RFC 5280). */
+import {
+  type AsnType,
+  Constructed,
+  fromBER,
+  Integer,
+  ObjectIdentifier,
+  OctetString,
+  UTCTime,
+  Utf8String,
+} from "asn1js";
+import { TcpmuxError } from "../../errors.ts";
+import { altNameText } from "./names.ts";
+
+export type CertificateKind = "ca" | "server" | "client";
+
+export interface OwnCertificate {
+  /** The common name. */
+  readonly name: string;
+  readonly kind: CertificateKind;
+  /** As `--san` takes them. */
+  readonly altNames: readonly string[];
+  /** The value of the extension that holds them. */
+  readonly altNamesDer: Uint8Array | undefined;
+  /** In hexadecimal digits, as openssl(1) writes it. */
+  readonly serial: string;
+  readonly until: Date;
+}
+
+const COMMON_NAME = "2.5.4.3";
+const ALT_NAMES = "2.5.29.17";
+const BASIC_CONSTRAINTS = "2.5.29.19";
+const EXTENDED_KEY_USAGE = "2.5.29.37";
+const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
+const EXTENSIONS_TAG = 3;
+
+/**
+ * Reads the first certificate of a PEM text.
+ *
+ * @param file its name, for the message
+ * @throws {TcpmuxError} where it is none, or not one that the CA has made
+ */
+export function readOwnCertificate(pem: string, file: string): OwnCertificate {
+  try {
+    return certificateOf(derOf(pem));
+  } catch (error) {
+    throw new TcpmuxError(
+      "failed",
+      `${file}: it is no certificate of this CA (put back the file that ` +
+        "tcpmux cert has made)",
+      { cause: error },
+    );
+  }
+}
+
+function derOf(pem: string): Uint8Array {
+  const [, text] = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/
+    .exec(pem)!;
+  return Uint8Array.from(
+    atob(text!.replaceAll(/\s/g, "")),
+    (character) => character.charCodeAt(0),
+  );
+}
+
+function certificateOf(der: Uint8Array): OwnCertificate {
+  const [signed] = parts(parsed(der));
+  const [, serial, , , validity, subject, , ...rest] = parts(signed);
+  const [, until] = parts(validity);
+  const extensions = extensionsOf(rest);
+  const altNamesDer = extensions.get(ALT_NAMES);
+  return {
+    name: commonName(subject),
+    kind: kindOf(extensions),
+    altNames: altNamesDer === undefined
+      ? []
+      : parts(parsed(altNamesDer)).map(altNameText),
+    altNamesDer,
+    // The first byte may say only that the number is positive.
+    serial: hexadecimal(as(Integer, serial).valueBlock.valueHexView)
+      .replace(/^00(?=.)/, ""),
+    until: as(UTCTime, until).toDate(), // also from 2050 on, in its own form
+  };
+}
+
+function kindOf(extensions: ReadonlyMap<string, Uint8Array>): CertificateKind {
+  const constraints = extensions.get(BASIC_CONSTRAINTS);
+  if (constraints !== undefined && parts(parsed(constraints)).length > 0) {
+    return "ca"; // the default, that it is none, is left out
+  }
+  const usage = extensions.get(EXTENDED_KEY_USAGE)!;
+  const purposes = parts(parsed(usage)).map((purpose) =>
+    as(ObjectIdentifier, purpose).getValue()
+  );
+  return purposes.includes(SERVER_AUTH) ? "server" : "client";
+}
+
+function commonName(subject: AsnType | undefined): string {
+  const attributes = parts(subject).flatMap(parts).map(parts);
+  const [, value] = attributes.find(([type]) =>
+    as(ObjectIdentifier, type).getValue() === COMMON_NAME
+  )!;
+  return as(Utf8String, value).getValue();
+}
+
+/** The values of the extensions by their identifiers. */
+function extensionsOf(rest: readonly AsnType[]): Map<string, Uint8Array> {
+  const block = rest.find(({ idBlock }) =>
+    idBlock.tagNumber === EXTENSIONS_TAG
+  );
+  const [list] = parts(block);
+  return new Map(
+    parts(list).map((extension) => {
+      const [id, ...behind] = parts(extension);
+      const value = as(OctetString, behind.at(-1)).getValue();
+      return [as(ObjectIdentifier, id).getValue(), new Uint8Array(value)];
+    }),
+  );
+}
+
+function parsed(der: Uint8Array): AsnType {
+  const { offset, result } = fromBER(der);
+  if (offset !== der.length) throw new TypeError("it is no DER");
+  return result;
+}
+
+function parts(block: AsnType | undefined): AsnType[] {
+  return as(Constructed, block).valueBlock.value as AsnType[];
+}
+
+function as<T>(type: new () => T, block: AsnType | undefined): T {
+  if (block instanceof type) return block;
+  throw new TypeError(`there is no ${type.name} where one must be`);
+}
+
+export function hexadecimal(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")
+    .toUpperCase();
+}
