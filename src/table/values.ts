@@ -41,7 +41,7 @@ export function preset<T extends z.ZodType>(
 ) {
   let read: z.util.NoUndefined<z.output<T>> | undefined;
   return value.default(() =>
-    read ??= Object.freeze(value.parse(preset)) as typeof read & {}
+    read ??= Object.freeze(value.parse(preset)) as NonNullable<typeof read>
   ).meta({ description, preset });
 }
 
