@@ -141,9 +141,12 @@ function environmentOf({ flags }: CommandSpec): string {
   const others = values.filter(([, { environment }]) => environment === false)
     .map(([name]) => `--${name}`);
   const except = others.length === 0 ? "" : ` except ${listed(others, "and")}`;
-  const several = values.some(([, { repeated }]) => repeated)
-    ? " Separate several values by commas or blanks."
-    : "";
+  const several =
+    values.some(([, { repeated, environment }]) =>
+        repeated && environment !== false
+      )
+      ? " Separate several values by commas or blanks."
+      : "";
   return paragraph(
     `Each flag with a value${except} can also be set by an environment ` +
       `variable, such as ${variableOf(flag)} for --${flag}.${several}`,
