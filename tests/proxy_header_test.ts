@@ -428,6 +428,15 @@ describe("an upstream", () => {
       assertEquals(isNamed, version === 2);
     });
 
+    test(`gets by version ${version} no address of a Unix socket's client`, async () => {
+      const connect = (address: string) => ({ connect: address });
+      const server = { listen: "unix:@proxy-header-out" };
+      await announced(version, connect, "up\r\nhello\r\n", sent, server);
+      const { header, line, record } = found;
+      assertEquals(header, { version, ends: undefined, facts: {} });
+      assertEquals([line, record.uniqueId], ["hello\r\n", undefined]);
+    });
+
     test(`gets version ${version} before a service line`, async () => {
       const tcpmux = (address: string) => ({ tcpmux: `${address}/far` });
       await announced(version, tcpmux, "up\r\n", sent);
