@@ -285,6 +285,17 @@ test("the time for the header is a part of that for the request", () =>
     conn.abort();
   }));
 
+test("an address that is served has no scheme any more", () =>
+  behindProxy({ server: { listen: "proxy://127.0.0.1:14" } }, (set) => {
+    const [address] = set.server.addresses;
+    assertEquals(Object.keys(address!).toSorted(), [
+      "host",
+      "port",
+      "transport",
+    ]);
+    return Promise.resolve();
+  }));
+
 test("a Unix socket's proxy is trusted by the mode of its file", () =>
   inMemory({
     server: { listen: "proxy://unix:@proxy-header" },
