@@ -78,7 +78,13 @@ function readPlace(text: string): Endpoint | SystemdSockets | string {
     : "systemd: is followed by the FileDescriptorName= of a socket unit";
 }
 
-/** The address alone: no two listeners can have one, whatever their scheme. */
+/** The address alone, as a socket has it. */
+export function withoutSteps(address: Endpoint & ListenSteps): Endpoint {
+  const { proxyHeader: _, tls: _tls, ...place } = address;
+  return place;
+}
+
+/** The text of the address alone: no two listeners can have one, whatever their scheme. */
 export function formatPlace(address: Endpoint | SystemdSockets): string {
   if (address.transport !== "systemd") return formatEndpoint(address);
   return address.name === undefined ? "systemd" : `systemd:${address.name}`;

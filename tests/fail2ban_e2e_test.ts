@@ -1,4 +1,5 @@
 /** The filter for fail2ban that is packaged, on lines of real sessions. */
+import { existsSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
@@ -105,7 +106,11 @@ describe("fail2ban", needs("fail2ban-regex"), () => {
           listen: `proxy://127.0.0.1:${proxy}`,
         });
         try {
-          await server.ready();
+          const file = join(folder, "log");
+          await until(
+            "it serves at both",
+            () => existsSync(file) && textOf(file).includes("serving"),
+          );
           const client = `PROXY TCP4 ${FORGED} 127.0.0.1 1 1\r\n`;
           const none = "PROXY UNKNOWN\r\n";
           for (const head of [client, none, ""]) {
@@ -113,7 +118,6 @@ describe("fail2ban", needs("fail2ban-regex"), () => {
           }
           await sendFrom("127.0.0.8", proxy, `${client}closed\r\n`);
           assertEquals(await server.stop(), 0);
-          const file = join(folder, "log");
           assert(textOf(file).includes(FORGED));
           assertEquals(await found(file), ["127.0.0.8"]);
         } finally {

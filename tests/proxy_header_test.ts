@@ -285,6 +285,17 @@ test("the time for the header is a part of that for the request", () =>
     conn.abort();
   }));
 
+test("an address that is served has no scheme any more", () =>
+  behindProxy({ server: { listen: "proxy://127.0.0.1:14" } }, (set) => {
+    const [address] = set.server.addresses;
+    assertEquals(Object.keys(address!).toSorted(), [
+      "host",
+      "port",
+      "transport",
+    ]);
+    return Promise.resolve();
+  }));
+
 test("a Unix socket's proxy is trusted by the mode of its file", () =>
   inMemory({
     server: { listen: "proxy://unix:@proxy-header" },
@@ -426,6 +437,15 @@ describe("an upstream", () => {
       assertEquals(header.facts, facts);
       const isNamed = /^[\da-f-]{36}$/.test(record.uniqueId ?? "");
       assertEquals(isNamed, version === 2);
+    });
+
+    test(`gets by version ${version} no address of a Unix socket's client`, async () => {
+      const connect = (address: string) => ({ connect: address });
+      const server = { listen: "unix:@proxy-header-out" };
+      await announced(version, connect, "up\r\nhello\r\n", sent, server);
+      const { header, line, record } = found;
+      assertEquals(header, { version, ends: undefined, facts: {} });
+      assertEquals([line, record.uniqueId], ["hello\r\n", undefined]);
     });
 
     test(`gets version ${version} before a service line`, async () => {

@@ -19,6 +19,7 @@ import type {
 import { FileListener, openFreeing } from "./stale_socket.ts";
 import { HandedOverSockets } from "./systemd.ts";
 import type { ListenerSpec, TcpmuxListener } from "../table/service.ts";
+import { withoutSteps } from "../parse_endpoint.ts";
 import { fromSystem } from "../transport/errno.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 
@@ -57,7 +58,7 @@ export class Binder {
         return await this.#handedOver.bind(endpoint, open);
       }
       if (endpoint !== undefined) {
-        await this.#bindTo(spec, endpoint, open, bound);
+        await this.#bindTo(spec, withoutSteps(endpoint), open, bound);
       } else if (spec.protocol === "tcpmux") {
         await this.#bindDefault(spec, open, bound);
       }

@@ -105,7 +105,9 @@ function stateOf(bytes: Uint8Array): ProxyHeaderState {
     head.startsWith(mark) || mark.startsWith(head);
   if (begins(LINE_BEGINS)) return lineState(bytes);
   if (begins(SIGNATURE)) return binaryState(bytes);
-  return malformed("the connection begins with other bytes");
+  return malformed(
+    "the connection begins with other bytes (have the proxy send the header)",
+  );
 }
 
 function malformed(why: string): ProxyHeaderState {
