@@ -1,3 +1,4 @@
+import type { TlsEnds } from "./handshake/tls_step.ts";
 import type { ListNode } from "./linked_list.ts";
 import type { Ended, Recorded } from "./record.ts";
 import type { Identity } from "./services/exec/identity.ts";
@@ -11,6 +12,8 @@ export interface ListenerContext extends ServerContext {
   readonly table: Table;
   readonly identities: ReadonlyMap<Service, Identity>;
   readonly spec: ListenerSpec;
+  /** What its clients begin TLS with; undefined where they do not. */
+  readonly tls: TlsEnds | undefined;
   /** It changes while the server runs. */
   readonly switchedOff: SwitchedOff;
   /**

@@ -1,4 +1,9 @@
-import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  type Peer,
+  type TlsFacts,
+} from "./endpoint.ts";
 import { isDisconnect, messageOf, stackOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { type EndCode, type Outcome, OUTCOMES } from "./policy/ending.ts";
@@ -31,6 +36,10 @@ export interface ConnectionRecord {
     | "tcpmux"
     | "text"
     | "";
+  /** The version of TLS that it spoke, such as `TLSv1.3`; absent without TLS. */
+  readonly tls?: string;
+  /** The name of the server that the client meant by TLS; absent without. */
+  readonly sni?: string;
   /** How it ended. */
   readonly outcome: Outcome;
   /** What exactly the outcome comes from, for programs: docs/log.md has all. */
@@ -73,7 +82,7 @@ export interface Observer {
 /** What a record is made of. */
 export interface Recorded extends Counters {
   readonly id: number;
-  readonly peer: { readonly local: Endpoint; readonly remote: Endpoint };
+  readonly peer: Peer;
   /** The listener that accepted it. */
   readonly server: { readonly listener: string };
   readonly service: Service | undefined;
@@ -83,6 +92,10 @@ export interface Recorded extends Counters {
   readonly begin: number;
   /** When its service began, by the same clock; 0 where none has. */
   readonly served: number;
+}
+
+function ofTls({ protocol, sni }: TlsFacts) {
+  return { tls: protocol, ...(sni === undefined ? {} : { sni }) };
 }
 
 /** How a connection ended. */
@@ -128,6 +141,7 @@ export class Recorder {
       ...(upstream === undefined ? {} : { upstream: formatEndpoint(upstream) }),
       ...(requested === undefined ? {} : { requested }),
       kind: service?.kind ?? "",
+      ...(peer.tls === undefined ? {} : ofTls(peer.tls)),
       outcome: OUTCOMES[code],
       code,
       bytesIn,
@@ -152,6 +166,8 @@ export class Recorder {
       upstream: record.upstream,
       requested: record.requested,
       kind: record.kind,
+      tls: record.tls,
+      sni: record.sni,
       outcome: record.outcome,
       code,
       bytes_in: record.bytesIn,
@@ -179,4 +195,21 @@ export class Recorder {
       stack: stackOf(error),
     });
   }
+}
+
+/**
+ * The same log, except that it never throws: a session must not break off
+ * because a line cannot be logged. The first failure goes to standard error.
+ */
+export function steady(log: Log): Log {
+  let hasFailed = false;
+  return (level, message, fields) => {
+    try {
+      log(level, message, fields);
+    } catch (error) {
+      if (hasFailed) return;
+      hasFailed = true;
+      console.error("tcpmux: the log function threw an error:", error);
+    }
+  };
 }

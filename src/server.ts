@@ -13,12 +13,14 @@ import {
   type Observer,
   type Recorded,
   Recorder,
+  steady,
 } from "./record.ts";
 import { identitiesOf, type Identity } from "./services/exec/identity.ts";
 import { LeaverWatch } from "./services/exec/orphans.ts";
 import { Session } from "./session.ts";
 import { checkLoops, checkRequirements, type Table } from "./table/table.ts";
 import type { ListenerSpec, Service } from "./table/service.ts";
+import type { TlsInForce } from "./tls/in_force.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
 
 /** What a {@linkcode MuxServer} works with; none of it is global. */
@@ -42,6 +44,7 @@ interface TableInForce {
   readonly table: Table;
   readonly identities: Map<Service, Identity>;
   readonly limits: ServerLimits;
+  readonly tls: TlsInForce | undefined;
   /** By the listener's address; made when its first client comes. */
   readonly contexts: Map<string, ListenerContext>;
 }
@@ -114,6 +117,7 @@ export class MuxServer {
     try {
       onBound();
       this.#inForce = await this.#prepare(table, file);
+      this.#inForce.tls?.watch(this.#options.log);
     } catch (error) {
       listeners.undo?.();
       throw error;
@@ -178,7 +182,9 @@ export class MuxServer {
     const turn = this.#reloading.then(async () => {
       const next = await this.#prepare(table, file);
       const listeners = await this.#listeners.prepare(table.listeners);
+      this.#inForce?.tls?.stop();
       this.#inForce = next;
+      next.tls?.watch(this.#options.log);
       listeners.commit();
     });
     this.#reloading = turn.catch(() => {});
@@ -195,7 +201,8 @@ export class MuxServer {
     const limits = files === undefined
       ? table.server.limits
       : fittedTo(table, files, log);
-    return { table, identities, limits, contexts: new Map() };
+    const tls = await tlsOf(table, getEnv, file);
+    return { table, identities, limits, tls, contexts: new Map() };
   }
 
   /** Serves a connection that another program has accepted for it. */
@@ -219,7 +226,7 @@ export class MuxServer {
   };
 
   #addContext(spec: ListenerSpec, listener: string): ListenerContext {
-    const { table, identities, contexts } = this.#inForce;
+    const { table, identities, contexts, tls } = this.#inForce;
     const { log, transport, getEnv, observer } = this.#options;
     const context: ListenerContext = {
       log,
@@ -228,6 +235,7 @@ export class MuxServer {
       table,
       identities,
       spec,
+      tls: spec.endpoint?.tls ? tls : undefined,
       listener,
       ended: this.#ended,
       leavers: this.#leavers,
@@ -256,6 +264,7 @@ export class MuxServer {
     const limit = drainTimeout ?? this.#inForce.table.server.drainTimeout;
     const lastAccepted = this.#listeners.close();
     this.#fullness.stop();
+    this.#inForce.tls?.stop();
     this.#isDraining = true;
     for (const one of this.#sessions.all()) {
       one.endSoon(isHandedOver(one.server.spec));
@@ -281,19 +290,11 @@ export class MuxServer {
   }
 }
 
-/**
- * The same log, except that it never throws: a session must not break off
- * because a line cannot be logged. The first failure goes to standard error.
- */
-function steady(log: Log): Log {
-  let hasFailed = false;
-  return (level, message, fields) => {
-    try {
-      log(level, message, fields);
-    } catch (error) {
-      if (hasFailed) return;
-      hasFailed = true;
-      console.error("tcpmux: the log function threw an error:", error);
-    }
-  };
+/** Its code is loaded only where a table asks for it. */
+async function tlsOf(
+  ...[table, getEnv, file]: Parameters<typeof TlsInForce.of>
+): Promise<TlsInForce | undefined> {
+  if (table.server.tls === undefined) return undefined;
+  const { TlsInForce } = await import("./tls/in_force.ts");
+  return await TlsInForce.of(table, getEnv, file);
 }

@@ -1,7 +1,7 @@
 import { drain } from "./drain.ts";
 import { type Endpoint, formatEndpoint, type Peer } from "./endpoint.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
-import type { Handshake, HandshakeResult } from "./handshake/handshake.ts";
+import type { HandshakeResult } from "./handshake/handshake.ts";
 import { RequestReading } from "./handshake/request.ts";
 import { ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
@@ -43,14 +43,15 @@ export class Session extends ListNode implements SessionContext, Recorded {
   readonly begin = performance.now();
   served = 0;
   readonly server: ListenerContext;
-  readonly peer: Peer;
+  peer: Peer;
   service: Service | undefined = undefined;
   upstream: Endpoint | undefined = undefined;
   requested: string | undefined = undefined;
   bytesIn = 0;
   bytesOut = 0;
   lastMoved = 0;
-  readonly #client: Conn;
+  /** The connection that carries the request: behind TLS, the inner one. */
+  #client: Conn;
   readonly #slot: Slot;
   /** What the client wants, until it is relayed. */
   #request: RequestReading | undefined = undefined;
@@ -69,7 +70,6 @@ export class Session extends ListNode implements SessionContext, Recorded {
 
   /** The path of one connection. The promise is never rejected. */
   async run(): Promise<void> {
-    const client = this.#client;
     let running: RunningService | undefined;
     let ended: Ended;
     try {
@@ -82,7 +82,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
           const early = this.#request!.early;
           this.#request = undefined;
           await new Relay({
-            client,
+            client: this.#client,
             peer,
             counters: this,
             limits: this.service!,
@@ -98,6 +98,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     }
     this.#maxDuration?.cancel();
     ended = this.#stopped ?? ended;
+    const client = this.#client;
     // A client that has ended its side and has got everything needs no drain.
     const hasAll = client.end === null && ended.code === "ok";
     if (hasAll || client.end instanceof Error) client.close();
@@ -108,12 +109,13 @@ export class Session extends ListNode implements SessionContext, Recorded {
 
   /** As far as the relay; in a frame of its own, as thousands wait in `run`. */
   async #begin(): Promise<RunningService | Ended> {
-    const request = new RequestReading(this.#client, this.server.spec);
+    const { spec, table, tls, transport } = this.server;
+    const request = new RequestReading(this.#client, spec, tls);
     this.#request = request;
-    const { table, transport } = this.server;
     const { handshakeTimeout } = table.server;
     const step = this.#slot.refusal ??
       await request.read(transport.timers, handshakeTimeout);
+    if (tls !== undefined) this.peer = this.#client = request.client;
     const opened = await this.#open(step);
     return opened.kind === "opened"
       ? await this.#reply(opened, request)
@@ -192,7 +194,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   /** Answers a client that gets no service. */
   async #answer(
     answer: NoService,
-    { handshake }: RequestReading,
+    request: RequestReading,
   ): Promise<Ended> {
     switch (answer.kind) {
       case "silence":
@@ -207,11 +209,11 @@ export class Session extends ListNode implements SessionContext, Recorded {
         return { code: "help", reason: "" };
       }
       case "refuse":
-        return this.#refuse(answer, handshake);
+        return this.#refuse(answer, request);
     }
   }
 
-  #refuse(refusal: Refusal, handshake: Handshake): Ended {
+  #refuse(refusal: Refusal, request: RequestReading): Ended {
     const { code, outcome, reason } = refusal;
     if (this.#slot.verdict === "drop") {
       this.#client.abort();
@@ -220,7 +222,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const offence = offenceOf(outcome);
     if (offence !== undefined) this.#slot.blame(offence);
     // The write is not awaited: the drain waits for it, for a bounded time.
-    this.#client.write(handshake.rejection(refusal)).catch(() => {});
+    this.#client.write(request.rejection(refusal)).catch(() => {});
     return { code, reason };
   }
 

@@ -14,6 +14,10 @@ that it was made with:
 const PACKAGES: Readonly<Record<string, string>> = {
   "zod": "https://zod.dev",
   "@logtape/logtape": "https://logtape.org",
+  "asn1js": "https://asn1js.org",
+  "pvtsutils": "https://github.com/PeculiarVentures/pvtsutils",
+  "pvutils": "https://github.com/PeculiarVentures/pvutils",
+  "tslib": "https://www.typescriptlang.org",
   "prom-client": "https://github.com/siimon/prom-client",
   "@opentelemetry/api": "https://github.com/open-telemetry/opentelemetry-js",
   "tdigest": "https://github.com/welch/tdigest",
@@ -29,7 +33,7 @@ export function thirdParty(): Generated[] {
   const sections = [
     section("tcpmux", "", own),
     ...Object.entries(PACKAGES).map(([name, home]) =>
-      section(name, home, read(`node_modules/${name}/LICENSE`))
+      section(name, home, licenceOf(name))
     ),
     section(
       "Deno's standard library",
@@ -43,6 +47,11 @@ export function thirdParty(): Generated[] {
 function section(name: string, home: string, text: string): string {
   const where = home === "" ? "" : `<${home}>\n\n`;
   return `## ${name}\n\n${where}\`\`\`text\n${text.trim()}\n\`\`\`\n`;
+}
+
+function licenceOf(name: string): string {
+  const suffix = name === "tslib" ? ".txt" : "";
+  return read(`node_modules/${name}/LICENSE${suffix}`);
 }
 
 function read(file: string): string {

@@ -95,6 +95,10 @@ export async function inspect(
 ): Promise<readonly Problem[]> {
   checkRuntime(table, transport, file);
   checkLoops(table, file);
+  if (table.server.tls !== undefined) {
+    const { TlsInForce } = await import("../tls/in_force.ts");
+    await TlsInForce.of(table, getEnv, file);
+  }
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);

@@ -54,6 +54,8 @@ export const OUTCOMES = {
   empty: "malformed",
   /** What a client of a proxy has sent is neither SOCKS5 nor HTTP. */
   bad_request: "malformed",
+  /** A client of TLS and this server do not agree, or it speaks no TLS. */
+  tls_error: "malformed",
   /** The client ended before its request did. */
   eof: "malformed",
   /** The client ended before it had sent anything. */
@@ -101,6 +103,7 @@ export type EndCode =
   | "bad_byte"
   | "empty"
   | "bad_request"
+  | "tls_error"
   | "eof"
   | "silence"
   | "timeout"

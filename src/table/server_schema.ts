@@ -1,6 +1,7 @@
 /** Every key of `[server]`: its value, its default and its description. */
 import * as z from "zod";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
+import { tlsSchema } from "./tls/schema.ts";
 import {
   addresses,
   choice,
@@ -135,7 +136,9 @@ export const serverSchema = z.strictObject({
     "The addresses to listen on. A host name stands for all of its addresses; " +
       "`[::]` accepts IPv4 connections too. `systemd` stands for all sockets " +
       "that systemd has opened for the server, and `systemd:NAME` for those " +
-      "whose unit has `FileDescriptorName=NAME`.",
+      "whose unit has `FileDescriptorName=NAME`. With `tls://` before it, as in " +
+      "`tls://[::]:10001`, an address is for clients that speak TLS, by " +
+      "`[server.tls]`.",
   ),
   user: optional(
     name("the name of a user"),
@@ -223,6 +226,11 @@ export const serverSchema = z.strictObject({
       "lines.",
   ),
   log: preset(logSchema, {}, "What is logged, how, and where to."),
+  tls: optional(
+    tlsSchema,
+    "none",
+    "The certificates of listeners that speak TLS, `tls://ADDRESS`.",
+  ),
   admin: optional(
     endpoint(),
     "none",

@@ -1,6 +1,10 @@
 /** What a table holds: services, and the listeners that lead to them. */
 import type { Endpoint } from "../endpoint.ts";
-import { formatPlace, type ListenAddress } from "../parse_endpoint.ts";
+import {
+  formatPlace,
+  type ListenAddress,
+  type ListenSteps,
+} from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServiceLimits } from "../policy/limits.ts";
@@ -178,14 +182,14 @@ export interface TcpmuxListener {
 /** Every client gets the same service, without a service line or a reply. */
 export interface ForwardListener {
   readonly protocol: "forward";
-  readonly endpoint: Endpoint;
+  readonly endpoint: Endpoint & ListenSteps;
   readonly service: TcpmuxService;
 }
 
 /** SOCKS5 and HTTP: the host that the client asks for names the service. */
 export interface ProxyListener {
   readonly protocol: "proxy";
-  readonly endpoint: Endpoint;
+  readonly endpoint: Endpoint & ListenSteps;
   /** The service of every session, but for its name: clients give that. */
   readonly service: TcpmuxService;
   /** A suffix that a name may have, such as `.mux`; empty for none. */
