@@ -12,6 +12,7 @@ import { runCommand, tcpmux } from "./support/command.ts";
 import { findProgram, needs } from "./support/needs.ts";
 import { run } from "./support/run.ts";
 import {
+  programHandsOver,
   programResets,
   type RunningServer,
   withServer,
@@ -39,11 +40,10 @@ exec = ["sh", "-c", "env | grep ^SSL_ | sort"]
 /** A server that speaks TLS at its first port, and no TLS at its second. */
 function withTls(
   use: (server: RunningServer, plain: number) => Promise<void>,
-  { tls = "", server = "" } = {},
+  { tls = "", server = 'handshake_timeout = "1500ms"', tables = "" } = {},
 ): Promise<void> {
   const table = `
 [server]
-handshake_timeout = "1500ms"
 ${server}
 [server.tls]
 cert = "${file("server.crt")}"
@@ -52,7 +52,7 @@ ${tls}
 [[server.tls.certificates]]
 cert = "${file("other.crt")}"
 key = "${file("other.key")}"
-${SERVICES}`;
+${SERVICES}${tables}`;
   return withServer(table, async (server) => {
     const plain = Number(/ \S+:(\d+)$/.exec(await server.serving())![1]);
     await use(server, plain);
@@ -284,6 +284,62 @@ sni = mux.example
       assertMatch(await readAll(good), /^\+Go/);
       good.close();
     }, { tls: 'min_version = "1.3"\nrequire_alpn = true\n' }));
+
+  test("refuses those who have named no service when it stops", () =>
+    withTls(async (server) => {
+      const silent = await connectTo(server.port);
+      const half = await connectTo(server.port);
+      await half.write(await firstMessage());
+      const secure = await tlsConnect(server.port);
+      const served = await tlsConnect(server.port);
+      await served.write(bytes("echo\r\n"));
+      await served.read();
+      server.signal("SIGTERM");
+      assertEquals(await readAll(secure), "-Server is shutting down\r\n");
+      assertEquals(await readAll(silent).catch(() => ""), "");
+      await readAll(half).catch(() => "");
+      await served.write(bytes("still served"));
+      await served.closeWrite();
+      assertEquals(await readAll(served), "still served");
+      assertEquals((await server.exited).code, 0);
+      const codes = server.log.filter(({ message }) => message === "connection")
+        .map(({ code }) => code);
+      assertEquals(codes.toSorted(), [
+        "draining",
+        "draining",
+        "draining",
+        "ok",
+      ]);
+      for (const conn of [silent, half, secure, served]) conn.close();
+    }, { server: 'handshake_timeout = "30s"' }));
+
+  test("gives a program pipes in place of the socket", () =>
+    withTls(async (server) => {
+      const conn = await tlsConnect(server.port);
+      await conn.write(bytes("socket\r\nto the program\n"));
+      await conn.closeWrite();
+      assertEquals(await readAll(conn), "+Go\r\nto the program\n");
+      conn.close();
+    }, {
+      tables: programHandsOver()
+        ? '[services.socket]\nexec = ["cat"]\nstdio = "socket"\n'
+        : '[services.socket]\nexec = ["cat"]\n',
+    }));
+
+  test("serves at a Unix socket", needs("socat"), () =>
+    withServer(
+      `[server.tls]\ncert = "${file("server.crt")}"\n` +
+        `key = "${file("server.key")}"\n${SERVICES}`,
+      async (server, folder) => {
+        // openssl s_client connects by a name that the relay has.
+        const { stdout, stderr } = await run([
+          ...["openssl", "s_client", "-unix", join(folder, "s"), "-quiet"],
+        ], { input: "hello\r\n" });
+        assertEquals(String(stdout), "+Go\r\nhello over TLS\n", stderr);
+        assertEquals((await server.record("hello")).tls, "TLSv1.3");
+      },
+      { args: ["--listen", "tls://unix:./s"] },
+    ));
 
   const resumes = programResets() ? {} : { skip: "Deno resumes sessions" };
   test("never resumes a session", resumes, () =>

@@ -51,7 +51,8 @@ function section(name: string, home: string, text: string): string {
 
 function licenceOf(name: string): string {
   const suffix = name === "tslib" ? ".txt" : "";
-  return read(`node_modules/${name}/LICENSE${suffix}`);
+  const text = read(`node_modules/${name}/LICENSE${suffix}`);
+  return text.replaceAll("\r\n", "\n");
 }
 
 function read(file: string): string {
