@@ -94,6 +94,20 @@ export interface Peer {
    * by the PROXY protocol. It is the other end itself if it speaks for nobody.
    */
   readonly via?: Endpoint;
+  /** What TLS knows of the other end; undefined without TLS. */
+  readonly tls?: TlsFacts | undefined;
+}
+
+/** What TLS knows of a connection and of who is at its other end. */
+export interface TlsFacts {
+  /** The version, such as `TLSv1.3`. */
+  readonly protocol: string;
+  /** The name of the cipher suite. */
+  readonly cipher: string;
+  /** The name of the server that the client meant; undefined without. */
+  readonly sni: string | undefined;
+  /** The protocol that both have agreed on (RFC 7301); undefined without. */
+  readonly alpn: string | undefined;
 }
 
 /** Both ends of a socket that was connected to an address. */

@@ -13,6 +13,7 @@ export {
 export { serve, type ServeOptions, type Server } from "./serve.ts";
 export type {
   BuiltinInput,
+  CertificatesInput,
   CommonInput,
   ConnectInput,
   ExecInput,
@@ -25,6 +26,7 @@ export type {
   TableInput,
   TcpmuxInput,
   TextInput,
+  TlsInput,
 } from "./table/input.ts";
 export type { Handler, HandlerSession } from "./table/service.ts";
 export { type Problem, TableError } from "./table/problem.ts";

@@ -1,3 +1,4 @@
+import type { TlsEnds } from "./handshake/tls_step.ts";
 import type { ListNode } from "./linked_list.ts";
 import type { Peer } from "./endpoint.ts";
 import type { Slot } from "./policy/limits.ts";
@@ -18,6 +19,8 @@ export interface ListenerContext extends ServerContext {
    * of its slot so far. Undefined for a listener without the PROXY header.
    */
   readonly announced: ((slot: Slot, peer: Peer) => Slot) | undefined;
+  /** What its clients begin TLS with; undefined where they do not. */
+  readonly tls: TlsEnds | undefined;
   /** It changes while the server runs. */
   readonly switchedOff: SwitchedOff;
   /**

@@ -103,6 +103,7 @@ export class Listeners {
       const { spec, address } = next.get(key)!;
       this.#log("info", "listening", {
         address,
+        tls: spec.endpoint?.tls,
         service: spec.protocol === "forward" ? spec.service.name : undefined,
       });
       const accepting = this.#acceptFrom(key, next.get(key)!);
@@ -179,7 +180,7 @@ function codeOf(error: unknown): string {
 
 /**
  * Whether two listeners of a table are one: TCPMUX at both, where one table and
- * the same settings are for all.
+ * the same settings are for all. (One with TLS is bound under another key.)
  */
 function areOne(one: ListenerSpec, other: ListenerSpec): boolean {
   const [a, b] = [one.endpoint, other.endpoint];

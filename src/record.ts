@@ -1,4 +1,9 @@
-import { type Endpoint, formatEndpoint, type Peer } from "./endpoint.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  type Peer,
+  type TlsFacts,
+} from "./endpoint.ts";
 import { isDisconnect, messageOf, stackOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { type EndCode, type Outcome, OUTCOMES } from "./policy/ending.ts";
@@ -41,6 +46,10 @@ export interface ConnectionRecord {
     | "tcpmux"
     | "text"
     | "";
+  /** The version of TLS that it spoke, such as `TLSv1.3`; absent without TLS. */
+  readonly tls?: string;
+  /** The name of the server that the client meant by TLS; absent without. */
+  readonly sni?: string;
   /** How it ended. */
   readonly outcome: Outcome;
   /** What exactly the outcome comes from, for programs: docs/log.md has all. */
@@ -96,6 +105,10 @@ export interface Recorded extends Counters {
   readonly served: number;
 }
 
+function ofTls({ protocol, sni }: TlsFacts) {
+  return { tls: protocol, ...(sni === undefined ? {} : { sni }) };
+}
+
 /** How a connection ended. */
 export interface Ended {
   readonly code: EndCode;
@@ -140,8 +153,6 @@ export class Recorder {
       conn: id,
       remote: formatEndpoint(peer.remote),
       local: formatEndpoint(peer.local),
-      ...(via === undefined ? {} : { via: formatEndpoint(via) }),
-      ...(uniqueId === undefined ? {} : { uniqueId }),
       listener: server.listener,
       service: service?.name ?? "",
       kind: service?.kind ?? "",
@@ -157,6 +168,9 @@ export class Recorder {
     }
     if (upstream !== undefined) record.upstream = formatEndpoint(upstream);
     if (requested !== undefined) record.requested = requested;
+    if (via !== undefined) record.via = formatEndpoint(via);
+    if (uniqueId !== undefined) record.uniqueId = uniqueId;
+    if (peer.tls !== undefined) Object.assign(record, ofTls(peer.tls));
     try {
       const handling = this.#onRecord(record);
       if (handling instanceof Promise) this.#follow(handling, record);
@@ -173,6 +187,8 @@ export class Recorder {
       upstream: record.upstream,
       requested: record.requested,
       kind: record.kind,
+      tls: record.tls,
+      sni: record.sni,
       outcome: record.outcome,
       code,
       bytes_in: record.bytesIn,

@@ -22,6 +22,8 @@ import { LeaverWatch } from "./services/exec/orphans.ts";
 import { Session } from "./session.ts";
 import { checkLoops, checkRequirements, type Table } from "./table/table.ts";
 import type { ListenerSpec, Service } from "./table/service.ts";
+import type { TlsInForce } from "./tls/in_force.ts";
+import { tlsOf } from "./tls/load.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
 
 /** What a {@linkcode MuxServer} works with; none of it is global. */
@@ -45,6 +47,7 @@ interface TableInForce {
   readonly table: Table;
   readonly identities: Map<Service, Identity>;
   readonly limits: ServerLimits;
+  readonly tls: TlsInForce | undefined;
   /** By the listener's address; made when its first client comes. */
   readonly contexts: Map<string, ListenerContext>;
 }
@@ -85,10 +88,8 @@ export class MuxServer {
     this.#leavers = new LeaverWatch(log, options.transport.timers);
     const shared = new SharedSourceLog(log);
     this.#limits = new Limits({ onSharedSource: (at) => shared.note(at) });
-    this.#fullness = new FullnessLog(
-      () => this.#limits.isRoomy(this.#inForce.limits),
-      log,
-    );
+    const isRoomy = () => this.#limits.isRoomy(this.#inForce.limits);
+    this.#fullness = new FullnessLog(isRoomy, log);
     this.closed = new Promise((resolve) => this.#resolveClosed = resolve);
   }
 
@@ -108,15 +109,12 @@ export class MuxServer {
     return server;
   }
 
-  async #startAs(
-    onBound: () => void,
-    table: Table,
-    file?: string,
-  ): Promise<void> {
+  async #startAs(onBound: () => void, table: Table, file?: string) {
     const listeners = await this.#listeners.prepare(table.listeners);
     try {
       onBound();
       this.#inForce = await this.#prepare(table, file);
+      this.#inForce.tls?.watch(this.#options.log);
     } catch (error) {
       listeners.undo?.();
       throw error;
@@ -153,7 +151,6 @@ export class MuxServer {
   /**
    * Switches a service off or on, for all who have not been served yet: one that
    * is off is as one that the table does not enable.
-   *
    * @param name its name or an alias
    * @returns the service; undefined where the table in force has none
    */
@@ -181,7 +178,9 @@ export class MuxServer {
     const turn = this.#reloading.then(async () => {
       const next = await this.#prepare(table, file);
       const listeners = await this.#listeners.prepare(table.listeners);
+      this.#inForce?.tls?.stop();
       this.#inForce = next;
+      next.tls?.watch(this.#options.log);
       listeners.commit();
     });
     this.#reloading = turn.catch(() => {});
@@ -199,7 +198,8 @@ export class MuxServer {
     const limits = files === undefined
       ? table.server.limits
       : fittedTo(table, files, log);
-    return { table, identities, limits, contexts: new Map() };
+    const tls = await tlsOf(table, getEnv, file);
+    return { table, identities, limits, tls, contexts: new Map() };
   }
 
   /** Serves a connection that another program has accepted for it. */
@@ -226,7 +226,7 @@ export class MuxServer {
   };
 
   #addContext(spec: ListenerSpec, listener: string): ListenerContext {
-    const { table, identities, contexts } = this.#inForce;
+    const { table, identities, contexts, tls } = this.#inForce;
     const { log, transport, getEnv, observer } = this.#options;
     const context: ListenerContext = {
       log,
@@ -235,6 +235,7 @@ export class MuxServer {
       table,
       identities,
       spec,
+      tls: spec.endpoint?.tls ? tls : undefined,
       listener,
       announced: spec.endpoint?.proxyHeader ? this.#announced : undefined,
       ended: this.#ended,
@@ -272,6 +273,7 @@ export class MuxServer {
     const limit = drainTimeout ?? this.#inForce.table.server.drainTimeout;
     const lastAccepted = this.#listeners.close();
     this.#fullness.stop();
+    this.#inForce.tls?.stop();
     this.#isDraining = true;
     for (const one of this.#sessions.all()) {
       one.endSoon(isHandedOver(one.server.spec));
@@ -287,9 +289,8 @@ export class MuxServer {
   }
 
   #stopSessions(): void {
-    for (const session of this.#sessions.all()) {
-      session.stop("stopped", "the server has stopped");
-    }
+    const why = "the server has stopped";
+    for (const session of this.#sessions.all()) session.stop("stopped", why);
   }
 
   #closeIfEmpty(): void {

@@ -1,7 +1,7 @@
 import { drain } from "./drain.ts";
 import { type Endpoint, formatEndpoint, type Peer } from "./endpoint.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
-import type { Handshake, HandshakeResult } from "./handshake/handshake.ts";
+import type { HandshakeResult } from "./handshake/handshake.ts";
 import { ProxyHeaderStep } from "./handshake/proxy_header.ts";
 import { RequestReading } from "./handshake/request.ts";
 import { ListNode } from "./linked_list.ts";
@@ -49,7 +49,8 @@ export class Session extends ListNode implements SessionContext, Recorded {
   bytesIn = 0;
   bytesOut = 0;
   lastMoved = 0;
-  readonly #client: Conn;
+  /** The connection that carries the request: behind TLS, the inner one. */
+  #client: Conn;
   #slot: Slot;
   /** What the client says, until it is relayed. */
   #request: Pick<RequestReading, "early" | "refuse"> | undefined = undefined;
@@ -68,7 +69,6 @@ export class Session extends ListNode implements SessionContext, Recorded {
 
   /** The path of one connection. The promise is never rejected. */
   async run(): Promise<void> {
-    const client = this.#client;
     let running: RunningService | undefined;
     let ended: Ended;
     try {
@@ -81,7 +81,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
           const early = this.#request!.early;
           this.#request = undefined;
           await new Relay({
-            client,
+            client: this.#client,
             peer,
             counters: this,
             limits: this.service!,
@@ -97,6 +97,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     }
     this.#maxDuration?.cancel();
     ended = this.#stopped ?? ended;
+    const client = this.#client;
     // A client that has ended its side and has got everything needs no drain.
     const hasAll = client.end === null && ended.code === "ok";
     if (hasAll || client.end instanceof Error) client.close();
@@ -107,19 +108,23 @@ export class Session extends ListNode implements SessionContext, Recorded {
 
   /** As far as the relay; in a frame of its own, as thousands wait in `run`. */
   async #begin(): Promise<RunningService | Ended> {
-    const client = this.#client;
-    const { announced, spec, table, transport: { timers } } = this.server;
+    const { announced, spec, table, tls, transport: { timers } } = this.server;
     let { handshakeTimeout: limit } = table.server;
     if (announced !== undefined && this.#slot.refusal === undefined) {
-      const header = this.#request = new ProxyHeaderStep(this, client);
+      const header = this.#request = new ProxyHeaderStep(this, this.#client);
       const ended = await header.read();
       if (ended !== undefined) return ended;
       this.#slot = announced(this.#slot, this.peer);
       limit = timeLeft(limit, this.begin);
     }
-    const request = new RequestReading(client, spec, this.#request?.early);
+    const early = this.#request?.early;
+    const request = new RequestReading(this.#client, spec, tls, early);
     this.#request = request;
     const step = this.#slot.refusal ?? await request.read(timers, limit);
+    if (tls !== undefined) {
+      this.#client = request.client;
+      this.peer = { ...this.peer, tls: request.client.tls };
+    }
     const opened = await this.#open(step);
     return opened.kind === "opened"
       ? await this.#reply(opened, request)
@@ -195,10 +200,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** Answers a client that gets no service. */
-  async #answer(
-    answer: NoService,
-    { handshake }: RequestReading,
-  ): Promise<Ended> {
+  async #answer(answer: NoService, request: RequestReading): Promise<Ended> {
     switch (answer.kind) {
       case "silence":
         return { code: "silence", reason: "the client sent nothing" };
@@ -212,11 +214,11 @@ export class Session extends ListNode implements SessionContext, Recorded {
         return { code: "help", reason: "" };
       }
       case "refuse":
-        return this.#refuse(answer, handshake);
+        return this.#refuse(answer, request);
     }
   }
 
-  #refuse(refusal: Refusal, handshake: Handshake): Ended {
+  #refuse(refusal: Refusal, request: RequestReading): Ended {
     const { code, outcome, reason } = refusal;
     if (this.#slot.verdict === "drop") {
       this.#client.abort();
@@ -225,7 +227,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const offence = offenceOf(outcome);
     if (offence !== undefined) this.#slot.blame(offence);
     // The write is not awaited: the drain waits for it, for a bounded time.
-    this.#client.write(handshake.rejection(refusal)).catch(() => {});
+    this.#client.write(request.rejection(refusal)).catch(() => {});
     return { code, reason };
   }
 

@@ -56,6 +56,7 @@ admin_hosts = ["mux.example.org"]
 control = "unix:/run/mux.sock"
 user = "nobody"
 group = "nogroup"
+tls = { cert = "a.crt", key = "a.key", certificates = [{ cert = "b", key = "c" }], min_version = "1.3", require_alpn = true }
 log = { level = "debug", format = "json", to = "syslog:tcp://h", syslog_format = "rfc3164" }
 [services.builtin]
 builtin = "qotd"

@@ -141,12 +141,13 @@ function keysOf(
 }
 
 describe("services.toml(5)", () => {
-  const { penalties, log } = serverSchema.shape;
+  const { penalties, tls, log } = serverSchema.shape;
   const { rlimits } = kindSchemas.exec.shape;
   const { builtin, exec, connect, tcpmux, text } = kindSchemas;
   const parts: [string, string[]][] = [
     ["[server]", keysOf(serverSchema)],
     ["[server.penalties]", keysOf(penalties.unwrap())],
+    ["[server.tls]", keysOf(tls.unwrap())],
     ["[server.log]", keysOf(log.unwrap())],
     ["All services", keysOf(commonSchema)],
     ["Built-in services", keysOf(builtin, commonSchema)],
@@ -166,7 +167,7 @@ describe("services.toml(5)", () => {
 
   test("describes every kind", () => {
     assertEquals(KIND_KEYS, ["builtin", "exec", "connect", "tcpmux", "text"]);
-    assertEquals([...TABLE.matchAll(/^\.Bl -tag -width Ds$/gm)].length, 14);
+    assertEquals([...TABLE.matchAll(/^\.Bl -tag -width Ds$/gm)].length, 15);
   });
 
   test("has an example that is a table", () => {

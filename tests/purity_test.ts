@@ -17,7 +17,7 @@ const FULLER: Readonly<Record<string, number>> = {
   "src": 20,
   "src/cli": 15,
 };
-const MOST_FILES = 260;
+const MOST_FILES = 273;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -27,10 +27,19 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   handshake: ["policy", "table", "transport"],
   services: ["handshake", "policy", "table", "transport"],
   bind: ["policy", "table", "transport"],
+  tls: ["handshake", "policy", "table", "transport"],
   admin: ["bind", "policy", "status", "table", "transport"],
   status: ["policy", "table", "transport"],
   control: ["bind", "policy", "status", "table", "transport"],
-  library: ["bind", "handshake", "policy", "services", "table", "transport"],
+  library: [
+    "bind",
+    "handshake",
+    "policy",
+    "services",
+    "table",
+    "tls",
+    "transport",
+  ],
   cli: [
     "admin",
     "bind",
@@ -41,6 +50,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
     "services",
     "status",
     "table",
+    "tls",
     "transport",
   ],
 };

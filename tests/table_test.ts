@@ -81,6 +81,7 @@ describe("a table", () => {
           to: { kind: "stderr" },
           syslogFormat: undefined,
         },
+        tls: undefined,
         admin: undefined,
         adminHosts: [],
         control: undefined,
@@ -114,6 +115,14 @@ describe("a table", () => {
       admin = "127.0.0.1:9101"
       admin_hosts = ["Mux.example.org"]
       control = "unix:/run/c"
+      [server.tls]
+      cert = "a"
+      key = "b"
+      min_version = "1.3"
+      require_alpn = true
+      [[server.tls.certificates]]
+      cert = "c"
+      key = "d"
       [server.penalties]
       unknown = 0
       malformed = "1s"
@@ -171,6 +180,11 @@ describe("a table", () => {
         format: "json",
         to: { kind: "file", path: "/var/log/tcpmux.log" },
         syslogFormat: undefined,
+      },
+      tls: {
+        certificates: [{ cert: "a", key: "b" }, { cert: "c", key: "d" }],
+        minVersion: "1.3",
+        requireAlpn: true,
       },
       admin: { transport: "tcp", host: "127.0.0.1", port: 9101 },
       adminHosts: ["Mux.example.org"],

@@ -72,13 +72,20 @@ function declaration(
     comment(documentation(key), "  ") +
     `  ${key.name}${key.required ? "" : "?"}: ${typeOf(key.node, key.name)};\n`
   );
-  const inner = keys.filter(({ node }) => node.properties !== undefined)
-    .map(({ name, node }) =>
-      "\n" + declaration(typeName(name), node.description!, keysOf(node))
-    );
+  const inner = keys.flatMap(({ name, node }) => {
+    const table = tableIn(node);
+    return table === undefined
+      ? []
+      : "\n" + declaration(typeName(name), table.description!, keysOf(table));
+  });
   const heading = base === undefined ? name : `${name} extends ${base}`;
   return `${comment([description], "")}export interface ${heading} {\n` +
     `${members.join("")}}\n${inner.join("")}`;
+}
+
+/** The table that a value is, or a list of which it is. */
+function tableIn(node: Node): Node | undefined {
+  return [node, node.items].find((one) => one?.properties !== undefined);
 }
 
 function typeOf(node: Node, key: string): string {

@@ -17,6 +17,7 @@ export function tableManual(): Generated[] {
   const parts = {
     "file keys": keyList(FILE_KEYS),
     "server keys": keyList(SERVER_KEYS),
+    "tls keys": keyList(keysWithin(SERVER_KEYS, "tls")),
     "penalty keys": keyList(keysWithin(SERVER_KEYS, "penalties")),
     "log keys": keyList(keysWithin(SERVER_KEYS, "log")),
     "service keys": keyList(COMMON_KEYS),

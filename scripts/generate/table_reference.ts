@@ -23,6 +23,7 @@ export function tableReference(): Generated[] {
     "file keys": keyTable(FILE_KEYS),
     "server keys": keyTable(SERVER_KEYS),
     "log keys": keyTable(keysWithin(SERVER_KEYS, "log")),
+    "tls keys": keyTable(keysWithin(SERVER_KEYS, "tls")),
     "penalty keys": keyTable(keysWithin(SERVER_KEYS, "penalties")),
     "service kinds": kindTable(kinds),
     "service keys": keyTable(COMMON_KEYS),

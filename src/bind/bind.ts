@@ -11,6 +11,7 @@ import {
 } from "../endpoint.ts";
 import { codeOf, messageOf, type TcpmuxError, withCure } from "../errors.ts";
 import type { Log } from "../log.ts";
+import type { ListenSteps } from "../parse_endpoint.ts";
 import type {
   BinderOptions,
   BoundListener,
@@ -119,7 +120,7 @@ export class Binder {
   /** Binds to all that an endpoint stands for. */
   async #bindTo(
     spec: ListenerSpec,
-    endpoint: Endpoint,
+    endpoint: Endpoint & ListenSteps,
     open: OpenListeners,
     bound: BoundListener[],
   ): Promise<void> {
@@ -143,7 +144,9 @@ export class Binder {
     if (bound.length === 0) throw missing;
   }
 
-  async #addressesOf(endpoint: Endpoint): Promise<Endpoint[]> {
+  async #addressesOf(
+    endpoint: Endpoint & ListenSteps,
+  ): Promise<(Endpoint & ListenSteps)[]> {
     if (endpoint.transport === "unix") return [endpoint];
     const at = (host: string) => ({ ...endpoint, host: canonicalHost(host) });
     if (isIP(endpoint.host) === 0) {
@@ -166,7 +169,7 @@ export class Binder {
   }
 
   async #listen(
-    endpoint: Endpoint,
+    endpoint: Endpoint & ListenSteps,
     open: OpenListeners,
   ): Promise<Listener> {
     try {
@@ -181,8 +184,9 @@ export class Binder {
     }
   }
 
-  async #open(endpoint: Endpoint): Promise<Listener> {
-    const listener = await this.#transport.listen(endpoint);
+  async #open(endpoint: Endpoint & ListenSteps): Promise<Listener> {
+    const how = endpoint.tls ? { forTls: true } : {};
+    const listener = await this.#transport.listen(endpoint, how);
     return this.#hasFile(endpoint)
       ? new FileListener(listener, endpoint)
       : listener;
@@ -242,14 +246,15 @@ function tcp(host: string, port: number): TcpEndpoint {
 
 /**
  * With port 0 the system chooses a port for each service, so the service's name
- * is part of the key then.
+ * is part of the key then. TLS needs sockets of another kind.
  */
 function keyOf(wanted: Endpoint, spec: ListenerSpec): string {
+  const scheme = spec.endpoint?.tls ? "tls://" : "";
   if (wanted.transport === "unix") {
     const isFile = !wanted.path.startsWith("\0");
-    return `unix:${isFile ? resolve(wanted.path) : wanted.path}`;
+    return `${scheme}unix:${isFile ? resolve(wanted.path) : wanted.path}`;
   }
-  const address = formatEndpoint(wanted);
+  const address = `${scheme}${formatEndpoint(wanted)}`;
   return wanted.port === 0 && spec.protocol !== "tcpmux"
     ? `${address} ${spec.service.name}`
     : address;
@@ -257,9 +262,9 @@ function keyOf(wanted: Endpoint, spec: ListenerSpec): string {
 
 /** All addresses of one listener have the port that its first one has got. */
 function withPortOf(
-  wanted: Endpoint,
+  wanted: Endpoint & ListenSteps,
   [first]: readonly BoundListener[],
-): Endpoint {
+): Endpoint & ListenSteps {
   const isOpen = wanted.transport === "tcp" && wanted.port === 0;
   return isOpen && first?.listener.endpoint.transport === "tcp"
     ? { ...wanted, port: first.listener.endpoint.port }

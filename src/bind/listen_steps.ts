@@ -15,12 +15,6 @@ export function checkSteps(table: Table, file?: string): void {
     if (endpoint === undefined) continue;
     const path = [...placeOf(listener), "listen"];
     const address = formatPlace(endpoint);
-    if (endpoint.tls) {
-      problems.add(
-        path,
-        `has ${address} with TLS, which this version cannot serve (leave out tls)`,
-      );
-    }
     // Who may connect to a Unix socket is said by the mode of its file.
     const needsTrust = endpoint.proxyHeader && endpoint.transport !== "unix";
     if (needsTrust && table.server.trustedProxies.allow.length === 0) {

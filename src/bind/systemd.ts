@@ -1,6 +1,6 @@
 /** Listening sockets that systemd has opened: sd_listen_fds(3). */
 import { TcpmuxError } from "../errors.ts";
-import type { SystemdSockets } from "../parse_endpoint.ts";
+import type { ListenSteps, SystemdSockets } from "../parse_endpoint.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 import type {
   BinderOptions,
@@ -39,15 +39,15 @@ export class HandedOverSockets {
    * @throws {TcpmuxError} and then nothing new is listened on
    */
   async bind(
-    sockets: SystemdSockets,
+    sockets: SystemdSockets & ListenSteps,
     open: OpenListeners,
   ): Promise<BoundListener[]> {
     const bound: BoundListener[] = [];
     try {
       for (const { fd, name } of handedOver(sockets, this.#getEnv)) {
-        const key = `systemd:${fd}`;
+        const key = `${sockets.tls ? "tls://" : ""}systemd:${fd}`;
         const known = open.get(key)?.listener;
-        const listener = known ?? await this.#listenOn(fd, name);
+        const listener = known ?? await this.#listenOn(fd, name, sockets);
         bound.push({ key, listener, isNew: known === undefined });
       }
       return bound;
@@ -57,7 +57,11 @@ export class HandedOverSockets {
     }
   }
 
-  async #listenOn(fd: number, name: string): Promise<Listener> {
+  async #listenOn(
+    fd: number,
+    name: string,
+    { tls }: ListenSteps,
+  ): Promise<Listener> {
     const what = `cannot listen on systemd:${name} (descriptor ${fd})`;
     const { listenOn } = this.#transport;
     if (listenOn === undefined) {
@@ -74,7 +78,9 @@ export class HandedOverSockets {
       throw new TcpmuxError("not_found", `${what}: ${state.what} (${cure})`);
     }
     try {
-      const listener = await listenOn(fd, state?.endpoint);
+      const listener = await listenOn(fd, state?.endpoint, {
+        forTls: tls === true,
+      });
       this.#taken.add(fd);
       return listener;
     } catch (error) {

@@ -5,8 +5,10 @@ import type { ListenerSpec, Service } from "../table/service.ts";
 import type { TimerList } from "../timers.ts";
 import type { Conn } from "../transport/transport.ts";
 import { negative, positive, RequestReader } from "../wire.ts";
+import { beginsTls } from "./client_hello.ts";
 import type { Handshake, HandshakeResult, HandshakeStep } from "./handshake.ts";
 import { ProxyHandshake } from "./proxy.ts";
+import { TLS_REQUIRED, type TlsEnds, TlsStep } from "./tls_step.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
@@ -15,14 +17,23 @@ export class RequestReading {
   readonly handshake: Handshake;
   /** Bytes that the client has sent behind its request. */
   early: Uint8Array;
-  readonly #client: Conn;
+  /** The connection that the client is served by: behind TLS, the inner one. */
+  client: Conn;
+  /** What comes before the request, until it is done. */
+  #before: TlsStep | undefined;
   #isReading = false;
   #refusal: Refusal | undefined;
 
   /** @param early bytes that were read already */
-  constructor(client: Conn, listener: ListenerSpec, early = NOTHING) {
-    this.#client = client;
+  constructor(
+    client: Conn,
+    listener: ListenerSpec,
+    tls?: TlsEnds,
+    early = NOTHING,
+  ) {
+    this.client = client;
     this.early = early;
+    this.#before = tls && new TlsStep(tls);
     switch (listener.protocol) {
       case "tcpmux":
         this.handshake = new TcpmuxHandshake();
@@ -39,7 +50,15 @@ export class RequestReading {
   refuse(refusal: Refusal): void {
     if (!this.#isReading) return;
     this.#refusal ??= refusal;
-    this.#client.interrupt(new TcpmuxError("cancelled", refusal.reason));
+    const error = new TcpmuxError("cancelled", refusal.reason);
+    (this.#before ?? this.client).interrupt(error);
+  }
+
+  /** What a client is told that is refused; nothing where it expects TLS. */
+  rejection(why: Refusal): Uint8Array {
+    return this.#before === undefined || why === TLS_REQUIRED
+      ? this.handshake.rejection(why)
+      : NOTHING;
   }
 
   /**
@@ -47,10 +66,15 @@ export class RequestReading {
    * @returns what the handshake has led to, or the refusal that ended it
    */
   async read(timers: TimerList, limit: number): Promise<HandshakeResult> {
-    const [client, handshake] = [this.#client, this.handshake];
-    const timer = timers.after(limit, () => this.refuse(handshake.tooSlow));
+    const { handshake } = this;
+    const timer = timers.after(limit, () => {
+      this.refuse(this.#before?.tooSlow ?? handshake.tooSlow);
+    });
     this.#isReading = true;
     try {
+      const over = this.#before && await this.#pass(this.#before);
+      if (over !== undefined) return over;
+      const { client } = this;
       for (let step = handshake.push(this.early);;) {
         if (this.#refusal !== undefined) return this.#refusal;
         if (step.kind === "more") step = handshake.push(await client.read());
@@ -70,7 +94,21 @@ export class RequestReading {
       this.#isReading = false;
     }
   }
+
+  /** @returns undefined where the request comes next */
+  async #pass(step: TlsStep): Promise<HandshakeResult | undefined> {
+    const passed = await step.run(this.client, this.early);
+    if (passed.kind !== "secured") return passed;
+    this.client = passed.conn;
+    this.early = NOTHING;
+    this.#before = undefined;
+    return passed.refusal;
+  }
 }
+
+/** The reason in the log where the line begins as TLS does. */
+const TLS_HERE = "the client begins TLS, which this listener does not speak " +
+  "(connect without it, or listen on tls://)";
 
 /** RFC 1078: the client sends a name, and the server answers one line. */
 export class TcpmuxHandshake implements Handshake {
@@ -83,7 +121,8 @@ export class TcpmuxHandshake implements Handshake {
     }
     const state = this.#reader.push(bytes);
     if (state.state === "malformed") {
-      return malformed(state.code, state.why);
+      const isTls = bytes.length > 1 && beginsTls(bytes);
+      return malformed(state.code, isTls ? TLS_HERE : state.why);
     }
     if (state.state === "more") return { kind: "more" };
     return { kind: "name", name: state.name, early: state.rest };

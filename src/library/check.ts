@@ -105,6 +105,10 @@ export async function inspect(
   checkRuntime(table, transport, file);
   checkSteps(table, file);
   checkLoops(table, file);
+  if (table.server.tls !== undefined) {
+    const { TlsInForce } = await import("../tls/in_force.ts");
+    await TlsInForce.of(table, getEnv, file);
+  }
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);

@@ -56,6 +56,8 @@ export const OUTCOMES = {
   bad_request: "malformed",
   /** The header of a proxy is wrong, missing, or from one that is not trusted. */
   proxy_error: "malformed",
+  /** A client of TLS and this server do not agree, or it speaks no TLS. */
+  tls_error: "malformed",
   /** The client ended before its request did. */
   eof: "malformed",
   /** The client ended before it had sent anything. */
@@ -104,6 +106,7 @@ export type EndCode =
   | "empty"
   | "bad_request"
   | "proxy_error"
+  | "tls_error"
   | "eof"
   | "silence"
   | "timeout"

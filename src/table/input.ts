@@ -20,7 +20,8 @@ export interface ServerInput {
    * systemd has opened for the server, and `systemd:NAME` for those whose unit
    * has `FileDescriptorName=NAME`. Behind `proxy://`, as in `proxy://[::]:1`,
    * every connection must begin with the header of the PROXY protocol, version
-   * 1 or 2.
+   * 1 or 2; behind `tls://`, with TLS by `[server.tls]`; behind `proxy+tls://`,
+   * with both.
    *
    * Value: address, or list of addresses, each as text or as an `Endpoint`.
    *
@@ -212,6 +213,12 @@ export interface ServerInput {
   /** What is logged, how, and where to. */
   log?: LogInput;
   /**
+   * The certificates of listeners that speak TLS, `tls://ADDRESS`.
+   *
+   * Default: none.
+   */
+  tls?: TlsInput;
+  /**
    * The address at which `tcpmux serve` shows itself by HTTP: a page, metrics,
    * and whether it is ready. There is no password: let it be one that others do
    * not reach, such as `127.0.0.1:9101`, or a Unix socket.
@@ -367,6 +374,71 @@ export interface LogInput {
    * Default: `rfc3164` for a Unix socket, else `rfc5424`.
    */
   syslog_format?: "rfc5424" | "rfc3164";
+}
+
+/** The certificates of listeners that speak TLS, `tls://ADDRESS`. */
+export interface TlsInput {
+  /**
+   * The file of the certificate in PEM, followed by those of the authorities
+   * between it and the one that clients trust. A path begins where the table
+   * is; a name without a slash is first looked for among the credentials that
+   * systemd hands over (`LoadCredential=`).
+   *
+   * Value: path of a file.
+   */
+  cert: string;
+  /**
+   * The file of its private key in PEM, without a password.
+   *
+   * Value: path of a file.
+   */
+  key: string;
+  /**
+   * More certificates, each a table `[[server.tls.certificates]]` with `cert`
+   * and `key`. A client gets the one that has the name that it asks for (SNI)
+   * among its DNS names, where `*` stands for one label; else the first of all.
+   *
+   * Value: list of tables.
+   *
+   * @default []
+   */
+  certificates?: CertificatesInput[];
+  /**
+   * The lowest version of TLS that is spoken.
+   *
+   * Value: `"1.2"` or `"1.3"`.
+   *
+   * @default "1.2"
+   */
+  min_version?: "1.2" | "1.3";
+  /**
+   * Whether a client is refused that does not ask for the protocol `tcpmux`
+   * (ALPN). One that asks for other protocols alone is always refused.
+   *
+   * Value: `true` or `false`.
+   *
+   * @default false
+   */
+  require_alpn?: boolean;
+}
+
+/** A certificate and its key. */
+export interface CertificatesInput {
+  /**
+   * The file of the certificate in PEM, followed by those of the authorities
+   * between it and the one that clients trust. A path begins where the table
+   * is; a name without a slash is first looked for among the credentials that
+   * systemd hands over (`LoadCredential=`).
+   *
+   * Value: path of a file.
+   */
+  cert: string;
+  /**
+   * The file of its private key in PEM, without a password.
+   *
+   * Value: path of a file.
+   */
+  key: string;
 }
 
 /** A service of any kind that a file can hold. */

@@ -19,6 +19,7 @@ import type {
 import type { serverSchema } from "./server_schema.ts";
 import type { HandlerService, Service } from "./service.ts";
 import type { ServerSettings } from "./table.ts";
+import { resolveTls } from "./tls/settings.ts";
 
 type Valid<K extends KindKey> = z.output<typeof kindSchemas[K]>;
 
@@ -46,6 +47,7 @@ export function resolveServer(
     timeZone: valid.time_zone,
     watch: valid.watch,
     log: { ...log, syslogFormat },
+    tls: resolveTls(valid.tls),
     admin: valid.admin,
     adminHosts: valid.admin_hosts,
     control: valid.control && valid.control.path,

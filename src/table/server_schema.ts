@@ -1,6 +1,7 @@
 /** Every key of `[server]`: its value, its default and its description. */
 import * as z from "zod";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
+import { tlsSchema } from "./tls/schema.ts";
 import {
   addresses,
   choice,
@@ -148,7 +149,8 @@ export const serverSchema = z.strictObject({
       "that systemd has opened for the server, and `systemd:NAME` for those " +
       "whose unit has `FileDescriptorName=NAME`. Behind `proxy://`, as in " +
       "`proxy://[::]:1`, every connection must begin with the header of the " +
-      "PROXY protocol, version 1 or 2.",
+      "PROXY protocol, version 1 or 2; behind `tls://`, with TLS by " +
+      "`[server.tls]`; behind `proxy+tls://`, with both.",
   ),
   user: optional(
     name("the name of a user"),
@@ -243,6 +245,11 @@ export const serverSchema = z.strictObject({
       "lines.",
   ),
   log: preset(logSchema, {}, "What is logged, how, and where to."),
+  tls: optional(
+    tlsSchema,
+    "none",
+    "The certificates of listeners that speak TLS, `tls://ADDRESS`.",
+  ),
   admin: optional(
     endpoint(),
     "none",

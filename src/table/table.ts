@@ -10,6 +10,7 @@ import type { ServerLimits } from "../policy/limit_settings.ts";
 import type { Abilities, Transport } from "../transport/transport.ts";
 import { type Located, Problems } from "./problem.ts";
 import type { ListenerSpec, Service } from "./service.ts";
+import { addTlsProblems, type TlsSettings } from "./tls/settings.ts";
 
 /** The `[server]` part of the table, every value of it resolved. */
 export interface ServerSettings {
@@ -38,6 +39,8 @@ export interface ServerSettings {
   /** Whether a change of the table's files is seen. */
   readonly watch: boolean;
   readonly log: LogSettings;
+  /** Undefined where no listener can speak TLS. */
+  readonly tls: TlsSettings | undefined;
   /** Where the admin listener is; undefined for none. */
   readonly admin: Endpoint | undefined;
   /** Names under which that may be asked. */
@@ -122,6 +125,7 @@ export function checkRequirements(
     ? "Deno was started without that permission (start it with deno run -A)"
     : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
+  addTlsProblems(table.listeners, table.server.tls, problems);
   if (!abilities.unix && table.server.admin?.transport === "unix") {
     problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
   }
@@ -165,6 +169,7 @@ export function checkRuntime(
 ): void {
   const problems = new Problems(file, table.located);
   addSocketProblems(table, name, abilities, problems);
+  addTlsProblems(table.listeners, table.server.tls, problems);
   problems.throwIfAny();
 }
 

@@ -138,6 +138,15 @@ export abstract class PushedConn implements Conn {
     return this.end !== undefined;
   }
 
+  /** Takes all bytes that nobody has read yet. */
+  protected takeUnread(): readonly Uint8Array[] {
+    const taken: Uint8Array[] = [];
+    for (let bytes; (bytes = this.#backlog?.shift()) !== undefined;) {
+      taken.push(bytes);
+    }
+    return taken;
+  }
+
   /** Nobody will read any more: unread bytes are dropped. */
   protected drop(): void {
     this.isDropped = true;

@@ -56,7 +56,7 @@ export interface Transport extends TransportHandle {
   /** Closes the debugger that Deno opens at SIGUSR1, if it may. */
   closeDebugger?(): Promise<void>;
   /** Listens on a socket that this process was started with. */
-  listenOn?(fd: number, endpoint?: Endpoint): Promise<Listener>;
+  listenOn?(fd: number, at?: Endpoint, how?: ListenOptions): Promise<Listener>;
   /** Its connection; rejects with `connection_reset` where the client is gone. */
   connOn?(fd: number): Promise<Conn>;
   /** The standard input and output of this program itself. */
@@ -96,18 +96,18 @@ export interface Abilities {
 
 export interface ListenOptions {
   /**
-   * Connections that the kernel may hold before they are accepted.
-   * Bun has no such setting and always asks for 512.
-   * @default 511
+   * Connections that the kernel may hold before they are accepted, 511 by
+   * default. Bun has no such setting and always asks for 512.
    */
   backlog?: number;
+  /** Whether TLS can go on with its connections: of node:net, but on Deno. */
+  forTls?: boolean;
 }
 
 export interface AttemptOptions {
   /**
-   * Milliseconds after which the attempt fails with code `timed_out`;
-   * 0 waits as long as the system does.
-   * @default 0
+   * Milliseconds after which the attempt fails with code `timed_out`; 0, the
+   * default, waits as long as the system does.
    */
   timeout?: number;
 }

@@ -1,5 +1,5 @@
 import type { ExecService } from "../../table/service.ts";
-import type { Peer } from "../../endpoint.ts";
+import type { Peer, TlsFacts } from "../../endpoint.ts";
 import type { SessionContext } from "../service.ts";
 import { pathOf } from "./find_program.ts";
 import type { Identity } from "./identity.ts";
@@ -29,6 +29,7 @@ export function execEnv(
   return {
     ...env,
     ...addresses(context.peer),
+    ...ofTls(context.peer.tls),
     TCPCONNNUM: String(context.fromSource),
     TCPMUX_SERVICE: service.name,
     TCPMUX_SESSION_ID: String(context.id),
@@ -51,6 +52,16 @@ function addresses({ local, remote }: Peer): Record<string, string> {
     REMOTE_ADDR: remote.host,
     REMOTE_PORT: String(remote.port),
     REMOTE_HOST: remote.host,
+  };
+}
+
+/** What Apache and stunnel call it. */
+function ofTls(tls: TlsFacts | undefined): Record<string, string> {
+  if (tls === undefined) return {};
+  return {
+    SSL_PROTOCOL: tls.protocol,
+    SSL_CIPHER: tls.cipher,
+    ...(tls.sni === undefined ? {} : { SSL_TLS_SNI_SERVERNAME: tls.sni }),
   };
 }
 

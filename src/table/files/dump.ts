@@ -82,7 +82,7 @@ function complete(written: Values, shape: Shape): Values {
     Object.entries(shape).map(([key, schema]) => {
       const value = written[key] ?? presetOf(schema);
       const within = innermost(schema);
-      return "shape" in within
+      return "shape" in within && !(value instanceof Note)
         ? [key, complete(value as Values, within.shape as Shape)]
         : [key, value];
     }),

@@ -1,5 +1,6 @@
 import { TimerList } from "../../timers.ts";
 import { HostNames } from "../net/host_names.ts";
+import { netListen, netListenOn } from "../net/listen.ts";
 import { systemCalls } from "../net/system_calls.ts";
 import { inheritedEnds } from "../net/inherited.ts";
 import { descriptorOutput } from "../net/stdio_conn.ts";
@@ -18,6 +19,7 @@ export function bunTransport(): Transport {
   const timers = new TimerList();
   const names = new HostNames({ threads: 2, hostsFile: "/etc/hosts" });
   const libc = bunLibc();
+  const listen = bunListen(timers);
   return {
     name: "bun",
     abilities: {
@@ -32,8 +34,14 @@ export function bunTransport(): Transport {
     },
     timers,
     lookup: (host) => names.lookup(host),
-    listen: bunListen(timers),
-    listenOn: (fd, endpoint) => bunListenOn(fd, endpoint, timers),
+    listen: (endpoint, options = {}) =>
+      options.forTls
+        ? netListen(endpoint, options, timers)
+        : listen(endpoint, options),
+    listenOn: (fd, endpoint, options) =>
+      options?.forTls
+        ? netListenOn(fd, endpoint, timers)
+        : bunListenOn(fd, endpoint, timers),
     connect: bunConnect(timers, libc),
     spawn: (command) => bunSpawn(command, libc, timers),
     spawnOn: (command) => bunSpawnOn(command, libc, timers),

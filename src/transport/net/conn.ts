@@ -50,6 +50,12 @@ export class QuietSocket extends Socket {
     if (reads) this.on("data", QuietSocket.#arrived);
   }
 
+  /** Calls the owner no more for bytes and for their end. */
+  disown(): void {
+    this.off("data", QuietSocket.#arrived);
+    this.off("end", QuietSocket.#ended);
+  }
+
   static #arrived(this: QuietSocket, bytes: Uint8Array): void {
     this.owner?.arrived?.(bytes);
   }
@@ -95,6 +101,7 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
   /** The source of the pipe that ends here, and its bytes still to write. */
   #source: PushedConn | undefined = undefined;
   #sourceBytes = 0;
+  #isHandedOver = false;
   /** Until it has lived for a moment. */
   #young: Timer | undefined = undefined;
 
@@ -123,6 +130,24 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
     this.#young?.cancel();
     if (this.end === undefined) this.over(closedHere());
     if (this.#source !== undefined) this.#refuse();
+  }
+
+  /**
+   * Gives the socket away, for TLS to go on with. After that only `abort` may
+   * be called, which ends both.
+   *
+   * @param read bytes that were read before, and belong to what follows
+   */
+  handOver(read: Uint8Array): QuietSocket {
+    const { socket } = this;
+    this.#isHandedOver = true;
+    socket.pause();
+    socket.disown();
+    const pieces = [read, ...this.takeUnread()];
+    for (const bytes of pieces.toReversed()) {
+      if (bytes.length > 0) socket.unshift(bytes);
+    }
+    return socket;
   }
 
   protected pauseInput(): void {
@@ -224,7 +249,9 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
     const isWritten = socket.writable
       ? socket.writableLength === 0
       : socket.writableFinished;
-    if (isTcp && isWritten && !socket.destroyed) socket.resetAndDestroy();
+    // Node crashes where a socket is reset beneath TLS.
+    const canReset = isTcp && isWritten && !this.#isHandedOver;
+    if (canReset && !socket.destroyed) socket.resetAndDestroy();
     else socket.destroy();
   }
 

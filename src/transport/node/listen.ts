@@ -10,7 +10,7 @@ import {
   type NetListener,
   netListenOn,
 } from "../net/listen.ts";
-import type { Transport } from "../transport.ts";
+import type { ListenOptions, Transport } from "../transport.ts";
 import { NodeConn, Reads } from "./conn.ts";
 import { type Handle, onAccept, socketOf } from "./internals.ts";
 
@@ -28,9 +28,12 @@ export function nodeListen(
     };
     if (!onAccept(server, accepted)) byConnectionEvent(server, listener);
   };
+  const takeFor = ({ forTls }: ListenOptions) =>
+    forTls ? byConnectionEvent : take;
   return {
     listen: (endpoint, options = {}) =>
-      netListen(endpoint, options, timers, take),
-    listenOn: (fd, endpoint) => netListenOn(fd, endpoint, timers, take),
+      netListen(endpoint, options, timers, takeFor(options)),
+    listenOn: (fd, endpoint, options = {}) =>
+      netListenOn(fd, endpoint, timers, takeFor(options)),
   };
 }

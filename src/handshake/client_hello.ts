@@ -1,0 +1,135 @@
+/** The first message of a client of TLS (RFC 8446, section 4.1.2). */
+import { joined } from "../wire.ts";
+
+/** What a client sends first, as far as it has come. */
+export type Hello =
+  | {
+    readonly kind: "more";
+    /** Before so many bytes have come in all, nothing else can be said. */
+    readonly least: number;
+  }
+  /** What has come does not begin as TLS does. */
+  | { readonly kind: "plain" }
+  | {
+    readonly kind: "hello";
+    /** All that was read, for TLS to begin with. */
+    readonly bytes: Uint8Array;
+    /** The name of the server that the client means; undefined without. */
+    readonly sni: string | undefined;
+  };
+
+/** The type of a record that holds messages of the handshake. */
+const HANDSHAKE = 22;
+/** The type of that message. */
+const CLIENT_HELLO = 1;
+const SERVER_NAME = 0;
+const HOST_NAME = 0;
+/** A record's type, version and length. */
+const RECORD_HEAD = 5;
+const MOST_IN_RECORD = 16 * 1024;
+/** More records than any client cuts it into: each look begins anew. */
+const MOST_RECORDS = 16;
+const NOTHING = new Uint8Array(0);
+
+/**
+ * Collects the bytes of a client until its first message is complete. It is
+ * handed to TLS as a whole: Deno resets a connection whose first record comes
+ * in pieces.
+ */
+export class HelloReader {
+  #pieces: Uint8Array[] = [];
+  #count = 0;
+  /** So many bytes are needed before there is more to say. */
+  #least = 0;
+
+  get started(): boolean {
+    return this.#count > 0;
+  }
+
+  push(bytes: Uint8Array): Hello {
+    this.#pieces.push(bytes);
+    this.#count += bytes.length;
+    if (this.#count < this.#least) return { kind: "more", least: this.#least };
+    const whole = this.#pieces.reduce(joined, NOTHING);
+    this.#pieces = [whole];
+    const hello = readHello(whole);
+    if (hello.kind === "more") this.#least = hello.least;
+    return hello;
+  }
+}
+
+/** Whether the bytes are the beginning of TLS, or of nothing yet. */
+export function beginsTls([type, version]: Uint8Array): boolean {
+  return (type === undefined || type === HANDSHAKE) &&
+    (version === undefined || version === 3);
+}
+
+function readHello(bytes: Uint8Array): Hello {
+  if (!beginsTls(bytes)) return { kind: "plain" };
+  // The message may be cut into records anywhere.
+  let message: Uint8Array = NOTHING;
+  for (let at = 0, records = 0; records < MOST_RECORDS; records++) {
+    const length = number(bytes, at + 3, 2);
+    if (length === undefined) {
+      return { kind: "more", least: bytes.length < 2 ? 2 : at + RECORD_HEAD };
+    }
+    const isRecord = bytes[at] === HANDSHAKE && bytes[at + 1] === 3 &&
+      length > 0 && length <= MOST_IN_RECORD;
+    if (!isRecord) return { kind: "plain" };
+    const end = at + RECORD_HEAD + length;
+    if (bytes.length < end) return { kind: "more", least: end };
+    message = joined(message, bytes.subarray(at + RECORD_HEAD, end));
+    if (message[0] !== CLIENT_HELLO) return { kind: "plain" };
+    const whole = number(message, 1, 3);
+    if (whole !== undefined && message.length >= 4 + whole) {
+      const sni = serverName(message.subarray(4, 4 + whole));
+      return { kind: "hello", bytes, sni };
+    }
+    at = end;
+  }
+  return { kind: "plain" };
+}
+
+/** A number of so many bytes; undefined where they are not all there. */
+function number(
+  bytes: Uint8Array,
+  at: number,
+  size: number,
+): number | undefined {
+  if (bytes.length < at + size) return undefined;
+  return bytes.subarray(at, at + size)
+    .reduce((sum, byte) => sum * 256 + byte, 0);
+}
+
+/**
+ * The host of the extension server_name (RFC 6066, section 3), in lower case;
+ * undefined where there is none, or the message is not as it should be: TLS
+ * itself says so then.
+ */
+function serverName(hello: Uint8Array): string | undefined {
+  let at = 2 + 32; // version, random
+  for (const size of [1, 2, 1]) { // session, ciphers, compressions
+    const length = number(hello, at, size);
+    if (length === undefined) return undefined;
+    at += size + length;
+  }
+  at += 2; // the length of all extensions
+  for (;;) {
+    const type = number(hello, at, 2);
+    const length = number(hello, at + 2, 2);
+    if (type === undefined || length === undefined) return undefined;
+    at += 4;
+    if (type === SERVER_NAME) return hostIn(hello.subarray(at, at + length));
+    at += length;
+  }
+}
+
+/** The first name of the list; the only kind that there is. */
+function hostIn(list: Uint8Array): string | undefined {
+  const length = number(list, 3, 2);
+  if (list[2] !== HOST_NAME || length === undefined) return undefined;
+  const host = new TextDecoder().decode(list.subarray(5, 5 + length));
+  return /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i.test(host) && host.length <= 253
+    ? host.toLowerCase()
+    : undefined;
+}

@@ -1,0 +1,44 @@
+/** Every key of `[server.tls]`. */
+import * as z from "zod";
+import { choice, flag, listOf, name, preset, required } from "../values.ts";
+
+const files = {
+  cert: required(
+    name("path of a file"),
+    "The file of the certificate in PEM, followed by those of the authorities " +
+      "between it and the one that clients trust. A path begins where the " +
+      "table is; a name without a slash is first looked for among the " +
+      "credentials that systemd hands over (`LoadCredential=`).",
+  ),
+  key: required(
+    name("path of a file"),
+    "The file of its private key in PEM, without a password.",
+  ),
+};
+
+export const tlsSchema = z.strictObject({
+  ...files,
+  certificates: preset(
+    listOf(
+      z.strictObject(files, { error: "a table with cert and key" })
+        .meta({ description: "A certificate and its key." }),
+      "list of tables",
+    ),
+    [],
+    "More certificates, each a table `[[server.tls.certificates]]` with " +
+      "`cert` and `key`. A client gets the one that has the name that it asks " +
+      "for (SNI) among its DNS names, where `*` stands for one label; else the " +
+      "first of all.",
+  ),
+  min_version: preset(
+    choice(["1.2", "1.3"]),
+    "1.2",
+    "The lowest version of TLS that is spoken.",
+  ),
+  require_alpn: preset(
+    flag(),
+    false,
+    "Whether a client is refused that does not ask for the protocol `tcpmux` " +
+      "(ALPN). One that asks for other protocols alone is always refused.",
+  ),
+}, { error: "a table such as [server.tls]" }).meta({ value: "table" });

@@ -1,0 +1,161 @@
+/** Reads the files that `[server.tls]` names. */
+import type { Buffer } from "node:buffer";
+import { readFile, stat } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { messageOf } from "../errors.ts";
+import type { KeyPath, Problems } from "../table/problem.ts";
+import type { CertificateFiles, TlsSettings } from "../table/tls/settings.ts";
+import { fromSystem } from "../transport/errno.ts";
+import {
+  createPrivateKey,
+  createPublicKey,
+} from "../transport/net/tls/node_crypto.ts";
+import {
+  type Certificate,
+  certificatesIn,
+  readCertificate,
+} from "./certificate.ts";
+
+/** A certificate with its chain, and its key. */
+export interface ServerCertificate {
+  /** PEM. */
+  readonly cert: string;
+  readonly key: string;
+  /** Its DNS names, in lower case. */
+  readonly hosts: readonly string[];
+}
+
+/** What TLS needs of the files. */
+export interface TlsMaterial {
+  readonly certificates: readonly ServerCertificate[];
+}
+
+/** Where the files of a table are. */
+export class TlsFolder {
+  readonly #folder: string;
+  readonly #credentials: string | undefined;
+
+  /**
+   * @param table the table's file; undefined for the working directory
+   * @param credentials of systemd's, by `CREDENTIALS_DIRECTORY`
+   */
+  constructor(table: string | undefined, credentials: string | undefined) {
+    this.#folder = dirname(resolve(table ?? "table"));
+    this.#credentials = credentials;
+  }
+
+  async pathOf(name: string): Promise<string> {
+    if (this.#credentials !== undefined && !name.includes("/")) {
+      const path = join(this.#credentials, name);
+      if (await stat(path).then(() => true, () => false)) return path;
+    }
+    return resolve(this.#folder, name);
+  }
+
+  /**
+   * Which files there are now: it changes whenever one of them does. Links are
+   * followed, as a volume of Kubernetes has them.
+   */
+  async stateOf({ certificates }: TlsSettings): Promise<string> {
+    const names = certificates.flatMap(({ cert, key }) => [cert, key]);
+    const states = names.map(async (name) => {
+      const found = await stat(await this.pathOf(name)).catch(() => undefined);
+      return [found?.dev, found?.ino, found?.size, found?.ctimeMs].join(":");
+    });
+    return (await Promise.all(states)).join(" ");
+  }
+
+  /** Adds a problem for each file that is missing or does not fit. */
+  async read(
+    { certificates }: TlsSettings,
+    problems: Problems,
+  ): Promise<TlsMaterial> {
+    const read: ServerCertificate[] = [];
+    for (const [index, files] of certificates.entries()) {
+      const path = ["server", "tls"];
+      const at = index === 0 ? path : [...path, "certificates", index - 1];
+      const one = await this.#pair(files, at, problems);
+      if (one !== undefined) read.push(one);
+    }
+    return { certificates: read };
+  }
+
+  async #pair(
+    files: CertificateFiles,
+    at: KeyPath,
+    problems: Problems,
+  ): Promise<ServerCertificate | undefined> {
+    const cert = await this.#text(files.cert, [...at, "cert"], problems);
+    const key = await this.#text(files.key, [...at, "key"], problems);
+    const own = cert && ownOf(cert);
+    const publicKey = key && publicKeyOf(key);
+    if (cert !== undefined && own === undefined) {
+      problems.add(
+        [...at, "cert"],
+        `${files.cert} does not begin with a certificate in PEM`,
+      );
+    }
+    if (key !== undefined && publicKey === undefined) {
+      problems.add(
+        [...at, "key"],
+        `${files.key} is no private key in PEM, or it has a password (take it ` +
+          "off: openssl pkey -in FILE -out NEW)",
+      );
+    }
+    if (!cert || !key || !own || !publicKey) return undefined;
+    if (!publicKey.equals(own.publicKey)) {
+      problems.add(
+        [...at, "key"],
+        `${files.key} is not the key of the certificate in ${files.cert} ` +
+          "(give the one that it was made for)",
+      );
+    }
+    return { cert, key, hosts: hostsOf(own) };
+  }
+
+  async #text(
+    name: string,
+    at: KeyPath,
+    problems: Problems,
+  ): Promise<string | undefined> {
+    const path = await this.pathOf(name);
+    try {
+      return await readFile(path, "utf8");
+    } catch (error) {
+      const cure =
+        "the path begins where the table is, and the server's user " +
+        "must be able to read the file";
+      problems.add(at, `${messageOf(fromSystem(error, path))} (${cure})`);
+    }
+  }
+}
+
+/** The first certificate, which is the server's own. */
+function ownOf(pem: string): Certificate | undefined {
+  try {
+    return readCertificate(certificatesIn(pem)[0]!);
+  } catch {
+    return undefined; // the caller says so
+  }
+}
+
+function publicKeyOf(pem: string): Buffer | undefined {
+  try {
+    const key = createPublicKey(createPrivateKey(pem));
+    return key.export({ type: "spki", format: "der" });
+  } catch {
+    return undefined; // the caller says so
+  }
+}
+
+function hostsOf({ names }: Certificate): string[] {
+  return names.filter(({ kind }) => kind === "dns")
+    .map(({ value }) => value.toLowerCase());
+}
+
+/** Whether a name of a certificate is that of a host (RFC 6125, 6.4.3). */
+export function isHost(name: string, host: string): boolean {
+  if (!name.startsWith("*.")) return name === host;
+  const dot = host.indexOf(".");
+  return dot > 0 && host.slice(dot) === name.slice(1);
+}

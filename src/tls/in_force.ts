@@ -1,0 +1,117 @@
+import type { TlsFacts } from "../endpoint.ts";
+import { messageOf } from "../errors.ts";
+import type {
+  ClientHello,
+  SecureConn,
+  TlsEnds,
+} from "../handshake/tls_step.ts";
+import type { Log } from "../log.ts";
+import { type Refusal, refusal } from "../policy/refusal.ts";
+import { Problems } from "../table/problem.ts";
+import type { Table } from "../table/table.ts";
+import type { TlsSettings } from "../table/tls/settings.ts";
+import { acceptTls } from "../transport/net/tls/accept.ts";
+import type { Conn } from "../transport/transport.ts";
+import { isHost, TlsFolder, type TlsMaterial } from "./files.ts";
+
+/** Milliseconds after which the files are looked at again. */
+const LOOK = 5000;
+
+/** The name of TCPMUX among the protocols of ALPN. */
+const ALPN = "tcpmux";
+
+const NO_ALPN = refusal(
+  "tls_error",
+  `the client does not ask for the protocol ${ALPN} (ALPN), which this server ` +
+    "requires",
+  `ALPN ${ALPN} required`,
+);
+
+/**
+ * What `[server.tls]` says, and what stood in its files when they were right
+ * last. A change of the files is seen by itself.
+ */
+export class TlsInForce implements TlsEnds {
+  readonly #settings: TlsSettings;
+  readonly #folder: TlsFolder;
+  #material: TlsMaterial;
+  /** Of the files that were looked at last, right or not. */
+  #state: string;
+  #looking: ReturnType<typeof setInterval> | undefined;
+
+  private constructor(
+    settings: TlsSettings,
+    folder: TlsFolder,
+    material: TlsMaterial,
+    state: string,
+  ) {
+    this.#settings = settings;
+    this.#folder = folder;
+    this.#material = material;
+    this.#state = state;
+  }
+
+  /**
+   * @param file the table's, where paths begin, and for errors
+   * @throws {TableError} that names each file that is missing or does not fit
+   */
+  static async of(
+    table: Table,
+    getEnv: (name: string) => string | undefined,
+    file?: string,
+  ): Promise<TlsInForce | undefined> {
+    const { tls } = table.server;
+    if (tls === undefined) return undefined;
+    const folder = new TlsFolder(file, getEnv("CREDENTIALS_DIRECTORY"));
+    const state = await folder.stateOf(tls);
+    const problems = new Problems(file, table.located);
+    const material = await folder.read(tls, problems);
+    problems.throwIfAny();
+    return new TlsInForce(tls, folder, material, state);
+  }
+
+  /** Looks at the files from time to time, until `stop`. */
+  watch(log: Log): void {
+    this.#looking = setInterval(() => this.#look(log), LOOK);
+  }
+
+  stop(): void {
+    clearInterval(this.#looking);
+  }
+
+  async #look(log: Log): Promise<void> {
+    const state = await this.#folder.stateOf(this.#settings);
+    if (state === this.#state) return;
+    this.#state = state; // what is wrong is said once
+    const problems = new Problems();
+    try {
+      const material = await this.#folder.read(this.#settings, problems);
+      problems.throwIfAny();
+      this.#material = material;
+      log("info", "the files of [server.tls] have changed, and are in use");
+    } catch (error) {
+      log("error", "the files of [server.tls] have changed and are not used", {
+        reason: messageOf(error),
+      });
+    }
+  }
+
+  secure(client: Conn, hello: ClientHello): Promise<SecureConn> {
+    const { certificates } = this.#material;
+    const { sni } = hello;
+    const own =
+      certificates.find(({ hosts }) =>
+        sni !== undefined && hosts.some((name) => isHost(name, sni))
+      ) ?? certificates[0]!;
+    return acceptTls(client, hello, {
+      cert: own.cert,
+      key: own.key,
+      minVersion: `TLSv${this.#settings.minVersion}`,
+      alpn: [ALPN],
+    });
+  }
+
+  refusalFor({ alpn }: TlsFacts): Refusal | undefined {
+    return this.#settings.requireAlpn && alpn !== ALPN ? NO_ALPN : undefined;
+  }
+}

@@ -1,0 +1,66 @@
+import type { TLSSocket } from "node:tls";
+import { TcpmuxError } from "../../../errors.ts";
+import type { Conn } from "../../transport.ts";
+import { TlsConn } from "./conn.ts";
+import { createServer } from "./node_tls.ts";
+import { outerOf } from "./records.ts";
+
+/** What TLS begins with: PEM texts, and what clients must offer. */
+export interface TlsOptions {
+  readonly cert: string;
+  readonly key: string;
+  readonly minVersion: "TLSv1.2" | "TLSv1.3";
+  /** The protocols that clients may ask for (RFC 7301). */
+  readonly alpn: readonly string[];
+}
+
+/** Longer than any deadline of ours, in milliseconds. */
+const NEVER = 2 ** 31 - 1;
+
+/**
+ * Begins TLS as the server, on a connection of a listener that was opened
+ * `forTls`. Each connection has a server object of its own: nobody has to find
+ * out which of the connections of a shared one has got ready, and no session is
+ * resumed (but on Deno, whose tickets are for the whole process).
+ *
+ * @throws {TcpmuxError} rejects with `protocol` where the client and the server
+ * do not agree
+ */
+export function acceptTls(
+  conn: Conn,
+  { bytes, sni }: { readonly bytes: Uint8Array; readonly sni?: string },
+  { cert, key, minVersion, alpn }: TlsOptions,
+): Promise<TlsConn> {
+  const server = createServer({
+    cert,
+    key,
+    minVersion,
+    ALPNProtocols: [...alpn],
+    handshakeTimeout: NEVER,
+  });
+  const outer = outerOf(conn, bytes);
+  return new Promise((resolve, reject) => {
+    server.once("secureConnection", (socket) => {
+      resolve(new TlsConn(socket, conn, outer, factsOf(socket, sni)));
+    });
+    server.once("tlsClientError", (error) => reject(failed(error)));
+    outer.once("close", () => reject(failed(new Error("the client has left"))));
+    server.emit("connection", outer);
+  });
+}
+
+function factsOf(socket: TLSSocket, sni: string | undefined) {
+  return {
+    protocol: socket.getProtocol() ?? "",
+    cipher: socket.getCipher()?.name ?? "",
+    sni,
+    alpn: socket.alpnProtocol || undefined,
+  };
+}
+
+/** OpenSSL puts what has happened into one of its members. */
+function failed(error: Error & { reason?: string; code?: string }) {
+  const { reason, code, message } = error;
+  const why = code === "ECONNRESET" ? "the client has left" : reason ?? message;
+  return new TcpmuxError("protocol", why, { cause: error });
+}

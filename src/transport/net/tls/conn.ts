@@ -1,0 +1,107 @@
+import type { TLSSocket } from "node:tls";
+import type { TlsFacts } from "../../../endpoint.ts";
+import { closedHere, fromSystem } from "../../errno.ts";
+import { PushedConn } from "../../pushed_conn.ts";
+import type { Conn } from "../../transport.ts";
+import { type Outer, RecordStream } from "./records.ts";
+
+/** A connection inside TLS. */
+export class TlsConn extends PushedConn {
+  readonly tls: TlsFacts;
+  readonly #socket: TLSSocket;
+  /** The connection that its records go by. */
+  readonly #outer: Conn;
+  /** Undefined where the TLS socket itself can be paused. */
+  readonly #records: RecordStream | undefined;
+  /** Of the writes under way: on Bun, destroying the stream ends none. */
+  readonly #failing = new Set<(error: Error) => void>();
+
+  /** @param stream what stands between the socket and the connection */
+  constructor(socket: TLSSocket, outer: Conn, stream: Outer, tls: TlsFacts) {
+    super(outer);
+    this.#socket = socket;
+    this.#outer = outer;
+    this.#records = stream instanceof RecordStream ? stream : undefined;
+    this.tls = tls;
+    socket.on("data", (bytes: Uint8Array) => this.arrived(bytes));
+    socket.on("end", () => this.over(null));
+    socket.on("error", (error) => this.#broke(error));
+    socket.on("close", () => this.#closed());
+  }
+
+  #broke(error: Error): void {
+    this.over(fromSystem(error, "cannot read"));
+  }
+
+  #closed(): void {
+    if (this.end === undefined) this.over(closedHere());
+    this.#fail();
+  }
+
+  #fail(): void {
+    for (const reject of this.#failing) reject(this.#writeFailure());
+    this.#failing.clear();
+  }
+
+  protected pauseInput(): void {
+    if (this.#records !== undefined) this.#records.pauseInput();
+    else this.#socket.pause();
+  }
+
+  protected resumeInput(): void {
+    if (this.#records !== undefined) this.#records.resumeInput();
+    else this.#socket.resume();
+  }
+
+  write(bytes: Uint8Array): Promise<void> {
+    const socket = this.#socket;
+    if (this.isDropped || !socket.writable) {
+      return Promise.reject(this.#writeFailure());
+    }
+    return new Promise((resolve, reject) => {
+      this.#failing.add(reject);
+      socket.write(bytes, (error) => {
+        this.#failing.delete(reject);
+        // A stream that is destroyed reports a write under way as a success.
+        if (error || socket.destroyed) reject(this.#writeFailure(error));
+        else resolve();
+      });
+    });
+  }
+
+  /** Why nothing can be written any more. */
+  #writeFailure(error?: Error | null): Error {
+    if (this.isDropped) return closedHere();
+    if (this.end instanceof Error) return this.end;
+    if (this.#socket.writableEnded) return closedHere();
+    return fromSystem(error ?? { code: "EPIPE" }, "cannot write");
+  }
+
+  closeWrite(): Promise<void> {
+    const socket = this.#socket;
+    if (socket.destroyed) return Promise.resolve();
+    return new Promise((resolve) => {
+      socket.once("close", resolve);
+      socket.end(() => resolve());
+    });
+  }
+
+  close(): void {
+    this.drop();
+    const socket = this.#socket;
+    if (this.end === null && socket.writableLength === 0) socket.destroy();
+    else socket.destroySoon();
+  }
+
+  abort(): void {
+    this.drop();
+    this.#fail();
+    this.#socket.destroy();
+    this.#outer.abort();
+  }
+
+  /** TLS sends nothing for an empty write, so nobody asks the system. */
+  isAlive(): Promise<boolean> {
+    return Promise.resolve(!this.#socket.destroyed && !this.isDropped);
+  }
+}

@@ -1,0 +1,109 @@
+/** Both ends of TLS as a transport, to hold to the contract of transports. */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { connect, type ConnectionOptions } from "node:tls";
+import { HelloReader } from "../../src/handshake/client_hello.ts";
+import { acceptTls } from "../../src/transport/net/tls/accept.ts";
+import { TlsConn } from "../../src/transport/net/tls/conn.ts";
+import { outerOf } from "../../src/transport/net/tls/records.ts";
+import { netListen } from "../../src/transport/net/listen.ts";
+import { pickTransport } from "../../src/transport/pick.ts";
+import type {
+  Conn,
+  Listener,
+  Transport,
+} from "../../src/transport/transport.ts";
+import { selfSigned } from "./certificates.ts";
+import { netConnect } from "./net_connect.ts";
+
+const NOTHING = new Uint8Array(0);
+
+/** The bytes of the first message of a client. */
+export async function helloOf(conn: Conn) {
+  const reader = new HelloReader();
+  for (;;) {
+    const bytes = await conn.read();
+    if (bytes === null) throw new Error("the client has left");
+    const hello = reader.push(bytes);
+    if (hello.kind === "hello") return hello;
+    if (hello.kind === "plain") throw new Error("it is not TLS");
+  }
+}
+
+export async function tlsTransport(inner: Transport): Promise<Transport> {
+  const folder = mkdtempSync(join(tmpdir(), "tcpmux-tls-"));
+  const { cert, key } = await selfSigned(folder, "server");
+  const options = {
+    cert: readFileSync(cert, "utf8"),
+    key: readFileSync(key, "utf8"),
+    minVersion: "TLSv1.2" as const,
+    alpn: ["tcpmux"],
+  };
+  rmSync(folder, { recursive: true });
+
+  async function accepted(listener: Listener): Promise<Conn | null> {
+    for (;;) {
+      const conn = await listener.accept();
+      if (conn === null) return null;
+      try {
+        return await acceptTls(conn, await helloOf(conn), options);
+      } catch {
+        conn.abort(); // the client has left meanwhile
+      }
+    }
+  }
+
+  return {
+    ...inner,
+    abilities: { ...inner.abilities, reset: false },
+    listen: async (endpoint, how = {}) => {
+      const listener = await netListen(endpoint, how, inner.timers);
+      return {
+        endpoint: listener.endpoint,
+        accept: () => accepted(listener),
+        close: () => listener.close(),
+      };
+    },
+    connect: (endpoint, how = {}) => {
+      const attempt = netConnect(endpoint, how, inner.timers);
+      return {
+        abort: () => attempt.abort(),
+        conn: attempt.conn.then((conn) => secured(conn)),
+      };
+    },
+  };
+}
+
+/** A connection by TLS to a port of this machine. */
+export async function tlsConnect(
+  port: number,
+  options: ConnectionOptions = {},
+): Promise<Conn> {
+  const { timers } = await pickTransport();
+  const at = { transport: "tcp", host: "127.0.0.1", port } as const;
+  const { conn } = netConnect(at, {}, timers);
+  return await secured(await conn, options);
+}
+
+/** TLS as the client. */
+function secured(
+  conn: Conn,
+  options: ConnectionOptions = {},
+): Promise<Conn> {
+  const outer = outerOf(conn, NOTHING);
+  const socket = connect({
+    rejectUnauthorized: false,
+    ALPNProtocols: ["tcpmux"],
+    ...options,
+    socket: outer,
+  });
+  return new Promise((resolve, reject) => {
+    socket.once("error", reject);
+    socket.once("secureConnect", () => {
+      socket.off("error", reject);
+      const facts = { protocol: "", cipher: "", sni: undefined, alpn: "" };
+      resolve(new TlsConn(socket, conn, outer, facts));
+    });
+  });
+}
