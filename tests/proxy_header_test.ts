@@ -323,11 +323,14 @@ describe("a table with proxy://", () => {
       /needs trusted_proxies in \[server\]/,
     ));
 
-  test("cannot have TLS yet", () =>
-    refused(
-      'listen = "proxy+tls://127.0.0.1:0"\ntrusted_proxies = ["::1"]',
-      /TLS, which this version cannot serve/,
-    ));
+  test("needs certificates where TLS comes behind the header", async () => {
+    const { errors } = await checkTable(
+      "[server]\n" +
+        'listen = "proxy+tls://127.0.0.1:0"\ntrusted_proxies = ["::1"]\n',
+    );
+    assertEquals(errors.map(({ line }) => line), [2]);
+    assert(/needs \[server\.tls\] with cert and key/.test(errors[0]!.message));
+  });
 
   test("is warned where it trusts proxies that nobody asks", async () => {
     const table =

@@ -3,8 +3,14 @@ import { writeFileSync } from "node:fs";
 import { connect as connectTls } from "node:tls";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertNotEquals,
+} from "@std/assert";
 import { bytes, readAll } from "./support/bytes.ts";
+import { Authority } from "./support/certificates.ts";
 import { connectTo, exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
 import { freePort, withFolder } from "./support/daemon.ts";
@@ -261,6 +267,49 @@ frontend back
       });
     });
   });
+});
+
+describe("TLS behind the header", needs("haproxy", "openssl"), () => {
+  test("is the client's, through an HAProxy that only passes it on", () =>
+    withFolder(async (folder) => {
+      const authority = await Authority.make(folder);
+      const { cert, key } = await authority.issue("mux", {
+        names: "DNS:mux.example",
+      });
+      const table = `[server]
+trusted_proxies = ["127.0.0.0/8"]
+[server.tls]
+cert = "${cert}"
+key = "${key}"
+[services.who]
+exec = ["sh", "-c", "echo $TCPREMOTEPORT $SSL_PROTOCOL $SSL_TLS_SNI_SERVERNAME"]
+`;
+      await withServer(table, async (server) => {
+        const front = await freePort();
+        const section = `listen front
+    bind 127.0.0.1:${front}
+    server mux 127.0.0.1:${server.port} send-proxy-v2
+`;
+        await withHaproxy(section, front, async () => {
+          const { stdout } = await run([
+            ...["openssl", "s_client", "-quiet", "-CAfile", authority.cert],
+            ...["-connect", `127.0.0.1:${front}`, "-verify_return_error"],
+            ...["-servername", "mux.example"],
+          ], { input: "who\r\n", timeout: 30_000 });
+          assertMatch(
+            String(stdout),
+            /^\+Go\r\n\d+ TLSv1\.3 mux\.example\n$/,
+          );
+          const line = await server.logged(
+            "connection",
+            ({ service }) => service === "who",
+          );
+          assertEquals([line.tls, line.sni], ["TLSv1.3", "mux.example"]);
+          assertMatch(String(line.via), /^127\.0\.0\.1:\d+$/);
+          assertNotEquals(line.via, line.remote);
+        });
+      }, { args: ["--listen", "proxy+tls://127.0.0.1:0"] });
+    }));
 });
 
 describe("a forward", () => {

@@ -59,7 +59,7 @@ export class Binder {
         return await this.#handedOver.bind(endpoint, open);
       }
       if (endpoint !== undefined) {
-        await this.#bindTo(spec, withoutSteps(endpoint), open, bound);
+        await this.#bindTo(spec, endpoint, open, bound);
       } else if (spec.protocol === "tcpmux") {
         await this.#bindDefault(spec, open, bound);
       }
@@ -186,7 +186,7 @@ export class Binder {
 
   async #open(endpoint: Endpoint & ListenSteps): Promise<Listener> {
     const how = endpoint.tls ? { forTls: true } : {};
-    const listener = await this.#transport.listen(endpoint, how);
+    const listener = await this.#transport.listen(withoutSteps(endpoint), how);
     return this.#hasFile(endpoint)
       ? new FileListener(listener, endpoint)
       : listener;
