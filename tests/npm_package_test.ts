@@ -86,10 +86,14 @@ describe("the npm package", once, () => {
       [
         "@logtape",
         "@opentelemetry", // what prom-client brings along
+        "asn1js",
         "bintrees",
         "prom-client",
+        "pvtsutils", // what asn1js brings along
+        "pvutils",
         "tcpmux",
         "tdigest",
+        "tslib",
         "zod",
       ],
     );

@@ -269,6 +269,14 @@ sni = mux.example
       assertEquals((await ask(server.port, "x")).reply, "-TLS required here");
     }));
 
+  test("notices a client that leaves in the midst of its handshake", () =>
+    withTls(async (server) => {
+      const conn = await connectTo(server.port);
+      await conn.write(await firstMessage());
+      conn.close();
+      await recordOf(server, "tls_error");
+    }, { server: 'handshake_timeout = "1h"' }));
+
   test("refuses versions below min_version, and requires ALPN", () =>
     withTls(async (server) => {
       const old = await run([...sClient(server.port, "-tls1_2")], {

@@ -41,11 +41,15 @@ export function acceptTls(
   const outer = outerOf(conn, bytes);
   return new Promise((resolve, reject) => {
     server.once("secureConnection", (socket) => {
+      socket.allowHalfOpen = true;
       resolve(new TlsConn(socket, conn, outer, factsOf(socket, sni)));
     });
     server.once("tlsClientError", (error) => reject(failed(error)));
     outer.once("close", () => reject(failed(new Error("the client has left"))));
+    // As long as the handshake goes on, the client's end is the end of it.
+    outer.allowHalfOpen = false;
     server.emit("connection", outer);
+    outer.allowHalfOpen = true;
   });
 }
 
