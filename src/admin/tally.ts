@@ -80,6 +80,8 @@ export class Tally implements Observer {
   readonly acceptErrors: Record<string, number> = {};
   #listeners = new Map<string, Results>();
   #services = new Map<string, ServiceTally>();
+  /** Those of the table in force, without a text to make for each look. */
+  #upstreams = new Map<Endpoint, UpstreamTally>();
 
   /** A table has come into force: what both have goes on counting. */
   inForce(services: readonly Service[], listeners: readonly string[]): void {
@@ -87,14 +89,19 @@ export class Tally implements Observer {
     this.#listeners = kept(this.#listeners, listeners, noResults);
     const names = services.map(({ name }) => name);
     this.#services = kept(this.#services, names, () => new ServiceTally());
+    this.#upstreams = new Map();
     for (const service of services) {
       const tally = this.#services.get(service.name)!;
-      const addresses = upstreamsOf(service).map(formatEndpoint);
+      const endpoints = upstreamsOf(service);
       tally.upstreams = kept(
         tally.upstreams,
-        addresses,
+        endpoints.map(formatEndpoint),
         () => new UpstreamTally(),
       );
+      for (const endpoint of endpoints) {
+        const of = tally.upstreams.get(formatEndpoint(endpoint))!;
+        this.#upstreams.set(endpoint, of);
+      }
     }
   }
 
@@ -159,6 +166,9 @@ export class Tally implements Observer {
   }
 
   #upstreamOf(service: string, endpoint: Endpoint): UpstreamTally | undefined {
+    const known = this.#upstreams.get(endpoint);
+    if (known !== undefined) return known;
+    // Of a session that has begun under another table.
     const { upstreams } = this.#services.get(service) ?? {};
     return upstreams?.get(formatEndpoint(endpoint));
   }
@@ -211,6 +221,11 @@ function isOpeningFailure(code: EndCode): boolean {
 }
 
 function bucketOf(seconds: number): number {
-  const index = HANDSHAKE_BOUNDS.findIndex((bound) => seconds <= bound);
-  return index < 0 ? HANDSHAKE_BOUNDS.length : index;
+  let index = 0;
+  while (
+    index < HANDSHAKE_BOUNDS.length && seconds > HANDSHAKE_BOUNDS[index]!
+  ) {
+    index++;
+  }
+  return index;
 }

@@ -51,11 +51,12 @@ export class Troubles {
     return [...this.#known.values()].reverse();
   }
 
-  recorded({ service, code, remote, ...record }: ConnectionRecord): void {
-    const reason = shortened(record.reason);
+  recorded(record: ConnectionRecord): void {
+    const { service, code, remote } = record;
     // A program that has served may have exited with an error.
-    const isWorth = code === "ok" ? reason !== "" : WORTH.includes(code);
+    const isWorth = code === "ok" ? record.reason !== "" : WORTH.includes(code);
     if (!isWorth) return;
+    const reason = shortened(record.reason);
     const key = `${service} ${code} ${reason}`;
     const times = (this.#known.get(key)?.times ?? 0) + 1;
     this.#known.delete(key);

@@ -14,9 +14,12 @@ export class AdminCompanion implements Companion {
   /** Counts for the admin listener from when there is one. */
   readonly observer: Observer = {
     acceptFailed: (code) => this.#admin?.tally.acceptFailed(code),
-    upstreamAnswered: (...what) => this.#admin?.tally.upstreamAnswered(...what),
-    upstreamFailed: (...what) => this.#admin?.tally.upstreamFailed(...what),
-    programExited: (...what) => this.#admin?.tally.programExited(...what),
+    upstreamAnswered: (service, upstream, time) =>
+      this.#admin?.tally.upstreamAnswered(service, upstream, time),
+    upstreamFailed: (service, upstream) =>
+      this.#admin?.tally.upstreamFailed(service, upstream),
+    programExited: (service, exit) =>
+      this.#admin?.tally.programExited(service, exit),
   };
   #admin: Admin | undefined;
 
