@@ -5,9 +5,18 @@ import { escaped } from "../log.ts";
 /** A path of keys, and of indexes in arrays, such as `services`, `ssh`. */
 export type KeyPath = readonly (string | number)[];
 
-/** A path as the key of a map: no key can hold a line feed unescaped. */
+/**
+ * A path as the key of a map: its parts, with a line feed between two. A part that
+ * has one itself, by an escape, is written as JSON.
+ */
 export function pathKey(path: KeyPath): string {
-  return path.join("\n");
+  return path.some(hasFeed)
+    ? path.map((part) => hasFeed(part) ? JSON.stringify(part) : part).join("\n")
+    : path.join("\n");
+}
+
+function hasFeed(part: string | number): boolean {
+  return typeof part === "string" && part.includes("\n");
 }
 
 /** Something wrong with the definition of a key. */
