@@ -143,7 +143,7 @@ export class Listeners {
         conn = await listener.accept();
       } catch (error) {
         failing.happened(messageOf(error));
-        this.#observer?.acceptFailed(codeOf(error));
+        this.#observer?.acceptFailed(systemCodeOf(error));
         await sleep(ACCEPT_PAUSE);
         continue;
       }
@@ -173,7 +173,7 @@ export class Listeners {
   }
 }
 
-function codeOf(error: unknown): string {
+function systemCodeOf(error: unknown): string {
   if (!(error instanceof TcpmuxError)) return "internal";
   return error.errno ?? error.code;
 }

@@ -1,9 +1,4 @@
-import {
-  type Endpoint,
-  formatEndpoint,
-  type Peer,
-  type TlsFacts,
-} from "./endpoint.ts";
+import { type Endpoint, formatEndpoint, type Peer } from "./endpoint.ts";
 import { isDisconnect, messageOf, stackOf } from "./errors.ts";
 import type { Log } from "./log.ts";
 import { type EndCode, type Outcome, OUTCOMES } from "./policy/ending.ts";
@@ -105,10 +100,6 @@ export interface Recorded extends Counters {
   readonly served: number;
 }
 
-function ofTls({ protocol, sni }: TlsFacts) {
-  return { tls: protocol, ...(sni === undefined ? {} : { sni }) };
-}
-
 /** How a connection ended. */
 export interface Ended {
   readonly code: EndCode;
@@ -144,9 +135,8 @@ export class Recorder {
     { code, reason }: Ended,
   ): void {
     const { id, peer, server, service, upstream, requested } = session;
-    const { uniqueId } = session;
-    const { via } = peer;
-    const { bytesIn, bytesOut, begin, served } = session;
+    const { uniqueId, bytesIn, bytesOut, begin, served } = session;
+    const { via, tls } = peer;
     // What not every connection has comes last, in no object of its own: that
     // would take more time than all the rest.
     const record: Writable<ConnectionRecord> = {
@@ -170,7 +160,8 @@ export class Recorder {
     if (requested !== undefined) record.requested = requested;
     if (via !== undefined) record.via = formatEndpoint(via);
     if (uniqueId !== undefined) record.uniqueId = uniqueId;
-    if (peer.tls !== undefined) Object.assign(record, ofTls(peer.tls));
+    if (tls !== undefined) record.tls = tls.protocol;
+    if (tls?.sni !== undefined) record.sni = tls.sni;
     try {
       const handling = this.#onRecord(record);
       if (handling instanceof Promise) this.#follow(handling, record);

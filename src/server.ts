@@ -1,4 +1,3 @@
-import { checkSteps } from "./bind/listen_steps.ts";
 import { type Endpoint, formatEndpoint, UNNAMED } from "./endpoint.ts";
 import { fileLimit, fittedTo, FullnessLog } from "./policy/room.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
@@ -190,7 +189,6 @@ export class MuxServer {
   async #prepare(table: Table, file?: string): Promise<TableInForce> {
     const { transport, log, getEnv } = this.#options;
     checkRequirements(table, transport, file);
-    checkSteps(table, file);
     checkLoops(table, file);
     const identities = await identitiesOf(table, transport, file);
     warnOfZone(table.services.map(({ hours }) => hours), getEnv("TZ"), log);

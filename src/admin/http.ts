@@ -8,7 +8,7 @@ import { codeOf, type ErrorCode, messageOf, withCure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { ADMIN_CONNECTIONS } from "../policy/room.ts";
 import { fromSystem } from "../transport/errno.ts";
-import { createServer } from "../transport/net/http.ts";
+import { nodeHttp } from "../transport/net/builtins.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /** Milliseconds within which a client must have sent its request. */
@@ -54,7 +54,7 @@ export class AdminListener {
     },
   ): Promise<AdminListener> {
     const open = async () => {
-      const server = createServer({
+      const server = nodeHttp().createServer({
         headersTimeout: REQUEST_TIME,
         requestTimeout: REQUEST_TIME,
         keepAliveTimeout: KEEP_TIME,

@@ -98,12 +98,7 @@ export const METRICS: readonly Definition[] = [
     name: "tcpmux_sessions_total",
     type: "counter",
     help: "Sessions that have ended, by how.",
-    samples: ({ tally }) =>
-      [...tally.services].flatMap(([service, { ends }]) =>
-        Object.entries(ends).map(([end, count]) =>
-          [count, { service, end }] as const
-        )
-      ),
+    samples: ({ tally }) => countsOf(tally, "ends", "end"),
   },
   {
     name: "tcpmux_sessions_active",
@@ -143,12 +138,7 @@ export const METRICS: readonly Definition[] = [
     name: "tcpmux_upstream_failures_total",
     type: "counter",
     help: "How often a service could not be opened.",
-    samples: ({ tally }) =>
-      [...tally.services].flatMap(([service, { failures }]) =>
-        Object.entries(failures).map(([reason, count]) =>
-          [count, { service, reason }] as const
-        )
-      ),
+    samples: ({ tally }) => countsOf(tally, "failures", "reason"),
   },
   {
     name: "tcpmux_upstream_up",
@@ -182,12 +172,7 @@ export const METRICS: readonly Definition[] = [
     name: "tcpmux_child_exits_total",
     type: "counter",
     help: "Programs of services that have exited, by their status.",
-    samples: ({ tally }) =>
-      [...tally.services].flatMap(([service, { exits }]) =>
-        Object.entries(exits).map(([status, count]) =>
-          [count, { service, status }] as const
-        )
-      ),
+    samples: ({ tally }) => countsOf(tally, "exits", "status"),
   },
   {
     name: "tcpmux_accept_errors_total",
@@ -237,6 +222,20 @@ function upstreamsOf({ services }: Tally): UpstreamCounts[] {
       labels: { service, upstream },
       tally,
     }))
+  );
+}
+
+/** What each service counts by a word, which the label has. */
+function countsOf(
+  { services }: Tally,
+  by: "ends" | "exits" | "failures",
+  label: string,
+): Sample[] {
+  return [...services].flatMap(([service, { [by]: counts }]) =>
+    Object.entries(counts).map(([word, count]): Sample => [
+      count,
+      { service, [label]: word },
+    ])
   );
 }
 

@@ -4,6 +4,7 @@ import type { Observer } from "../record.ts";
 import { type EndCode, OUTCOMES } from "../policy/ending.ts";
 import type { ConnectionRecord } from "../record.ts";
 import type { Service } from "../table/service.ts";
+import { upstreamsOf } from "../table/table.ts";
 import type { Exit } from "../transport/transport.ts";
 import { Troubles } from "./troubles.ts";
 
@@ -198,11 +199,6 @@ export type Results = Record<EndCode, number>;
 function noResults(): Results {
   const codes = Object.keys(OUTCOMES);
   return Object.fromEntries(codes.map((code) => [code, 0])) as Results;
-}
-
-function upstreamsOf(service: Service): readonly Endpoint[] {
-  if (service.kind === "connect") return service.upstreams;
-  return service.kind === "tcpmux" ? [service.upstream] : [];
 }
 
 /** Those of `names`, the known ones as they are. */

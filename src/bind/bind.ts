@@ -11,7 +11,6 @@ import {
 } from "../endpoint.ts";
 import { codeOf, messageOf, type TcpmuxError, withCure } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type { ListenSteps } from "../parse_endpoint.ts";
 import type {
   BinderOptions,
   BoundListener,
@@ -59,7 +58,7 @@ export class Binder {
         return await this.#handedOver.bind(endpoint, open);
       }
       if (endpoint !== undefined) {
-        await this.#bindTo(spec, endpoint, open, bound);
+        await this.#bindTo(spec, withoutSteps(endpoint), open, bound);
       } else if (spec.protocol === "tcpmux") {
         await this.#bindDefault(spec, open, bound);
       }
@@ -120,7 +119,7 @@ export class Binder {
   /** Binds to all that an endpoint stands for. */
   async #bindTo(
     spec: ListenerSpec,
-    endpoint: Endpoint & ListenSteps,
+    endpoint: Endpoint,
     open: OpenListeners,
     bound: BoundListener[],
   ): Promise<void> {
@@ -133,7 +132,8 @@ export class Binder {
         continue;
       }
       try {
-        const listener = await this.#listen(withPortOf(wanted, bound), open);
+        const place = withPortOf(wanted, bound);
+        const listener = await this.#listen(spec, place, open);
         bound.push({ key, listener, isNew: true });
       } catch (error) {
         // A name may have an address of a family that this machine lacks.
@@ -144,9 +144,7 @@ export class Binder {
     if (bound.length === 0) throw missing;
   }
 
-  async #addressesOf(
-    endpoint: Endpoint & ListenSteps,
-  ): Promise<(Endpoint & ListenSteps)[]> {
+  async #addressesOf(endpoint: Endpoint): Promise<Endpoint[]> {
     if (endpoint.transport === "unix") return [endpoint];
     const at = (host: string) => ({ ...endpoint, host: canonicalHost(host) });
     if (isIP(endpoint.host) === 0) {
@@ -169,14 +167,15 @@ export class Binder {
   }
 
   async #listen(
-    endpoint: Endpoint & ListenSteps,
+    spec: ListenerSpec,
+    endpoint: Endpoint,
     open: OpenListeners,
   ): Promise<Listener> {
     try {
       return await openFreeing(
         this.#transport,
         this.#hasFile(endpoint) ? endpoint.path : undefined,
-        () => this.#open(endpoint),
+        () => this.#open(spec, endpoint),
         () => this.#noteFreed(endpoint),
       );
     } catch (error) {
@@ -184,9 +183,9 @@ export class Binder {
     }
   }
 
-  async #open(endpoint: Endpoint & ListenSteps): Promise<Listener> {
-    const how = endpoint.tls ? { forTls: true } : {};
-    const listener = await this.#transport.listen(withoutSteps(endpoint), how);
+  async #open(spec: ListenerSpec, endpoint: Endpoint): Promise<Listener> {
+    const how = spec.endpoint?.tls ? { forTls: true } : {};
+    const listener = await this.#transport.listen(endpoint, how);
     return this.#hasFile(endpoint)
       ? new FileListener(listener, endpoint)
       : listener;
@@ -262,9 +261,9 @@ function keyOf(wanted: Endpoint, spec: ListenerSpec): string {
 
 /** All addresses of one listener have the port that its first one has got. */
 function withPortOf(
-  wanted: Endpoint & ListenSteps,
+  wanted: Endpoint,
   [first]: readonly BoundListener[],
-): Endpoint & ListenSteps {
+): Endpoint {
   const isOpen = wanted.transport === "tcp" && wanted.port === 0;
   return isOpen && first?.listener.endpoint.transport === "tcp"
     ? { ...wanted, port: first.listener.endpoint.port }

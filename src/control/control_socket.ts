@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { openFreeing, SocketFile } from "../bind/stale_socket.ts";
 import { codeOf, messageOf, withCure } from "../errors.ts";
 import { fromSystem } from "../transport/errno.ts";
-import { createServer } from "../transport/net/http.ts";
+import { nodeHttp } from "../transport/net/builtins.ts";
 import { permitted } from "../transport/permission.ts";
 import type { Transport } from "../transport/transport.ts";
 import { SERVER_HEADER } from "./place.ts";
@@ -93,7 +93,7 @@ export class ControlSocket {
 
 /** @throws {TcpmuxError} */
 async function listen(path: string, answer: Answering): Promise<Server> {
-  const server = createServer();
+  const server = nodeHttp().createServer();
   const clients = new Clients();
   server.on("connection", (socket: Socket) => clients.add(socket));
   server.on("clientError", (_, socket) => socket.destroy());

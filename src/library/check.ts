@@ -1,7 +1,6 @@
 /** All that is wrong with a table, without serving it. */
 import { access, constants } from "node:fs/promises";
 import { dirname } from "node:path";
-import { checkSteps } from "../bind/listen_steps.ts";
 import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -27,6 +26,7 @@ import {
 import type { ExecService } from "../table/service.ts";
 import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
 import { fromSystem } from "../transport/errno.ts";
+import { tlsOf } from "../tls/load.ts";
 import { getEnv, permitted } from "../transport/permission.ts";
 import { transportOf } from "../transport/pick.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -103,12 +103,8 @@ export async function inspect(
   file?: string,
 ): Promise<readonly Problem[]> {
   checkRuntime(table, transport, file);
-  checkSteps(table, file);
   checkLoops(table, file);
-  if (table.server.tls !== undefined) {
-    const { TlsInForce } = await import("../tls/in_force.ts");
-    await TlsInForce.of(table, getEnv, file);
-  }
+  await tlsOf(table, getEnv, file);
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);

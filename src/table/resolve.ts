@@ -19,7 +19,7 @@ import type {
 import type { serverSchema } from "./server_schema.ts";
 import type { HandlerService, Service } from "./service.ts";
 import type { ServerSettings } from "./table.ts";
-import { resolveTls } from "./tls/settings.ts";
+import { resolveTls } from "./steps/tls_settings.ts";
 
 type Valid<K extends KindKey> = z.output<typeof kindSchemas[K]>;
 

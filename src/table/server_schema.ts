@@ -1,7 +1,7 @@
 /** Every key of `[server]`: its value, its default and its description. */
 import * as z from "zod";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
-import { tlsSchema } from "./tls/schema.ts";
+import { tlsSchema } from "./steps/tls_schema.ts";
 import {
   addresses,
   choice,

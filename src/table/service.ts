@@ -214,3 +214,11 @@ export function listenerKey(listener: ListenerSpec): string {
     ? `${address} ${listener.service.name}`
     : address;
 }
+
+/** The path of the table, in the file, that defines a listener. */
+export function placeOf(listener: ListenerSpec): string[] {
+  if (listener.protocol === "forward") {
+    return ["forward", listener.service.name];
+  }
+  return [listener.protocol === "proxy" ? "proxy" : "server"];
+}

@@ -9,8 +9,9 @@ import type { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
 import type { Abilities, Transport } from "../transport/transport.ts";
 import { type Located, Problems } from "./problem.ts";
-import type { ListenerSpec, Service } from "./service.ts";
-import { addTlsProblems, type TlsSettings } from "./tls/settings.ts";
+import { addStepProblems } from "./steps/problems.ts";
+import { type ListenerSpec, placeOf, type Service } from "./service.ts";
+import type { TlsSettings } from "./steps/tls_settings.ts";
 
 /** The `[server]` part of the table, every value of it resolved. */
 export interface ServerSettings {
@@ -125,7 +126,7 @@ export function checkRequirements(
     ? "Deno was started without that permission (start it with deno run -A)"
     : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
-  addTlsProblems(table.listeners, table.server.tls, problems);
+  addStepProblems(table.listeners, table.server, problems);
   if (!abilities.unix && table.server.admin?.transport === "unix") {
     problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
   }
@@ -169,7 +170,7 @@ export function checkRuntime(
 ): void {
   const problems = new Problems(file, table.located);
   addSocketProblems(table, name, abilities, problems);
-  addTlsProblems(table.listeners, table.server.tls, problems);
+  addStepProblems(table.listeners, table.server, problems);
   problems.throwIfAny();
 }
 
@@ -192,15 +193,8 @@ function addSocketProblems(
   }
 }
 
-/** The path of the table, in the file, that defines a listener. */
-export function placeOf(listener: ListenerSpec): string[] {
-  if (listener.protocol === "forward") {
-    return ["forward", listener.service.name];
-  }
-  return [listener.protocol === "proxy" ? "proxy" : "server"];
-}
-
-function upstreamsOf(service: Service): readonly Endpoint[] {
+/** Where a service connects to; nowhere for most kinds. */
+export function upstreamsOf(service: Service): readonly Endpoint[] {
   if (service.kind === "connect") return service.upstreams;
   return service.kind === "tcpmux" ? [service.upstream] : [];
 }

@@ -4,8 +4,15 @@
  * like two.
  */
 import { Buffer } from "node:buffer";
-import { type BaseBlock, fromBER } from "asn1js";
+import type { AsnType } from "asn1js";
 import { TcpmuxError } from "../errors.ts";
+import {
+  ALTERNATIVE_NAMES,
+  fieldsOf,
+  identifierOf,
+  parsed,
+  parts,
+} from "./der.ts";
 
 /** One attribute of a name, such as `CN`. */
 export interface NamePart {
@@ -43,8 +50,6 @@ const TYPES: Readonly<Record<string, string>> = {
   "1.2.840.113549.1.9.1": "emailAddress",
 };
 
-const ALTERNATIVE_NAMES = "2.5.29.17";
-
 /** By the tag of a GeneralName. */
 const KINDS: Readonly<Record<number, AlternativeName["kind"]>> = {
   1: "email",
@@ -52,16 +57,6 @@ const KINDS: Readonly<Record<number, AlternativeName["kind"]>> = {
   6: "uri",
   7: "ip",
 };
-
-/** The certificates in a PEM text (RFC 7468), in their order. */
-export function certificatesIn(pem: string): Uint8Array[] {
-  const blocks = pem.matchAll(
-    /-----BEGIN CERTIFICATE-----([^-]*)-----END CERTIFICATE-----/g,
-  );
-  return [...blocks].map(([, text]) =>
-    new Uint8Array(Buffer.from(text!, "base64"))
-  );
-}
 
 /** @throws {TcpmuxError} for bytes that are no certificate */
 export function readCertificate(der: Uint8Array): Certificate {
@@ -74,56 +69,34 @@ export function readCertificate(der: Uint8Array): Certificate {
 }
 
 function read(der: Uint8Array): Certificate {
-  const [whole] = partsOf(parsed(der));
-  const parts = partsOf(whole!);
-  // The version comes first, unless it is the oldest one.
-  const first = isTagged(parts[0]!, 0) ? 1 : 0;
-  const [, , issuer, , subject, publicKey, ...rest] = parts.slice(first);
-  const extensions = rest.find((part) => isTagged(part, 3));
+  const { issuer, subject, publicKey, extensions } = fieldsOf(der);
+  const names = extensions.get(ALTERNATIVE_NAMES);
   return {
-    issuer: nameOf(issuer!),
-    subject: nameOf(subject!),
+    issuer: nameOf(issuer),
+    subject: nameOf(subject),
     publicKey: publicKey!.valueBeforeDecodeView.slice(),
-    names: extensions === undefined ? [] : alternativeNames(extensions),
+    names: names === undefined
+      ? []
+      : parts(parsed(names)).flatMap(alternativeName),
   };
 }
 
-function parsed(der: Uint8Array): BaseBlock {
-  const { offset, result } = fromBER(der.slice().buffer);
-  if (offset !== der.length) throw new Error(result.error || "cut short");
-  return result;
-}
-
-function partsOf(block: BaseBlock): readonly BaseBlock[] {
-  const { value } = block.valueBlock as unknown as { value?: unknown };
-  if (!Array.isArray(value)) throw new Error("no sequence");
-  return value;
-}
-
-function isTagged({ idBlock }: BaseBlock, tag: number): boolean {
-  return idBlock.tagClass === 3 && idBlock.tagNumber === tag;
-}
-
 /** All attributes, in their order. */
-function nameOf(name: BaseBlock): NamePart[] {
-  return partsOf(name).flatMap(partsOf).map((attribute) => {
-    const [type, value] = partsOf(attribute);
-    const oid = oidOf(type!);
+function nameOf(name: AsnType | undefined): NamePart[] {
+  return parts(name).flatMap(parts).map((attribute) => {
+    const [type, value] = parts(attribute);
+    const oid = identifierOf(type);
     return { type: TYPES[oid] ?? oid, value: textOf(value!) };
   });
 }
 
-function oidOf(block: BaseBlock): string {
-  return block.valueBlock.toString();
-}
-
 /** The text of a string of any of ASN.1's types; else its bytes. */
-function textOf(block: BaseBlock): string {
+function textOf(block: AsnType): string {
   const { value } = block.valueBlock as unknown as { value?: unknown };
   return typeof value === "string" ? value : `#${hex(bytesOf(block))}`;
 }
 
-function bytesOf(block: BaseBlock): Uint8Array {
+function bytesOf(block: AsnType): Uint8Array {
   const { valueHexView } = block.valueBlock as unknown as {
     valueHexView?: Uint8Array;
   };
@@ -134,19 +107,8 @@ function hex(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString("hex");
 }
 
-function alternativeNames(extensions: BaseBlock): AlternativeName[] {
-  const [list] = partsOf(extensions);
-  for (const extension of partsOf(list!)) {
-    const parts = partsOf(extension);
-    if (oidOf(parts[0]!) !== ALTERNATIVE_NAMES) continue;
-    const names = parsed(bytesOf(parts.at(-1)!));
-    return partsOf(names).flatMap(alternativeName);
-  }
-  return [];
-}
-
 /** None for the kinds of names that nothing here compares. */
-function alternativeName(block: BaseBlock): AlternativeName[] {
+function alternativeName(block: AsnType): AlternativeName[] {
   const { tagClass, tagNumber } = block.idBlock;
   const kind = tagClass === 3 ? KINDS[tagNumber] : undefined;
   if (kind === undefined) return [];

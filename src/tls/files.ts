@@ -4,17 +4,14 @@ import { readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { messageOf } from "../errors.ts";
 import type { KeyPath, Problems } from "../table/problem.ts";
-import type { CertificateFiles, TlsSettings } from "../table/tls/settings.ts";
+import type {
+  CertificateFiles,
+  TlsSettings,
+} from "../table/steps/tls_settings.ts";
 import { fromSystem } from "../transport/errno.ts";
-import {
-  createPrivateKey,
-  createPublicKey,
-} from "../transport/net/tls/node_crypto.ts";
-import {
-  type Certificate,
-  certificatesIn,
-  readCertificate,
-} from "./certificate.ts";
+import { nodeCrypto } from "../transport/net/builtins.ts";
+import { type Certificate, readCertificate } from "./certificate.ts";
+import { certificatesIn } from "./der.ts";
 
 /** A certificate with its chain, and its key. */
 export interface ServerCertificate {
@@ -140,6 +137,7 @@ function ownOf(pem: string): Certificate | undefined {
 }
 
 function publicKeyOf(pem: string): Buffer | undefined {
+  const { createPrivateKey, createPublicKey } = nodeCrypto();
   try {
     const key = createPublicKey(createPrivateKey(pem));
     return key.export({ type: "spki", format: "der" });

@@ -9,7 +9,7 @@ import type { Log } from "../log.ts";
 import { type Refusal, refusal } from "../policy/refusal.ts";
 import { Problems } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
-import type { TlsSettings } from "../table/tls/settings.ts";
+import type { TlsSettings } from "../table/steps/tls_settings.ts";
 import { acceptTls } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
 import { isHost, TlsFolder, type TlsMaterial } from "./files.ts";
@@ -52,19 +52,19 @@ export class TlsInForce implements TlsEnds {
   }
 
   /**
+   * @param tls of the table
    * @param file the table's, where paths begin, and for errors
    * @throws {TableError} that names each file that is missing or does not fit
    */
   static async of(
-    table: Table,
+    tls: TlsSettings,
+    { located }: Table,
     getEnv: (name: string) => string | undefined,
     file?: string,
-  ): Promise<TlsInForce | undefined> {
-    const { tls } = table.server;
-    if (tls === undefined) return undefined;
+  ): Promise<TlsInForce> {
     const folder = new TlsFolder(file, getEnv("CREDENTIALS_DIRECTORY"));
     const state = await folder.stateOf(tls);
-    const problems = new Problems(file, table.located);
+    const problems = new Problems(file, located);
     const material = await folder.read(tls, problems);
     problems.throwIfAny();
     return new TlsInForce(tls, folder, material, state);

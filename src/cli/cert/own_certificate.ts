@@ -1,15 +1,15 @@
 /** What a certificate of the CA says, read from its DER (RFC 5280). */
-import {
-  type AsnType,
-  Constructed,
-  fromBER,
-  Integer,
-  ObjectIdentifier,
-  OctetString,
-  UTCTime,
-  Utf8String,
-} from "asn1js";
+import { type AsnType, Integer, UTCTime, Utf8String } from "asn1js";
 import { TcpmuxError } from "../../errors.ts";
+import {
+  ALTERNATIVE_NAMES,
+  as,
+  certificatesIn,
+  fieldsOf,
+  identifierOf,
+  parsed,
+  parts,
+} from "../../tls/der.ts";
 import { altNameText } from "./names.ts";
 
 export type CertificateKind = "ca" | "server" | "client";
@@ -28,11 +28,9 @@ export interface OwnCertificate {
 }
 
 const COMMON_NAME = "2.5.4.3";
-const ALT_NAMES = "2.5.29.17";
 const BASIC_CONSTRAINTS = "2.5.29.19";
 const EXTENDED_KEY_USAGE = "2.5.29.37";
 const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
-const EXTENSIONS_TAG = 3;
 
 /**
  * Reads the first certificate of a PEM text.
@@ -42,7 +40,7 @@ const EXTENSIONS_TAG = 3;
  */
 export function readOwnCertificate(pem: string, file: string): OwnCertificate {
   try {
-    return certificateOf(derOf(pem));
+    return certificateOf(certificatesIn(pem)[0]!);
   } catch (error) {
     throw new TcpmuxError(
       "failed",
@@ -53,21 +51,10 @@ export function readOwnCertificate(pem: string, file: string): OwnCertificate {
   }
 }
 
-function derOf(pem: string): Uint8Array {
-  const [, text] = /-----BEGIN CERTIFICATE-----([^-]+)-----END CERTIFICATE-----/
-    .exec(pem)!;
-  return Uint8Array.from(
-    atob(text!.replaceAll(/\s/g, "")),
-    (character) => character.charCodeAt(0),
-  );
-}
-
 function certificateOf(der: Uint8Array): OwnCertificate {
-  const [signed] = parts(parsed(der));
-  const [, serial, , , validity, subject, , ...rest] = parts(signed);
+  const { serial, validity, subject, extensions } = fieldsOf(der);
   const [, until] = parts(validity);
-  const extensions = extensionsOf(rest);
-  const altNamesDer = extensions.get(ALT_NAMES);
+  const altNamesDer = extensions.get(ALTERNATIVE_NAMES);
   return {
     name: commonName(subject),
     kind: kindOf(extensions),
@@ -88,48 +75,16 @@ function kindOf(extensions: ReadonlyMap<string, Uint8Array>): CertificateKind {
     return "ca"; // the default, that it is none, is left out
   }
   const usage = extensions.get(EXTENDED_KEY_USAGE)!;
-  const purposes = parts(parsed(usage)).map((purpose) =>
-    as(ObjectIdentifier, purpose).getValue()
-  );
+  const purposes = parts(parsed(usage)).map(identifierOf);
   return purposes.includes(SERVER_AUTH) ? "server" : "client";
 }
 
 function commonName(subject: AsnType | undefined): string {
   const attributes = parts(subject).flatMap(parts).map(parts);
   const [, value] = attributes.find(([type]) =>
-    as(ObjectIdentifier, type).getValue() === COMMON_NAME
+    identifierOf(type) === COMMON_NAME
   )!;
   return as(Utf8String, value).getValue();
-}
-
-/** The values of the extensions by their identifiers. */
-function extensionsOf(rest: readonly AsnType[]): Map<string, Uint8Array> {
-  const block = rest.find(({ idBlock }) =>
-    idBlock.tagNumber === EXTENSIONS_TAG
-  );
-  const [list] = parts(block);
-  return new Map(
-    parts(list).map((extension) => {
-      const [id, ...behind] = parts(extension);
-      const value = as(OctetString, behind.at(-1)).getValue();
-      return [as(ObjectIdentifier, id).getValue(), new Uint8Array(value)];
-    }),
-  );
-}
-
-function parsed(der: Uint8Array): AsnType {
-  const { offset, result } = fromBER(der);
-  if (offset !== der.length) throw new TypeError("it is no DER");
-  return result;
-}
-
-function parts(block: AsnType | undefined): AsnType[] {
-  return as(Constructed, block).valueBlock.value as AsnType[];
-}
-
-function as<T>(type: new () => T, block: AsnType | undefined): T {
-  if (block instanceof type) return block;
-  throw new TypeError(`there is no ${type.name} where one must be`);
 }
 
 export function hexadecimal(bytes: Uint8Array): string {

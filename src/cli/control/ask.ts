@@ -5,7 +5,7 @@ import { defaultPlaces, SERVER_HEADER } from "../../control/place.ts";
 import { codeOf, type ErrorCode, TcpmuxError } from "../../errors.ts";
 import { type Problem, TableError } from "../../table/problem.ts";
 import { fromSystem } from "../../transport/errno.ts";
-import { request } from "../../transport/net/http.ts";
+import { nodeHttp } from "../../transport/net/builtins.ts";
 import { getEnv, ownId, permitted } from "../../transport/permission.ts";
 import { usage } from "../flags.ts";
 
@@ -65,7 +65,12 @@ function begun(
   path: string,
 ): ClientRequest {
   try {
-    return request({ socketPath: socket, method, path, agent: false });
+    return nodeHttp().request({
+      socketPath: socket,
+      method,
+      path,
+      agent: false,
+    });
   } catch (error) {
     throw whyNot(error, socket);
   }

@@ -5,8 +5,12 @@ import { messageOf, TcpmuxError } from "../../errors.ts";
 import { ownHeader } from "../../handshake/proxy_protocol.ts";
 import { firstBytes } from "../../services/connect.ts";
 import { type KeyPath, type Problem, Problems } from "../../table/problem.ts";
-import type { ConnectService, TcpmuxService } from "../../table/service.ts";
-import type { Table } from "../../table/table.ts";
+import type {
+  ConnectService,
+  Service,
+  TcpmuxService,
+} from "../../table/service.ts";
+import { type Table, upstreamsOf } from "../../table/table.ts";
 import type { Transport } from "../../transport/transport.ts";
 
 /** How many are asked at a time. */
@@ -33,7 +37,7 @@ export async function askUpstreams(
   file: string,
 ): Promise<readonly Problem[]> {
   const found = new Problems(file, table.located);
-  const all = table.services.flatMap(upstreamsOf);
+  const all = table.services.flatMap(offeredOf);
   const failures = new Map<Upstream, string>();
   const waiting = all.values();
   const ask = async () => {
@@ -50,18 +54,14 @@ export async function askUpstreams(
   return found.all;
 }
 
-function upstreamsOf(service: Table["services"][number]): Upstream[] {
-  if (!service.enabled) return [];
-  const path = ["services", service.name, service.kind];
-  if (service.kind === "tcpmux") {
-    return [{ service, endpoint: service.upstream, path }];
-  }
-  if (service.kind !== "connect") return [];
-  const { upstreams } = service;
-  return upstreams.map((endpoint, index) => ({
+function offeredOf(service: Service): Upstream[] {
+  const { enabled, name, kind } = service;
+  if (!enabled || kind !== "connect" && kind !== "tcpmux") return [];
+  const path = ["services", name, kind];
+  return upstreamsOf(service).map((endpoint, index, { length }) => ({
     service,
     endpoint,
-    path: upstreams.length === 1 ? path : [...path, index],
+    path: length === 1 ? path : [...path, index],
   }));
 }
 

@@ -1,8 +1,8 @@
 import type { TLSSocket } from "node:tls";
 import { TcpmuxError } from "../../../errors.ts";
 import type { Conn } from "../../transport.ts";
+import { nodeTls } from "../builtins.ts";
 import { TlsConn } from "./conn.ts";
-import { createServer } from "./node_tls.ts";
 import { outerOf } from "./records.ts";
 
 /** What TLS begins with: PEM texts, and what clients must offer. */
@@ -31,7 +31,7 @@ export function acceptTls(
   { bytes, sni }: { readonly bytes: Uint8Array; readonly sni?: string },
   { cert, key, minVersion, alpn }: TlsOptions,
 ): Promise<TlsConn> {
-  const server = createServer({
+  const server = nodeTls().createServer({
     cert,
     key,
     minVersion,
