@@ -4,12 +4,8 @@
  *
  * @module
  */
-export {
-  connect,
-  type ConnectOptions,
-  list,
-  type ServiceConn,
-} from "./connect.ts";
+export { connect, type ConnectOptions, type ServiceConn } from "./connect.ts";
+export { list, type ListOptions } from "./library/list.ts";
 export { serve, type ServeOptions, type Server } from "./serve.ts";
 export type {
   BuiltinInput,
@@ -33,8 +29,10 @@ export { type Problem, TableError } from "./table/problem.ts";
 export {
   type Endpoint,
   formatEndpoint,
+  type ServerCertificateFacts,
   type TcpEndpoint,
   TCPMUX_PORT,
+  type TlsFacts,
   type UnixEndpoint,
 } from "./endpoint.ts";
 export { parseEndpoint } from "./parse_endpoint.ts";
@@ -66,6 +64,7 @@ export type { RemoteService } from "./table/written.ts";
 export type { Duration } from "./units.ts";
 export type { EndCode, Outcome } from "./policy/ending.ts";
 export type { Log, LogFields, LogLevel } from "./log.ts";
+export type { ClientTls } from "./transport/net/tls/demands.ts";
 export type { StreamConn } from "./transport/stream_conn.ts";
 export type { TransportHandle } from "./transport/transport.ts";
 // Users of the library get handles: what a transport does is internal.

@@ -1,7 +1,8 @@
 /** How connect, list and probe reach a server; and list, which is little more. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectOptions, list } from "../connect.ts";
+import type { ConnectOptions } from "../connect.ts";
 import { codeOf, type ErrorCode } from "../errors.ts";
+import { list } from "../library/list.ts";
 import { getEnv } from "../transport/permission.ts";
 import { EXIT } from "./exit.ts";
 import { readCommandLine, usage } from "./flags.ts";

@@ -1,6 +1,6 @@
 /** forward and proxy: they listen for clients of this machine. */
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
-import { readServer } from "../parse_endpoint.ts";
+import { readServer, SERVER_FORMS } from "../parse_endpoint.ts";
 import type { Log } from "../log.ts";
 import type { MuxServer } from "../server.ts";
 import {
@@ -12,7 +12,6 @@ import {
   proxyListener,
   readLocal,
   readSuffix,
-  SERVER_FORMS,
   SUFFIX_FORM,
 } from "../table/forwards.ts";
 import {

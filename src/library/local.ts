@@ -1,6 +1,6 @@
 /** forward and proxy as functions: they listen for clients of this machine. */
 import type { Endpoint } from "../endpoint.ts";
-import { endpointText, readServer } from "../parse_endpoint.ts";
+import { endpointText, readServer, SERVER_FORMS } from "../parse_endpoint.ts";
 import { type ServeOptions, type Server, start } from "../serve.ts";
 import {
   checkAddresses,
@@ -11,7 +11,6 @@ import {
   proxyListener,
   readLocal,
   readSuffix,
-  SERVER_FORMS,
   SUFFIX_FORM,
 } from "../table/forwards.ts";
 import { Problems } from "../table/problem.ts";

@@ -1,6 +1,6 @@
 /** Whether services of a TCPMUX server answer, and how fast. */
 import { clearTimeout, setTimeout } from "node:timers";
-import { connect, type ConnectOptions, list, nameOf } from "../connect.ts";
+import { connect, type ConnectOptions, nameOf } from "../connect.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { codeOf, type ErrorCode, messageOf, TcpmuxError } from "../errors.ts";
 import { visible } from "../log.ts";
@@ -8,6 +8,7 @@ import { withDeadline } from "../transport/attempt.ts";
 import type { StreamConn } from "../transport/stream_conn.ts";
 import { type Duration, millisecondsOf } from "../units.ts";
 import { HELP } from "../wire.ts";
+import { list } from "./list.ts";
 
 /** Milliseconds for one service: what monitoring usually allows a plugin. */
 export const PROBE_TIMEOUT = 10_000;

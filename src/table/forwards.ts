@@ -5,6 +5,7 @@ import {
   readBehindScheme,
   readEndpoint,
   readServer,
+  SERVER_FORMS,
 } from "../parse_endpoint.ts";
 import { asObject, onlyKeys, readDocument, validated } from "./document.ts";
 import type { KeyPath, Problems } from "./problem.ts";
@@ -41,10 +42,6 @@ export const LOCAL_FORMS =
 export function readLocal(text: string): Endpoint | string {
   return readEndpoint(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
 }
-
-/** The forms of a TCPMUX server's address. */
-export const SERVER_FORMS =
-  "HOST, HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
 
 const server = transformed(readServer, SERVER_FORMS, "address");
 

@@ -15,10 +15,21 @@ export class TlsConn extends PushedConn {
   readonly #records: RecordStream | undefined;
   /** Of the writes under way: on Bun, destroying the stream ends none. */
   readonly #failing = new Set<(error: Error) => void>();
+  readonly #explain: (error: Error) => Error;
 
-  /** @param stream what stands between the socket and the connection */
-  constructor(socket: TLSSocket, outer: Conn, stream: Outer, tls: TlsFacts) {
+  /**
+   * @param stream what stands between the socket and the connection
+   * @param explain makes one of our errors of one that breaks it
+   */
+  constructor(
+    socket: TLSSocket,
+    outer: Conn,
+    stream: Outer,
+    tls: TlsFacts,
+    explain = (error: Error) => fromSystem(error, "cannot read"),
+  ) {
     super(outer);
+    this.#explain = explain;
     this.#socket = socket;
     this.#outer = outer;
     this.#records = stream instanceof RecordStream ? stream : undefined;
@@ -30,7 +41,7 @@ export class TlsConn extends PushedConn {
   }
 
   #broke(error: Error): void {
-    this.over(fromSystem(error, "cannot read"));
+    this.over(this.#explain(error));
   }
 
   #closed(): void {
