@@ -23,6 +23,7 @@ export type {
   TcpmuxInput,
   TextInput,
   TlsInput,
+  UpstreamTlsInput,
 } from "./table/input.ts";
 export type { Handler, HandlerSession } from "./table/service.ts";
 export { type Problem, TableError } from "./table/problem.ts";

@@ -17,6 +17,8 @@ export interface Node {
   readonly otherwise?: string;
   readonly value?: string;
   readonly form?: string;
+  /** What its type is called, where not after its key. */
+  readonly typeName?: string;
   readonly type?: string;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -62,7 +64,13 @@ export function keysOf({ properties = {}, required = [] }: Node): Key[] {
 
 /** The keys of a table within, such as `[server.log]`. */
 export function keysWithin(keys: readonly Key[], name: string): Key[] {
-  return keysOf(keys.find((key) => key.name === name)!.node);
+  return keysOf(tableIn(keys.find((key) => key.name === name)!.node)!);
+}
+
+/** The table that a value is or may be, or a list of which it is. */
+export function tableIn(node: Node): Node | undefined {
+  const all = [node, node.items, ...node.anyOf ?? []];
+  return all.find((one) => one?.properties !== undefined);
 }
 
 /** The keys of a whole file that are no tables. */

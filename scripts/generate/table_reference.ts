@@ -30,6 +30,7 @@ export function tableReference(): Generated[] {
     "exec keys": keyTable(optional(KIND_KEYS.exec)),
     "rlimits keys": keyTable(keysWithin(KIND_KEYS.exec, "rlimits")),
     "connect keys": keyTable(optional(KIND_KEYS.connect)),
+    "upstream tls keys": keyTable(keysWithin(KIND_KEYS.connect, "tls")),
     "builtin keys": keyTable(optional(KIND_KEYS.builtin)),
   };
   return [withParts("docs/table.md", MARKDOWN_MARKERS, parts)];

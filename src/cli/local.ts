@@ -1,12 +1,13 @@
 /** forward and proxy: they listen for clients of this machine. */
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
-import { readServer, SERVER_FORMS } from "../parse_endpoint.ts";
+import { readTarget, SERVER_FORMS } from "../parse_endpoint.ts";
 import type { Log } from "../log.ts";
 import type { MuxServer } from "../server.ts";
 import {
   defaultSettings,
   forwardService,
   forwardTable,
+  type ForwardTo,
   LOCAL_FORMS,
   parseForwards,
   proxyListener,
@@ -116,7 +117,7 @@ function serverAmong(words: readonly string[]): readonly string[] {
 
 function tableOf(
   pairs: readonly string[],
-  upstream: Endpoint,
+  upstream: ForwardTo,
   flags: FlagsOf<typeof FORWARD>,
 ): Table {
   const settings = localSettings(flags);
@@ -259,8 +260,8 @@ function localAddress(text: string): Endpoint {
 }
 
 /** The address of a TCPMUX server. @throws {TcpmuxError} code `usage` */
-function serverAddress(text: string): Endpoint {
-  const endpoint = readServer(text);
+function serverAddress(text: string): ForwardTo {
+  const endpoint = readTarget(text);
   if (typeof endpoint !== "string") return endpoint;
   throw usage(
     `${JSON.stringify(text)} is not a server's address (${SERVER_FORMS}): ` +

@@ -157,7 +157,9 @@ export function validated<T extends z.ZodType>(
 /** If a value may be one or a list, what is wrong with items of its list. */
 function ofItems(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
-  const items = issue.errors.flat().filter(({ path }) => path.length > 0);
+  const items = issue.errors.flat().filter(({ path, code }) =>
+    path.length > 0 || code === "unrecognized_keys"
+  );
   if (items.length === 0) return [issue];
   return items.map((item) => ({
     ...item,
@@ -216,9 +218,12 @@ function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
 function shapeOf(schema: unknown): Record<string, unknown> | undefined {
   const { shape, def } = (schema ?? {}) as {
     shape?: Record<string, unknown>;
-    def?: { innerType?: unknown };
+    def?: { innerType?: unknown; options?: readonly unknown[] };
   };
-  return shape ?? (def?.innerType ? shapeOf(def.innerType) : undefined);
+  if (shape !== undefined) return shape;
+  const within = [def?.innerType, ...def?.options ?? []];
+  return within.filter((one) => one !== undefined).map(shapeOf)
+    .find((found) => found !== undefined);
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

@@ -4,8 +4,9 @@ import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import {
   readBehindScheme,
   readEndpoint,
-  readServer,
+  readTarget,
   SERVER_FORMS,
+  type ServerTarget,
 } from "../parse_endpoint.ts";
 import { asObject, onlyKeys, readDocument, validated } from "./document.ts";
 import type { KeyPath, Problems } from "./problem.ts";
@@ -23,6 +24,7 @@ import {
   type ProxyListener,
   type TcpmuxService,
 } from "./service.ts";
+import { upstreamTls, type UpstreamTlsSettings } from "./steps/upstream_tls.ts";
 import { type ServerSettings, Table } from "./table.ts";
 import {
   duration,
@@ -43,7 +45,7 @@ export function readLocal(text: string): Endpoint | string {
   return readEndpoint(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
 }
 
-const server = transformed(readServer, SERVER_FORMS, "address");
+const server = transformed((text) => readTarget(text), SERVER_FORMS, "address");
 
 export const settingsSchema = serverSchema.pick({
   connect_timeout: true,
@@ -95,25 +97,33 @@ export const forwardSchema = z.strictObject({
   server: optional(
     server,
     "`default_server`",
-    "The TCPMUX server; the default port is 1.",
+    "The TCPMUX server; the default port is 1, and 10001 in a URL " +
+      "`tcpmuxs://HOST`, for TLS. A URL may name the service as well.",
   ),
   service: optional(
     nameSchema,
-    "the forward's name",
+    "that of the URL, or the forward's name",
     "The name of the service at that server.",
   ),
   connect_timeout: optional(duration(), SERVERS, TIMES.connect_timeout),
   ...relayTimes(SERVERS),
+  tls: upstreamTls,
   proxy_protocol: proxyProtocol,
 });
 
 type Forward = z.output<typeof forwardSchema>;
 type ForwardKeys = Partial<Omit<Forward, "listen" | "server" | "service">>;
 
+/** A server that forwards lead to. */
+export interface ForwardTo extends ServerTarget {
+  /** Whom it must be, where not what is usual with TLS. */
+  readonly demands?: UpstreamTlsSettings | undefined;
+}
+
 /** The command line, which takes precedence over the file. */
 export interface ForwardOptions {
   /** The server of forwards that name none. */
-  readonly server?: Endpoint | undefined;
+  readonly server?: ForwardTo | undefined;
   /** Changes the settings of `[server]` as the command line says. */
   readonly settings: (ofFile: ServerSettings) => ServerSettings;
 }
@@ -169,7 +179,7 @@ function listenersOf(
   name: string,
   entry: unknown,
   settings: ServerSettings,
-  fallback: Endpoint | undefined,
+  fallback: ForwardTo | undefined,
   problems: Problems,
 ): ForwardListener[] {
   const path = ["forward", name];
@@ -184,9 +194,15 @@ function listenersOf(
   const {
     listen,
     server: upstream = fallback,
-    service: remoteName = name,
+    service: remoteName = upstream?.service ?? name,
     ...keys
   } = valid;
+  if (upstream?.tls && keys.tls === false) {
+    problems.add(
+      [...path, "tls"],
+      "is false; allowed: true or a table, as tcpmuxs:// is TLS",
+    );
+  }
   if (upstream === undefined) {
     problems.add(
       path,
@@ -203,17 +219,18 @@ function listenersOf(
 /** A service of the kind `tcpmux`, as a service table makes it. */
 export function forwardService(
   name: string,
-  upstream: Endpoint,
+  { endpoint: upstream, tls: isTls, demands }: ForwardTo,
   remoteName: string,
   settings: ServerSettings,
   keys: ForwardKeys = {},
 ): TcpmuxService {
   const valid = {
     ...commonSchema.parse({}),
-    tcpmux: { upstream, remoteName },
+    tcpmux: { upstream, remoteName, isTls },
     ...keys,
   };
-  return resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
+  const made = resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
+  return demands === undefined ? made : { ...made, tls: demands };
 }
 
 /** The form of that suffix, for messages. */
@@ -231,7 +248,7 @@ export function readSuffix(
 /** A proxy to one server: each connection puts the name it asks for for "". */
 export function proxyListener(
   endpoint: Endpoint,
-  upstream: Endpoint,
+  upstream: ForwardTo,
   suffix: string,
   settings: ServerSettings,
 ): ProxyListener {

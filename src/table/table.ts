@@ -12,6 +12,10 @@ import { type Located, Problems } from "./problem.ts";
 import { addStepProblems } from "./steps/problems.ts";
 import { type ListenerSpec, placeOf, type Service } from "./service.ts";
 import type { TlsSettings } from "./steps/tls_settings.ts";
+import {
+  addUpstreamTlsProblem,
+  upstreamTlsPath,
+} from "./steps/upstream_tls.ts";
 
 /** The `[server]` part of the table, every value of it resolved. */
 export interface ServerSettings {
@@ -127,6 +131,7 @@ export function checkRequirements(
     : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
   addStepProblems(table.listeners, table.server, problems);
+  addUpstreamProblems(table, problems);
   if (!abilities.unix && table.server.admin?.transport === "unix") {
     problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
   }
@@ -171,6 +176,7 @@ export function checkRuntime(
   const problems = new Problems(file, table.located);
   addSocketProblems(table, name, abilities, problems);
   addStepProblems(table.listeners, table.server, problems);
+  addUpstreamProblems(table, problems);
   problems.throwIfAny();
 }
 
@@ -190,6 +196,17 @@ function addSocketProblems(
       `${who} pass a socket to a program: serve this table on Bun or Node, ` +
         "or remove the key (the program then gets pipes)",
     );
+  }
+}
+
+function addUpstreamProblems(
+  { services, listeners }: Table,
+  problems: Problems,
+) {
+  for (const service of services) {
+    if (!("tls" in service) || service.tls === undefined) continue;
+    const path = upstreamTlsPath(service, listeners);
+    addUpstreamTlsProblem(service.tls, upstreamsOf(service), path, problems);
   }
 }
 

@@ -53,8 +53,14 @@ export class TlsFolder {
    * Which files there are now: it changes whenever one of them does. Links are
    * followed, as a volume of Kubernetes has them.
    */
-  async stateOf({ certificates }: TlsSettings): Promise<string> {
-    const names = certificates.flatMap(({ cert, key }) => [cert, key]);
+  stateOf({ certificates }: TlsSettings): Promise<string> {
+    return this.stateOfFiles(
+      certificates.flatMap(({ cert, key }) => [cert, key]),
+    );
+  }
+
+  /** The same of these files. */
+  async stateOfFiles(names: readonly string[]): Promise<string> {
     const states = names.map(async (name) => {
       const found = await stat(await this.pathOf(name)).catch(() => undefined);
       return [found?.dev, found?.ino, found?.size, found?.ctimeMs].join(":");
@@ -71,19 +77,20 @@ export class TlsFolder {
     for (const [index, files] of certificates.entries()) {
       const path = ["server", "tls"];
       const at = index === 0 ? path : [...path, "certificates", index - 1];
-      const one = await this.#pair(files, at, problems);
+      const one = await this.pair(files, at, problems);
       if (one !== undefined) read.push(one);
     }
     return { certificates: read };
   }
 
-  async #pair(
+  /** Adds a problem where they are missing or do not fit each other. */
+  async pair(
     files: CertificateFiles,
     at: KeyPath,
     problems: Problems,
   ): Promise<ServerCertificate | undefined> {
-    const cert = await this.#text(files.cert, [...at, "cert"], problems);
-    const key = await this.#text(files.key, [...at, "key"], problems);
+    const cert = await this.text(files.cert, [...at, "cert"], problems);
+    const key = await this.text(files.key, [...at, "key"], problems);
     const own = cert && ownOf(cert);
     const publicKey = key && publicKeyOf(key);
     if (cert !== undefined && own === undefined) {
@@ -110,11 +117,13 @@ export class TlsFolder {
     return { cert, key, hosts: hostsOf(own) };
   }
 
-  async #text(
+  /** What stands in a file, or what a program has given in its place. */
+  async text(
     name: string,
     at: KeyPath,
     problems: Problems,
   ): Promise<string | undefined> {
+    if (name.includes("-----BEGIN ")) return name;
     const path = await this.pathOf(name);
     try {
       return await readFile(path, "utf8");
