@@ -13,7 +13,7 @@ import type {
   Conn,
   Transport,
 } from "./transport/transport.ts";
-import { type Reply, ReplyReader } from "./wire.ts";
+import { type Reply, ReplyReader, TLS_WAYS } from "./wire.ts";
 
 export interface DialOptions extends AttemptOptions {
   /** Only the addresses of that family: 4 or 6. */
@@ -217,10 +217,12 @@ export async function readReply(
   const timer = timers.after(timeLeft(timeout, begin), expire);
   try {
     const reader = new ReplyReader();
-    for (;;) {
+    for (let isSilent = true;; isSilent = false) {
       const bytes = await conn.read();
       if (bytes === null) {
-        throw new TcpmuxError("protocol", `${what}: it closed the connection`);
+        const hint = isSilent ? ` (perhaps it speaks TLS: ${TLS_WAYS})` : "";
+        const why = `${what}: it closed the connection${hint}`;
+        throw new TcpmuxError("protocol", why);
       }
       const state = reader.push(bytes);
       if (state.state === "reply") return state;

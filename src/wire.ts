@@ -149,8 +149,10 @@ export type ReplyState =
   | Reply
   | { readonly state: "malformed"; readonly why: string };
 
-const SPEAKS_TLS = "it speaks TLS (connect to it by TLS: --tls, a URL " +
-  "tcpmuxs://HOST, or tls = true in a table)";
+/** How a client, or a service of a table, speaks TLS with a server. */
+export const TLS_WAYS = "--tls, tcpmuxs://HOST, or tls = true in a table";
+
+const SPEAKS_TLS = `it speaks TLS (connect to it by TLS: ${TLS_WAYS})`;
 
 /** Whether a server of TLS complains of what is no TLS (RFC 8446, 5.1). */
 function isTlsAlert([type, version]: Uint8Array): boolean {

@@ -1,6 +1,6 @@
 /** Mutual TLS by what `tcpmux cert` has made, between programs of others. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
@@ -115,12 +115,34 @@ test(
   needs("openssl"),
   () =>
     withFolder(async (cwd) => {
-      const guide = readFileSync(join(ROOT, "docs", "trust.md"), "utf8");
-      const [section] = /^## A CA of your own[^]*?(?=^## |(?![^]))/m.exec(
-        guide,
-      )!;
+      const section = sectionOf("A CA of your own");
       const instead = await freePorts("10001");
       const mux = "mux.example"; // which is no host here: it is a name only
       await follow(blocksOf(here(section, instead)), { cwd, mux });
     }),
 );
+
+test(
+  "docs/trust.md: TLS from the client",
+  needs("openssl"),
+  () =>
+    withFolder(async (cwd) => {
+      const section = sectionOf("TLS from the client");
+      const blocks = blocksOf(here(section, await freePorts("10001")));
+      const [table, aliases] = blocks.filter(({ language }) =>
+        language === "toml"
+      );
+      writeFileSync(join(cwd, "services.toml"), table!.text);
+      const config = join(cwd, ".config");
+      mkdirSync(join(config, "tcpmux"), { recursive: true });
+      writeFileSync(join(config, "tcpmux", "config.toml"), aliases!.text);
+      const env = { XDG_CONFIG_HOME: config };
+      await follow(blocks, { cwd, mux: "mux.example", env });
+    }),
+);
+
+/** A section of the guide. */
+function sectionOf(title: string): string {
+  const guide = readFileSync(join(ROOT, "docs", "trust.md"), "utf8");
+  return new RegExp(`^## ${title}[^]*?(?=^## |(?![^]))`, "m").exec(guide)![0];
+}

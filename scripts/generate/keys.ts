@@ -1,5 +1,6 @@
 /** The keys of the service table and of forwards, as generators need them. */
 import * as z from "zod";
+import { hostSchema } from "../../src/cli/remote/hosts.ts";
 import { forwardSchema, settingsSchema } from "../../src/table/forwards.ts";
 import {
   commonSchema,
@@ -79,6 +80,8 @@ export const FILE_KEYS = keysOf(nodeOf(fileSchema))
 export const SERVER_KEYS = keysOf(nodeOf(serverSchema));
 export const COMMON_KEYS = keysOf(nodeOf(commonSchema));
 export const FORWARD_KEYS = keysOf(nodeOf(forwardSchema));
+/** The keys of an alias of a server, in the file of the client. */
+export const HOST_KEYS = keysOf(nodeOf(hostSchema));
 export const FORWARD_SERVER_KEYS = keysOf(nodeOf(settingsSchema));
 
 /** The keys of one kind of service alone. */

@@ -102,16 +102,19 @@ export function resolveUpstreamTls(
   isUrl = false,
 ): UpstreamTlsSettings | undefined {
   if (valid === false || valid === undefined && !isUrl) return undefined;
-  return demandsIn(typeof valid === "object" ? valid : { verify: true });
+  return asDemanded(
+    demandsIn(typeof valid === "object" ? valid : { verify: true }),
+  );
 }
 
+/** What the keys say, before a pin takes the place of other checks. */
 export function demandsIn(
   { ca, cert, key, server_name: serverName, pin, verify }:
     & Partial<TlsKeys>
     & Pick<TlsKeys, "verify">,
 ): UpstreamTlsSettings {
   const pins = readPins(pin) as string[]; // the schema has seen that it is one
-  return asDemanded({ ca, cert, key, serverName, pins, verify });
+  return { ca, cert, key, serverName, pins, verify };
 }
 
 /** Where the table says that a service speaks TLS with its server. */
