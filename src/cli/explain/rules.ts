@@ -1,5 +1,6 @@
 /** Why a client gets what it gets: the rules of a table, line by line. */
 import { type Endpoint, formatEndpoint } from "../../endpoint.ts";
+import { isHostName } from "../../parse_endpoint.ts";
 import { type Access, type Prefix, readPrefixes } from "../../policy/access.ts";
 import type { Asking } from "../../policy/decide.ts";
 import { serviceOf, servicesOf, settingsOf } from "../../table/files/dump.ts";
@@ -78,6 +79,7 @@ export class Rules {
     return [
       this.ofServer(asking),
       ["name", this.#name(service, asked)],
+      ...this.#otherNames(service),
       ["enabled", enabled ? "yes" : `no${this.#at([...path, "enabled"])}`],
       ["service access", this.#access(access, values, path, asking.remote)],
       ["hours", this.#hours(service, written, asking.now)],
@@ -95,6 +97,31 @@ export class Rules {
     return index < 0
       ? `${name}${place}`
       : `${aliases[index]} is an alias of ${name}${place}`;
+  }
+
+  /** How clients get the service that do not speak TCPMUX. */
+  #otherNames({ name, aliases }: Service): Rule[] {
+    const names = [name, ...aliases];
+    const { tls, firstBytes = [] } = this.#table.server;
+    const hosts = names.filter(isHostName).flatMap((name) =>
+      (tls?.sniNames ?? []).map((domain) => `${name}.${domain}`.toLowerCase())
+    );
+    const keys = firstBytes
+      .filter(({ service }) =>
+        this.#table.byName.get(service.toUpperCase())?.name === name
+      )
+      .map(({ bytes }) => String.fromCharCode(...bytes));
+    const lines: Rule[] = [];
+    if (tls !== undefined && tls.sniNames.length > 0) {
+      const place = this.#at(["server", "tls", "sni_names"]);
+      const text = hosts.join(", ") || "none: no name of it is that of a host";
+      lines.push(["hosts", `${text}${place}`]);
+    }
+    for (const key of keys) {
+      const place = this.#at(["server", "first_bytes", key]);
+      lines.push(["first bytes", `${JSON.stringify(key)}${place}`]);
+    }
+    return lines;
   }
 
   #access(
