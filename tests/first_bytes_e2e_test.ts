@@ -10,7 +10,11 @@ import { connectTo, exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
 import { findProgram, needs } from "./support/needs.ts";
 import { mustRun, run } from "./support/run.ts";
-import { type RunningServer, withServer } from "./support/server.ts";
+import {
+  programHandsOver,
+  type RunningServer,
+  withServer,
+} from "./support/server.ts";
 import { withSshd } from "./support/sshd.ts";
 import { tlsConnect } from "./support/tls_transport.ts";
 import { until } from "./support/wait.ts";
@@ -42,6 +46,11 @@ deny = ["127.0.0.0/8"]
 [services.program]
 exec = ["sh", "-c", "read line; echo $TCPMUX_SERVICE $line"]
 `;
+const SOCKET = `
+[services.socket]
+exec = ["cat"]
+stdio = "${programHandsOver() ? "socket" : "pipe"}"
+`;
 const SSH = `[services.ssh]\nbuiltin = "discard"\n`;
 
 function atPort(
@@ -57,7 +66,7 @@ function atPort(
       `key = "${file("server.key")}"\nsni_names = ["mux.example"]\n`
     : "";
   return withServer(
-    `[server]\n${server}\n${tls}${SERVICES}${ssh}`,
+    `[server]\n${server}\n${tls}${SERVICES}${SOCKET}${ssh}`,
     use,
     { args: ["--listen", listen] },
   );
@@ -254,6 +263,15 @@ describe("a port for clients with TLS and without", needs("openssl"), () => {
       const got = await digestAll(conn);
       assertEquals(got, { count: 3_000_000, digest: await sending });
       conn.close();
+    }, { listen: BOTH }));
+
+  test("gives a program pipes in place of the socket", () =>
+    atPort(async (server) => {
+      assertEquals(
+        await exchange(server.port, "socket\r\nthrough"),
+        "+Go\r\nthrough",
+      );
+      assertEquals((await server.record("socket")).outcome, "served");
     }, { listen: BOTH }));
 
   test("answers a client that says nothing as one without TLS", () =>

@@ -443,7 +443,8 @@ describe("a table with names of hosts", needs("openssl"), () => {
       const tls = `[server.tls]\ncert = "${file("server.crt")}"\n` +
         `key = "${file("server.key")}"\n`;
       const services = `[services.ssh]\nconnect = "127.0.0.1:22"\n` +
-        `alpn = ["x"]\n[services."a,b"]\ntext = ""\n`;
+        `alpn = ["x"]\naliases = ["ssh.example", "mux.example"]\n` +
+        `[services."a,b"]\ntext = ""\n`;
       await writeFile(
         table,
         `[server]\nlisten = "tls-or-plain://127.0.0.1:0"\n${tls}` +
@@ -452,7 +453,10 @@ describe("a table with names of hosts", needs("openssl"), () => {
       const explain = (name: string) =>
         tcpmux(["explain", "-c", table, "--from", "127.0.0.1", name]);
       const ssh = (await explain("ssh")).out;
-      assertMatch(ssh, /^hosts +ssh\.mux\.example \(.*t\.toml:6\)$/m);
+      assertMatch(
+        ssh,
+        /^hosts +ssh\.mux\.example, ssh\.example, ssh\.example\.mux\.example, mux\.example\.mux\.example \(.*t\.toml:6\)$/m,
+      );
       assertMatch(ssh, /^first bytes +"SSH-" \(.*t\.toml:8\)$/m);
       assertMatch(
         (await explain("a,b")).out,

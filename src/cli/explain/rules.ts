@@ -6,6 +6,7 @@ import type { Asking } from "../../policy/decide.ts";
 import { serviceOf, servicesOf, settingsOf } from "../../table/files/dump.ts";
 import { type KeyPath, Problems } from "../../table/problem.ts";
 import type { ProxyVersion, Service } from "../../table/service.ts";
+import { nameBySni } from "../../tls/sni_names.ts";
 import type { LoadedTable } from "../load.ts";
 
 /** A rule's name, and what it says of the client. */
@@ -99,25 +100,23 @@ export class Rules {
       : `${aliases[index]} is an alias of ${name}${place}`;
   }
 
-  /** How clients get the service that do not speak TCPMUX. */
-  #otherNames({ name, aliases }: Service): Rule[] {
-    const names = [name, ...aliases];
-    const { tls, firstBytes = [] } = this.#table.server;
-    const hosts = names.filter(isHostName).flatMap((name) =>
-      (tls?.sniNames ?? []).map((domain) => `${name}.${domain}`.toLowerCase())
-    );
-    const keys = firstBytes
-      .filter(({ service }) =>
-        this.#table.byName.get(service.toUpperCase())?.name === name
-      )
-      .map(({ bytes }) => String.fromCharCode(...bytes));
+  /** How clients get the service that do not know TCPMUX. */
+  #otherNames(service: Service): Rule[] {
+    const { byName, server: { tls, firstBytes = [] } } = this.#table;
     const lines: Rule[] = [];
-    if (tls !== undefined && tls.sniNames.length > 0) {
-      const place = this.#at(["server", "tls", "sni_names"]);
+    const domains = tls?.sniNames ?? [];
+    if (domains.length > 0) {
+      const hosts = hostsOf(service, domains).filter((sni) => {
+        const name = nameBySni({ sni, alpn: [] }, domains, byName);
+        return byName.get(name?.toUpperCase() ?? "") === service;
+      });
       const text = hosts.join(", ") || "none: no name of it is that of a host";
+      const place = this.#at(["server", "tls", "sni_names"]);
       lines.push(["hosts", `${text}${place}`]);
     }
-    for (const key of keys) {
+    for (const { bytes, service: name } of firstBytes) {
+      if (byName.get(name.toUpperCase()) !== service) continue;
+      const key = String.fromCharCode(...bytes);
       const place = this.#at(["server", "first_bytes", key]);
       lines.push(["first bytes", `${JSON.stringify(key)}${place}`]);
     }
@@ -162,6 +161,19 @@ export class Rules {
   #at(path: KeyPath): string {
     return ` (${this.#places.placeOf(path)})`;
   }
+}
+
+/** The hosts that may stand for a service. */
+function hostsOf(
+  { name, aliases }: Service,
+  domains: readonly string[],
+): readonly string[] {
+  return [name, ...aliases].map((name) => name.toLowerCase())
+    .filter(isHostName)
+    .flatMap((name) => [
+      ...name.includes(".") ? [name] : [],
+      ...domains.map((domain) => `${name}.${domain}`),
+    ]);
 }
 
 /** Whether the text of a list's entry says this prefix. */
