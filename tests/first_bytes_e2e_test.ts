@@ -1,4 +1,5 @@
 /** One port for TCPMUX, TLS, and clients whose first bytes name a service. */
+import { Buffer } from "node:buffer";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -7,6 +8,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { bytes, digestAll, readAll, writePattern } from "./support/bytes.ts";
 import { Authority } from "./support/certificates.ts";
 import { connectTo, exchange } from "./support/client.ts";
+import { clientHello } from "./support/client_hello.ts";
 import { tcpmux } from "./support/command.ts";
 import { findProgram, needs } from "./support/needs.ts";
 import { mustRun, run } from "./support/run.ts";
@@ -264,6 +266,23 @@ describe("a port for clients with TLS and without", needs("openssl"), () => {
       assertEquals(got, { count: 3_000_000, digest: await sending });
       conn.close();
     }, { listen: BOTH }));
+
+  test("takes both behind the header of a proxy, in one piece with it", () =>
+    atPort(async ({ port }) => {
+      const header = "PROXY TCP4 198.51.100.7 127.0.0.1 1 1\r\n";
+      const answer = await exchange(port, `${header}hello\r\n`);
+      assertEquals(answer, "+Go\r\nhello\n");
+      const conn = await connectTo(port);
+      await conn.write(Buffer.concat([
+        bytes(header),
+        clientHello({ names: ["x.mux.example"] }),
+      ]));
+      assertEquals(await readAll(conn), "\x15\x03\x03\x00\x02\x02\x70");
+      conn.close();
+    }, {
+      server: 'trusted_proxies = ["127.0.0.1"]',
+      listen: "proxy+tls-or-plain://127.0.0.1:0",
+    }));
 
   test("gives a program pipes in place of the socket", () =>
     atPort(async (server) => {
