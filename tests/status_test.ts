@@ -114,6 +114,7 @@ describe("a status", () => {
       service,
       upstream: { transport: "unix", path: evil },
       requested: undefined,
+      namedBy: undefined,
       uniqueId: undefined,
       begin: performance.now(),
       served: 0,

@@ -110,6 +110,7 @@ export async function inspect(
   await adviseListeners(table, transport, advice);
   await adviseLog(table, advice);
   adviseProxies(table, advice);
+  adviseNames(table, advice);
   await adviseStart(table, advice);
   for (const [service, identity] of identities) {
     await adviseUser(service, identity, transport, advice);
@@ -163,6 +164,27 @@ function adviseProxies({ listeners, server }: Table, advice: Problems): void {
   if (listeners.some(({ endpoint }) => endpoint?.proxyHeader)) return;
   const what = "has no effect: no address of listen begins with proxy://";
   advice.add(["server", "trusted_proxies"], what);
+}
+
+/** Advises of names that no client can use, or none without a reply line. */
+function adviseNames(table: Table, advice: Problems): void {
+  const { services, server, byName } = table;
+  const { tls, firstBytes = [] } = server;
+  const bySni = tls !== undefined && tls.sniNames.length > 0;
+  for (const { name, alpn } of services) {
+    if (bySni || alpn.length === 0) continue;
+    const what = "has no effect without sni_names in [server.tls]";
+    advice.add(["services", name, "alpn"], what);
+  }
+  for (const { bytes, service } of firstBytes) {
+    const found = byName.get(service.toUpperCase());
+    if (found?.kind !== "exec" || found.reply !== "service") continue;
+    advice.add(
+      ["server", "first_bytes", String.fromCharCode(...bytes)],
+      `the program of ${found.name} sends a reply line (reply = "service"), ` +
+        "which clients that do not know TCPMUX take for the service's",
+    );
+  }
 }
 
 /** Why nobody can listen there; undefined where the socket was closed again. */

@@ -19,6 +19,7 @@ import type {
 import type { serverSchema } from "./server_schema.ts";
 import type { HandlerService, Service } from "./service.ts";
 import type { ServerSettings } from "./table.ts";
+import { resolveFirstBytes } from "./steps/first_bytes.ts";
 import { resolveTls } from "./steps/tls_settings.ts";
 
 type Valid<K extends KindKey> = z.output<typeof kindSchemas[K]>;
@@ -48,6 +49,7 @@ export function resolveServer(
     watch: valid.watch,
     log: { ...log, syslogFormat },
     tls: resolveTls(valid.tls),
+    firstBytes: resolveFirstBytes(valid.first_bytes),
     admin: valid.admin,
     adminHosts: valid.admin_hosts,
     control: valid.control && valid.control.path,
@@ -163,6 +165,7 @@ function resolveBase(
     description: valid.description,
     listed: valid.listed,
     enabled: valid.enabled,
+    alpn: valid.alpn,
     message: valid.message,
     idleTimeout: valid.idle_timeout ?? server.idleTimeout,
     halfClosedTimeout: valid.half_closed_timeout ?? server.halfClosedTimeout,

@@ -13,12 +13,10 @@ import type { TlsSettings } from "../table/steps/tls_settings.ts";
 import { acceptTls } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
 import { isHost, TlsFolder, type TlsMaterial } from "./files.ts";
+import { ALPN, nameBySni } from "./sni_names.ts";
 
 /** Milliseconds after which the files are looked at again. */
 const LOOK = 5000;
-
-/** The name of TCPMUX among the protocols of ALPN. */
-const ALPN = "tcpmux";
 
 const NO_ALPN = refusal(
   "tls_error",
@@ -33,6 +31,7 @@ const NO_ALPN = refusal(
  */
 export class TlsInForce implements TlsEnds {
   readonly #settings: TlsSettings;
+  readonly #byName: Table["byName"];
   readonly #folder: TlsFolder;
   #material: TlsMaterial;
   /** Of the files that were looked at last, right or not. */
@@ -41,11 +40,13 @@ export class TlsInForce implements TlsEnds {
 
   private constructor(
     settings: TlsSettings,
+    byName: Table["byName"],
     folder: TlsFolder,
     material: TlsMaterial,
     state: string,
   ) {
     this.#settings = settings;
+    this.#byName = byName;
     this.#folder = folder;
     this.#material = material;
     this.#state = state;
@@ -58,7 +59,7 @@ export class TlsInForce implements TlsEnds {
    */
   static async of(
     tls: TlsSettings,
-    { located }: Table,
+    { located, byName }: Table,
     getEnv: (name: string) => string | undefined,
     file?: string,
   ): Promise<TlsInForce> {
@@ -67,7 +68,7 @@ export class TlsInForce implements TlsEnds {
     const problems = new Problems(file, located);
     const material = await folder.read(tls, problems);
     problems.throwIfAny();
-    return new TlsInForce(tls, folder, material, state);
+    return new TlsInForce(tls, byName, folder, material, state);
   }
 
   /** Looks at the files from time to time, until `stop`. */
@@ -96,7 +97,15 @@ export class TlsInForce implements TlsEnds {
     }
   }
 
-  secure(client: Conn, hello: ClientHello): Promise<SecureConn> {
+  nameIn(hello: ClientHello): string | undefined {
+    return nameBySni(hello, this.#settings.sniNames, this.#byName);
+  }
+
+  secure(
+    client: Conn,
+    hello: ClientHello,
+    name?: string,
+  ): Promise<SecureConn> {
     const { certificates } = this.#material;
     const { sni } = hello;
     const own =
@@ -107,7 +116,9 @@ export class TlsInForce implements TlsEnds {
       cert: own.cert,
       key: own.key,
       minVersion: `TLSv${this.#settings.minVersion}`,
-      alpn: [ALPN],
+      alpn: name === undefined
+        ? [ALPN]
+        : this.#byName.get(name.toUpperCase())?.alpn ?? [],
     });
   }
 

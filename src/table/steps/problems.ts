@@ -1,5 +1,9 @@
 /** Whether a table says all that the schemes of its addresses need. */
-import { formatPlace } from "../../parse_endpoint.ts";
+import {
+  formatPlace,
+  type ListenSteps,
+  schemeOf,
+} from "../../parse_endpoint.ts";
 import type { Access } from "../../policy/access.ts";
 import type { Problems } from "../problem.ts";
 import { type ListenerSpec, placeOf } from "../service.ts";
@@ -17,7 +21,7 @@ export function addStepProblems(
   { tls, trustedProxies }: StepSettings,
   problems: Problems,
 ): void {
-  const seen = new Map<string, boolean>();
+  const seen = new Map<string, ListenSteps["tls"]>();
   for (const [index, listener] of listeners.entries()) {
     const { endpoint, protocol } = listener;
     if (endpoint === undefined) continue;
@@ -33,17 +37,17 @@ export function addStepProblems(
           "addresses of the proxies that may say who their clients are",
       );
     }
-    const isTls = endpoint.tls === true;
-    if (isTls && tls === undefined) {
+    if (endpoint.tls !== undefined && tls === undefined) {
+      const scheme = schemeOf({ tls: endpoint.tls });
       problems.add(
         item,
-        "tls:// needs [server.tls] with cert and key (or take tls:// away)",
+        `${scheme} needs [server.tls] with cert and key (or take ${scheme} away)`,
       );
     }
-    const other = seen.get(place);
-    if (other !== undefined && other !== isTls && !/:0$/.test(place)) {
+    const isTwice = seen.has(place) && seen.get(place) !== endpoint.tls;
+    if (isTwice && !/:0$/.test(place)) {
       problems.add(item, `${place} stands there both with tls:// and without`);
     }
-    seen.set(place, isTls);
+    seen.set(place, endpoint.tls);
   }
 }

@@ -1,6 +1,14 @@
 /** Every key of `[server.tls]`. */
 import * as z from "zod";
-import { choice, flag, listOf, name, preset, required } from "../values.ts";
+import {
+  choice,
+  flag,
+  hostName,
+  listOf,
+  name,
+  preset,
+  required,
+} from "../values.ts";
 
 const files = {
   cert: required(
@@ -39,6 +47,17 @@ export const tlsSchema = z.strictObject({
     flag(),
     false,
     "Whether a client is refused that does not ask for the protocol `tcpmux` " +
-      "(ALPN). One that asks for other protocols alone is always refused.",
+      "(ALPN). One that asks for other protocols alone is always refused, " +
+      "unless it names a service by `sni_names`.",
+  ),
+  sni_names: preset(
+    listOf(hostName(), "list of host names"),
+    [],
+    "Domains whose hosts name services, for clients that know TLS alone: one " +
+      "that means `NAME.DOMAIN` (SNI), or a host that is called as a service " +
+      "or an alias, gets that service, without a service line and a reply; an " +
+      "unknown NAME is refused by TLS. Any other host, such as DOMAIN itself, " +
+      "and a client that asks for the protocol `tcpmux` (ALPN), is served as " +
+      "without this key.",
   ),
 }, { error: "a table such as [server.tls]" }).meta({ value: "table" });

@@ -14,6 +14,8 @@ export interface TlsSettings {
   readonly certificates: readonly [CertificateFiles, ...CertificateFiles[]];
   readonly minVersion: "1.2" | "1.3";
   readonly requireAlpn: boolean;
+  /** The domains whose hosts name services, in lower case. */
+  readonly sniNames: readonly string[];
 }
 
 export function resolveTls(
@@ -25,5 +27,6 @@ export function resolveTls(
     certificates: [{ cert, key }, ...certificates],
     minVersion: valid.min_version,
     requireAlpn: valid.require_alpn,
+    sniNames: valid.sni_names.map((name) => name.toLowerCase()),
   };
 }

@@ -10,7 +10,7 @@ export interface TlsOptions {
   readonly cert: string;
   readonly key: string;
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  /** The protocols that clients may ask for (RFC 7301). */
+  /** The protocols that clients may ask for (RFC 7301); none for any. */
   readonly alpn: readonly string[];
 }
 
@@ -35,7 +35,7 @@ export function acceptTls(
     cert,
     key,
     minVersion,
-    ALPNProtocols: [...alpn],
+    ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
     handshakeTimeout: NEVER,
   });
   const outer = outerOf(conn, bytes);
