@@ -105,6 +105,17 @@ describe("the name of a host", () => {
     });
   }
 
+  test("counts in any domain, where all are meant", () => {
+    const any = (sni: string) => nameBySni({ sni, alpn: [] }, true, byName);
+    assertEquals(any("ssh.other.example"), "ssh");
+    assertEquals(any("ssh"), "ssh");
+    assertEquals(any("wiki.elsewhere"), "wiki.elsewhere");
+    assertEquals(any("x.mux.example"), undefined);
+    assertEquals(any("help.mux.example"), undefined);
+    const asking = { sni: "ssh.other.example", alpn: ["tcpmux"] };
+    assertEquals(nameBySni(asking, true, byName), undefined);
+  });
+
   test("counts for nothing where the client asks for TCPMUX", () => {
     assertEquals(named("ssh.mux.example", ["h2"]), "ssh");
     assertEquals(named("ssh.mux.example", ["h2", "tcpmux"]), undefined);

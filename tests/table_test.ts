@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Access, AddressSet, EVERYBODY, NOBODY } from "../src/policy/access.ts";
 import { parseForwards } from "../src/table/forwards.ts";
 import type { TableInput } from "../src/table/input.ts";
 import { buildTable, parseTable } from "../src/table/parse.ts";
+import { TableError } from "../src/table/problem.ts";
 import { serverSchema } from "../src/table/server_schema.ts";
 import type { ExecService, Service } from "../src/table/service.ts";
 
@@ -202,6 +203,23 @@ describe("a table", () => {
       adminHosts: ["Mux.example.org"],
       control: "/run/c",
     });
+  });
+
+  test("has all domains, or none, in one word", () => {
+    for (const [said, names] of [["true", true], ["false", []]] as const) {
+      const text =
+        `server.tls = { cert = "a", key = "b", sni_names = ${said} }`;
+      assertEquals(parseTable(text, "f").server.tls?.sniNames, names);
+    }
+    assertThrows(
+      () =>
+        parseTable(
+          'server.tls = { cert = "a", key = "b", sni_names = 1 }',
+          "f",
+        ),
+      TableError,
+      "allowed: a list of host names, or true or false",
+    );
   });
 
   test("says who may use a service, when, and how much", () => {

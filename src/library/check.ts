@@ -170,7 +170,7 @@ function adviseProxies({ listeners, server }: Table, advice: Problems): void {
 function adviseNames(table: Table, advice: Problems): void {
   const { services, server, byName } = table;
   const { tls, firstBytes = [] } = server;
-  const bySni = tls !== undefined && tls.sniNames.length > 0;
+  const bySni = tls?.sniNames === true || (tls?.sniNames.length ?? 0) > 0;
   for (const { name, alpn } of services) {
     if (bySni || alpn.length === 0) continue;
     const what = "has no effect without sni_names in [server.tls]";

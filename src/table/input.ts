@@ -437,12 +437,14 @@ export interface TlsInput {
    * alias, gets that service, without a service line and a reply; an unknown
    * NAME is refused by TLS. Any other host, such as DOMAIN itself, and a client
    * that asks for the protocol `tcpmux` (ALPN), is served as without this key.
+   * `true` is for any domain: where the first label is no service's name, the
+   * client is served as without this key, too.
    *
-   * Value: list of host names.
+   * Value: a list of host names, or true or false.
    *
-   * @default []
+   * @default false
    */
-  sni_names?: string[];
+  sni_names?: boolean | string[];
 }
 
 /** A certificate and its key. */

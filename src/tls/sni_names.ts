@@ -9,22 +9,27 @@ export const ALPN = "tcpmux";
  * The domains themselves are the server's own names. Who asks for the protocol
  * `tcpmux` (ALPN) sends a service line, whatever the host is called.
  *
- * @param domains in lower case; none where hosts name no services
+ * @param domains in lower case; none where hosts name no services, and true for
+ * any domain: there, what the first label names no service for is TCPMUX
  * @param byName the services, by names in upper case
  * @returns undefined for a client that is to name a service by its line; a name
  * in a domain that is no service's is the whole host, which is none either
  */
 export function nameBySni(
   { sni, alpn }: Pick<ClientHello, "sni" | "alpn">,
-  domains: readonly string[],
+  domains: readonly string[] | true,
   byName: ReadonlyMap<string, unknown>,
 ): string | undefined {
-  if (sni === undefined || domains.length === 0) return undefined;
-  if (alpn.includes(ALPN) || domains.includes(sni)) return undefined;
-  if (byName.has(sni.toUpperCase())) return sni;
+  if (sni === undefined || alpn.includes(ALPN)) return undefined;
+  const isService = (name: string) => byName.has(name.toUpperCase());
+  if (domains === true) {
+    return [sni, sni.replace(/\..*/, "")].find(isService);
+  }
+  if (domains.length === 0 || domains.includes(sni)) return undefined;
+  if (isService(sni)) return sni;
   const [domain] = domains.filter((domain) => sni.endsWith(`.${domain}`))
     .toSorted((a, b) => b.length - a.length);
   if (domain === undefined) return undefined;
   const name = sni.slice(0, -domain.length - 1);
-  return byName.has(name.toUpperCase()) ? name : sni;
+  return isService(name) ? name : sni;
 }

@@ -104,10 +104,11 @@ export class Rules {
   #otherNames(service: Service): Rule[] {
     const { byName, server: { tls, firstBytes = [] } } = this.#table;
     const lines: Rule[] = [];
-    const domains = tls?.sniNames ?? [];
+    const names = tls?.sniNames ?? [];
+    const domains = names === true ? ["*"] : names;
     if (domains.length > 0) {
       const hosts = hostsOf(service, domains).filter((sni) => {
-        const name = nameBySni({ sni, alpn: [] }, domains, byName);
+        const name = nameBySni({ sni, alpn: [] }, names, byName);
         return byName.get(name?.toUpperCase() ?? "") === service;
       });
       const text = hosts.join(", ") || "none: no name of it is that of a host";

@@ -24,6 +24,8 @@ const files = {
   ),
 };
 
+const DOMAINS = "a list of host names, or true or false";
+
 export const tlsSchema = z.strictObject({
   ...files,
   certificates: preset(
@@ -51,13 +53,15 @@ export const tlsSchema = z.strictObject({
       "unless it names a service by `sni_names`.",
   ),
   sni_names: preset(
-    listOf(hostName(), "list of host names"),
-    [],
+    z.union([flag(), listOf(hostName(), "")], { error: DOMAINS })
+      .meta({ value: "list of host names, `true` or `false`", form: DOMAINS }),
+    false,
     "Domains whose hosts name services, for clients that know TLS alone: one " +
       "that means `NAME.DOMAIN` (SNI), or a host that is called as a service " +
       "or an alias, gets that service, without a service line and a reply; an " +
       "unknown NAME is refused by TLS. Any other host, such as DOMAIN itself, " +
       "and a client that asks for the protocol `tcpmux` (ALPN), is served as " +
-      "without this key.",
+      "without this key. `true` is for any domain: where the first label is no " +
+      "service's name, the client is served as without this key, too.",
   ),
 }, { error: "a table such as [server.tls]" }).meta({ value: "table" });

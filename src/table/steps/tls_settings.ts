@@ -15,7 +15,7 @@ export interface TlsSettings {
   readonly minVersion: "1.2" | "1.3";
   readonly requireAlpn: boolean;
   /** The domains whose hosts name services, in lower case. */
-  readonly sniNames: readonly string[];
+  readonly sniNames: readonly string[] | true;
 }
 
 export function resolveTls(
@@ -27,6 +27,8 @@ export function resolveTls(
     certificates: [{ cert, key }, ...certificates],
     minVersion: valid.min_version,
     requireAlpn: valid.require_alpn,
-    sniNames: valid.sni_names.map((name) => name.toLowerCase()),
+    sniNames: valid.sni_names === true
+      ? true
+      : (valid.sni_names || []).map((name) => name.toLowerCase()),
   };
 }
