@@ -8,9 +8,7 @@ import { HelloReader } from "./client_hello.ts";
 /** Who secures connections, by the settings and files that are in force. */
 export interface TlsEnds {
   /** Rejects where the client and the server do not agree. */
-  secure(client: Conn, hello: ClientHello): Promise<SecureConn>;
-  /** Why a client is refused with whom TLS has been agreed on. */
-  refusalFor(facts: TlsFacts): Refusal | undefined;
+  secure(client: Conn, hello: ClientHello): Promise<SecuredClient>;
 }
 
 /** The first message of a client, and the name of the server in it. */
@@ -23,14 +21,17 @@ export interface ClientHello {
 /** A connection inside TLS. */
 export type SecureConn = Conn & { readonly tls: TlsFacts };
 
+/** A client with whom TLS has been agreed on. */
+export interface SecuredClient {
+  readonly kind: "secured";
+  readonly conn: SecureConn;
+  /** Why it is refused none the less, inside TLS. */
+  readonly refusal: Refusal | undefined;
+}
+
 /** What the step has led to. */
 export type Secured =
-  /** The connection goes on inside TLS, if only for a refusal. */
-  | {
-    readonly kind: "secured";
-    readonly conn: SecureConn;
-    readonly refusal: Refusal | undefined;
-  }
+  | SecuredClient
   | Refusal
   | { readonly kind: "silence" };
 
@@ -93,9 +94,8 @@ export class TlsStep {
     const interrupted = new Promise<never>((_, reject) => {
       this.#interrupt = reject;
     });
-    let conn: SecureConn;
     try {
-      conn = await Promise.race([
+      return await Promise.race([
         this.#ends.secure(client, hello),
         interrupted,
       ]);
@@ -103,7 +103,5 @@ export class TlsStep {
       if (codeOf(error) !== "protocol") throw error;
       return refusal("tls_error", messageOf(error), "");
     }
-    const refused = this.#ends.refusalFor(conn.tls);
-    return { kind: "secured", conn, refusal: refused };
   }
 }

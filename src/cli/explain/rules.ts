@@ -41,7 +41,7 @@ export class Rules {
     return (own ?? this.#table.server.timeZone) as string | undefined;
   }
 
-  ofServer({ remote }: Asking): Rule {
+  ofServer({ peer: { remote } }: Asking): Rule {
     const { access } = this.#table.server;
     const text = this.#access(access, this.#server, ["server"], remote);
     return ["server access", text];
@@ -79,7 +79,10 @@ export class Rules {
       this.ofServer(asking),
       ["name", this.#name(service, asked)],
       ["enabled", enabled ? "yes" : `no${this.#at([...path, "enabled"])}`],
-      ["service access", this.#access(access, values, path, asking.remote)],
+      [
+        "service access",
+        this.#access(access, values, path, asking.peer.remote),
+      ],
       ["hours", this.#hours(service, written, asking.now)],
       ["limits of server", limitsOf(this.#server)],
       ["limits of service", limitsOf(values)],
