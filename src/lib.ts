@@ -31,10 +31,15 @@ export type {
 export type { Handler, HandlerSession } from "./table/service.ts";
 export { type Problem, TableError } from "./table/problem.ts";
 export {
+  type AlternativeName,
   type Endpoint,
   formatEndpoint,
+  type NamePart,
+  type Peer,
+  type PeerCertificate,
   type TcpEndpoint,
   TCPMUX_PORT,
+  type TlsFacts,
   type UnixEndpoint,
 } from "./endpoint.ts";
 export { parseEndpoint } from "./parse_endpoint.ts";

@@ -1,6 +1,12 @@
-import { type Endpoint, formatEndpoint, type Peer } from "./endpoint.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  type Peer,
+  type PeerCertificate,
+} from "./endpoint.ts";
 import { isDisconnect, messageOf, stackOf } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { alternativeNamesText, nameText } from "./policy/certificates.ts";
 import { type EndCode, type Outcome, OUTCOMES } from "./policy/ending.ts";
 import { type Counters, MissedDeadline } from "./relay_options.ts";
 import type { Service } from "./table/service.ts";
@@ -53,6 +59,15 @@ export interface ConnectionRecord {
   readonly tls?: string;
   /** The name of the server that the client meant by TLS; absent without. */
   readonly sni?: string;
+  /**
+   * What the certificate says that the client has shown, which was found good:
+   * its subject as RFC 4514 writes it, its alternative names such as
+   * `dns:a.example,uri:spiffe://fleet/a`, and its SHA-256 in hexadecimal
+   * digits. Absent without one.
+   */
+  readonly subject?: string;
+  readonly san?: string;
+  readonly fingerprint?: string;
   /** How it ended. */
   readonly outcome: Outcome;
   /** What exactly the outcome comes from, for programs: docs/log.md has all. */
@@ -107,6 +122,17 @@ export interface Recorded extends Counters {
   readonly begin: number;
   /** When its service began, by the same clock; 0 where none has. */
   readonly served: number;
+}
+
+/** What a record says of a client's certificate. */
+function certificateFields(
+  { subject, names, fingerprint }: PeerCertificate,
+): Pick<ConnectionRecord, "subject" | "san" | "fingerprint"> {
+  return {
+    subject: nameText(subject),
+    ...(names.length === 0 ? {} : { san: alternativeNamesText(names) }),
+    fingerprint,
+  };
 }
 
 /** How a connection ended. */
@@ -172,6 +198,9 @@ export class Recorder {
     if (uniqueId !== undefined) record.uniqueId = uniqueId;
     if (tls !== undefined) record.tls = tls.protocol;
     if (tls?.sni !== undefined) record.sni = tls.sni;
+    if (tls?.certificate !== undefined) {
+      Object.assign(record, certificateFields(tls.certificate));
+    }
     try {
       const handling = this.#onRecord(record);
       if (handling instanceof Promise) this.#follow(handling, record);
@@ -191,6 +220,9 @@ export class Recorder {
       kind: record.kind,
       tls: record.tls,
       sni: record.sni,
+      subject: record.subject,
+      san: record.san,
+      fingerprint: record.fingerprint,
       outcome: record.outcome,
       code,
       bytes_in: record.bytesIn,

@@ -22,7 +22,7 @@ import { Session } from "./session.ts";
 import { checkLoops, checkRequirements, type Table } from "./table/table.ts";
 import type { ListenerSpec, Service } from "./table/service.ts";
 import type { TlsInForce } from "./tls/in_force.ts";
-import { tlsOf } from "./tls/load.ts";
+import { proveTls, tlsOf } from "./tls/load.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
 
 /** What a {@linkcode MuxServer} works with; none of it is global. */
@@ -197,6 +197,7 @@ export class MuxServer {
       ? table.server.limits
       : fittedTo(table, files, log);
     const tls = await tlsOf(table, getEnv, file);
+    await proveTls(table, tls, this.#inForce?.tls, transport);
     return { table, identities, limits, tls, contexts: new Map() };
   }
 

@@ -137,7 +137,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const { table, identities, transport, switchedOff } = this.server;
     if (step.kind === "service") this.requested = step.requested;
     const asked = step.kind === "name" ? step.name : step.service;
-    const asking = { remote: this.peer.remote, now: Date.now(), switchedOff };
+    const asking = { peer: this.peer, now: Date.now(), switchedOff };
     const decision = decide(table, asked, asking);
     if (decision.kind !== "serve") return decision;
     const service = this.service = decision.service;

@@ -136,7 +136,7 @@ describe("a status", () => {
 
 describe("a service that is switched off", () => {
   const asking = {
-    remote: { transport: "tcp", host: "192.0.2.1", port: 1 },
+    peer: { remote: { transport: "tcp", host: "192.0.2.1", port: 1 } },
     now: 0,
   } as const;
 

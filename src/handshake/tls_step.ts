@@ -17,9 +17,11 @@ export interface TlsEnds {
    *
    * @param name of the service whose protocols are spoken, in place of TCPMUX
    */
-  secure(client: Conn, hello: ClientHello, name?: string): Promise<SecureConn>;
-  /** Why a client is refused with whom TLS has been agreed on. */
-  refusalFor(facts: TlsFacts): Refusal | undefined;
+  secure(
+    client: Conn,
+    hello: ClientHello,
+    name?: string,
+  ): Promise<SecuredClient>;
 }
 
 /** The first message of a client, and the name of the server in it. */
@@ -41,13 +43,17 @@ export interface BeginningTls {
 /** A connection inside TLS. */
 export type SecureConn = Conn & { readonly tls: TlsFacts };
 
+/** A client with whom TLS has been agreed on. */
+export interface SecuredClient {
+  readonly kind: "secured";
+  readonly conn: SecureConn;
+  /** Why it is refused none the less, inside TLS. */
+  readonly refusal: Refusal | undefined;
+}
+
 /** What the step has led to. */
 export type Secured =
-  /** The connection goes on inside TLS, if only for a refusal. */
-  | {
-    readonly kind: "secured";
-    readonly conn: SecureConn;
-    readonly refusal: Refusal | undefined;
+  | SecuredClient & {
     /** The service that the client has named by the host that it means. */
     readonly name: string | undefined;
   }
@@ -150,11 +156,13 @@ export class TlsStep {
 
   /**
    * A name that gets nothing is refused while TLS can say so. It is looked up
-   * again like all names when TLS has been agreed on.
+   * again like all names when TLS has been agreed on; and only then where the
+   * certificate of the client counts.
    */
   #refusalOf(name: string): Refusal | undefined {
-    const { peer: { remote }, server: { table, switchedOff } } = this.#session;
-    const asking = { remote, now: Date.now(), switchedOff };
+    const { peer, server: { table, switchedOff } } = this.#session;
+    if (table.server.tls?.clientCertificate !== "none") return undefined;
+    const asking = { peer, now: Date.now(), switchedOff };
     const decision = decide(table, name, asking);
     if (decision.kind !== "refuse") return undefined;
     this.rejection = UNRECOGNIZED_NAME;
@@ -169,19 +177,15 @@ export class TlsStep {
     const interrupted = new Promise<never>((_, reject) => {
       this.#interrupt = reject;
     });
-    let conn: SecureConn;
     try {
-      conn = await Promise.race([
+      const secured = await Promise.race([
         this.#ends.secure(client, hello, name),
         interrupted,
       ]);
+      return { ...secured, name };
     } catch (error) {
       if (codeOf(error) !== "protocol") throw error;
       return refusal("tls_error", messageOf(error), "");
     }
-    const refused = name === undefined
-      ? this.#ends.refusalFor(conn.tls)
-      : undefined;
-    return { kind: "secured", conn, refusal: refused, name };
   }
 }

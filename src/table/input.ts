@@ -189,6 +189,15 @@ export interface ServerInput {
    */
   deny?: string[];
   /**
+   * The clients that may use the server, by a name in their certificate; all
+   * listeners must ask for one then. If the list is empty, all may.
+   *
+   * Value: list of names in certificates.
+   *
+   * @default []
+   */
+  allow_certificate?: string[];
+  /**
    * The proxies whose PROXY header is accepted at `proxy://` addresses, which
    * need this key: they say which address a client has, for access, limits and
    * the log. Any other connection there is closed.
@@ -445,6 +454,37 @@ export interface TlsInput {
    * @default false
    */
   sni_names?: boolean | string[];
+  /**
+   * The file, in PEM, of the authorities (CA) that sign the certificates of
+   * clients; found as `cert` is. List those between a client's certificate and
+   * the CA too.
+   *
+   * Value: path of a file.
+   *
+   * Default: none.
+   */
+  client_ca?: string;
+  /**
+   * Whether clients are asked for a certificate. With `required`, who shows
+   * none is refused; with `optional`, it is nobody for `allow_certificate`. A
+   * certificate that is not good is refused with both: of another CA, expired,
+   * not yet valid, revoked, for servers only.
+   *
+   * Value: `"none"`, `"optional"` or `"required"`.
+   *
+   * Default: `required` with `client_ca`, else `none`.
+   */
+  client_certificate?: "none" | "optional" | "required";
+  /**
+   * The file, in PEM, of the lists of revoked certificates (CRL), one of each
+   * authority in `client_ca`; found as `cert` is. When a list has ended, all
+   * certificates of that authority are refused.
+   *
+   * Value: path of a file.
+   *
+   * Default: none.
+   */
+  crl?: string;
 }
 
 /** A certificate and its key. */
@@ -585,6 +625,18 @@ export interface CommonInput {
    * @default []
    */
   deny?: string[];
+  /**
+   * The clients that may use the service, by a name in their certificate: an
+   * attribute of the subject (`CN=alice`) or an alternative name (`SAN:dns:`,
+   * `SAN:uri:`, `SAN:email:`, `SAN:ip:`). `*` stands for the whole first label
+   * of a DNS name, or a whole segment of a URI's path. If the list is empty,
+   * all may. `allow` and `hours` must let them in too.
+   *
+   * Value: list of names in certificates.
+   *
+   * @default []
+   */
+  allow_certificate?: string[];
   /**
    * When the service may be used, such as `"08:00-18:00"` or
    * `"mon-fri 22:00-06:00"`. A range that ends before it begins goes past

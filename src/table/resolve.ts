@@ -8,6 +8,11 @@ import {
   NOBODY,
   type Prefix,
 } from "../policy/access.ts";
+import {
+  ANY_CERTIFICATE,
+  CertificateList,
+  type CertificateRule,
+} from "../policy/certificates.ts";
 import { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
 import type {
@@ -41,6 +46,7 @@ export function resolveServer(
     drainTimeout: valid.drain_timeout,
     maxDuration: valid.max_duration,
     access: accessOf(valid),
+    certificates: certificatesOf(valid.allow_certificate),
     trustedProxies: valid.trusted_proxies.length === 0
       ? NOBODY
       : new Access(valid.trusted_proxies, []),
@@ -84,6 +90,10 @@ function accessOf(
   { allow, deny }: { allow: Prefix[]; deny: Prefix[] },
 ): Access {
   return allow.length + deny.length === 0 ? EVERYBODY : new Access(allow, deny);
+}
+
+function certificatesOf(rules: readonly CertificateRule[]): CertificateList {
+  return rules.length === 0 ? ANY_CERTIFICATE : new CertificateList(rules);
 }
 
 export function resolveService(
@@ -172,6 +182,7 @@ function resolveBase(
     stallTimeout: valid.stall_timeout ?? server.stallTimeout,
     maxDuration: valid.max_duration ?? server.maxDuration,
     access: accessOf(valid),
+    certificates: certificatesOf(valid.allow_certificate),
     hours: valid.hours &&
       new Hours(valid.hours, valid.time_zone ?? server.timeZone),
     limits: {

@@ -16,6 +16,7 @@ import {
   TIMES,
 } from "./server_schema.ts";
 import { BUILTINS, type Handler } from "./service.ts";
+import { allowCertificate } from "./steps/tls_schema.ts";
 import {
   addresses,
   choice,
@@ -97,6 +98,13 @@ export const commonSchema = z.strictObject({
       "all. If the list is empty, all of these may, except those in `deny`.",
   ),
   deny: preset(addresses(), [], "The clients that may not use the service."),
+  allow_certificate: allowCertificate(
+    "The clients that may use the service, by a name in their certificate: an " +
+      "attribute of the subject (`CN=alice`) or an alternative name " +
+      "(`SAN:dns:`, `SAN:uri:`, `SAN:email:`, `SAN:ip:`). `*` stands for the " +
+      "whole first label of a DNS name, or a whole segment of a URI's path. If " +
+      "the list is empty, all may. `allow` and `hours` must let them in too.",
+  ),
   hours: optional(
     hours(),
     "always",

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 import { firstBytesSchema } from "./steps/first_bytes.ts";
-import { tlsSchema } from "./steps/tls_schema.ts";
+import { allowCertificate, tlsSchema } from "./steps/tls_schema.ts";
 import {
   addresses,
   choice,
@@ -228,6 +228,10 @@ export const serverSchema = z.strictObject({
       "may, except those in `deny`.",
   ),
   deny: preset(addresses(), [], "The clients that may not use the server."),
+  allow_certificate: allowCertificate(
+    "The clients that may use the server, by a name in their certificate; all " +
+      "listeners must ask for one then. If the list is empty, all may.",
+  ),
   trusted_proxies: preset(
     addresses(),
     [],

@@ -1,11 +1,12 @@
 /** What a table holds: services, and the listeners that lead to them. */
-import type { Endpoint } from "../endpoint.ts";
+import type { Endpoint, Peer } from "../endpoint.ts";
 import {
   formatPlace,
   type ListenAddress,
   type ListenSteps,
 } from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
+import type { CertificateList } from "../policy/certificates.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServiceLimits } from "../policy/limit_settings.ts";
 import type { StreamConn } from "../transport/stream_conn.ts";
@@ -48,6 +49,8 @@ interface ServiceBase {
   readonly maxDuration: number;
   /** Which clients may use it, of those that may use the server. */
   readonly access: Access;
+  /** Which of them, by their certificates. */
+  readonly certificates: CertificateList;
   /** When it may be used; undefined for always. */
   readonly hours: Hours | undefined;
   readonly limits: ServiceLimits;
@@ -157,6 +160,8 @@ export interface HandlerSession {
   readonly id: number;
   /** The service's name as the table spells it. */
   readonly service: string;
+  /** Who is at the other end: addresses, proxy, TLS, certificate. */
+  readonly peer: Peer;
   /**
    * Aborted when the session must end: the client has disconnected, a deadline
    * was missed, or the server has stopped.

@@ -4,6 +4,7 @@ import { canonicalHost, type Endpoint } from "../endpoint.ts";
 import type { LogFormat, LogLevel, LogTo } from "../log.ts";
 import type { ListenAddress } from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
+import type { CertificateList } from "../policy/certificates.ts";
 import { Listing } from "../policy/decide.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
@@ -33,6 +34,8 @@ export interface ServerSettings {
   readonly maxDuration: number;
   /** Which clients may use any service. */
   readonly access: Access;
+  /** Which of them, by their certificates. */
+  readonly certificates: CertificateList;
   /** The proxies whose word on the addresses of clients is taken. */
   readonly trustedProxies: Access;
   readonly limits: ServerLimits;
@@ -80,6 +83,8 @@ export class Table {
   readonly located: Located | undefined;
   /** The hours of one of the services; undefined if none has hours. */
   readonly someHours: Hours | undefined;
+  /** The `allow_certificate` of one of them; undefined if none has any. */
+  readonly someCertificates: CertificateList | undefined;
   readonly listing: Listing;
   /** By names and aliases, in upper case. */
   readonly byName: ReadonlyMap<string, Service>;
@@ -94,6 +99,9 @@ export class Table {
     this.server = server;
     this.services = services;
     this.someHours = services.find(({ hours }) => hours !== undefined)?.hours;
+    this.someCertificates = services.find(({ certificates }) =>
+      !certificates.admitsAll
+    )?.certificates;
     this.listing = new Listing(services);
     this.listeners = listeners;
     this.located = located;
@@ -129,7 +137,7 @@ export function checkRequirements(
     ? "Deno was started without that permission (start it with deno run -A)"
     : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
-  addStepProblems(table.listeners, table.server, problems);
+  addStepProblems(table, problems);
   addFirstBytesProblems(table, problems);
   if (!abilities.unix && table.server.admin?.transport === "unix") {
     problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
@@ -174,7 +182,7 @@ export function checkRuntime(
 ): void {
   const problems = new Problems(file, table.located);
   addSocketProblems(table, name, abilities, problems);
-  addStepProblems(table.listeners, table.server, problems);
+  addStepProblems(table, problems);
   addFirstBytesProblems(table, problems);
   problems.throwIfAny();
 }

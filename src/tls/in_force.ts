@@ -1,17 +1,17 @@
-import type { TlsFacts } from "../endpoint.ts";
 import { messageOf } from "../errors.ts";
 import type {
   ClientHello,
-  SecureConn,
+  SecuredClient,
   TlsEnds,
 } from "../handshake/tls_step.ts";
 import type { Log } from "../log.ts";
-import { type Refusal, refusal } from "../policy/refusal.ts";
+import { refusal } from "../policy/refusal.ts";
 import { Problems } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
 import type { TlsSettings } from "../table/steps/tls_settings.ts";
 import { acceptTls } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
+import type { ClientVerdict } from "./clients.ts";
 import { isHost, TlsFolder, type TlsMaterial } from "./files.ts";
 import { ALPN, nameBySni } from "./sni_names.ts";
 
@@ -37,6 +37,10 @@ export class TlsInForce implements TlsEnds {
   /** Of the files that were looked at last, right or not. */
   #state: string;
   #looking: ReturnType<typeof setInterval> | undefined;
+  /** Whether the runtime was seen to refuse bad certificates of clients. */
+  isProven = false;
+  /** What was said last of a list of revoked certificates that has ended. */
+  #ended: string | undefined;
 
   private constructor(
     settings: TlsSettings,
@@ -81,6 +85,7 @@ export class TlsInForce implements TlsEnds {
   }
 
   async #look(log: Log): Promise<void> {
+    this.#sayEnded(log);
     const state = await this.#folder.stateOf(this.#settings);
     if (state === this.#state) return;
     this.#state = state; // what is wrong is said once
@@ -101,28 +106,43 @@ export class TlsInForce implements TlsEnds {
     return nameBySni(hello, this.#settings.sniNames, this.#byName);
   }
 
-  secure(
+  #sayEnded(log: Log): void {
+    const ended = this.#material.clients?.lists?.ended(Date.now());
+    if (ended !== undefined && ended !== this.#ended) {
+      log("error", "clients with certificates are refused", {
+        reason: `crl of [server.tls] ${ended}`,
+      });
+    }
+    this.#ended = ended;
+  }
+
+  async secure(
     client: Conn,
     hello: ClientHello,
     name?: string,
-  ): Promise<SecureConn> {
-    const { certificates } = this.#material;
+  ): Promise<SecuredClient> {
+    const { certificates, clients } = this.#material;
     const { sni } = hello;
     const own =
       certificates.find(({ hosts }) =>
         sni !== undefined && hosts.some((name) => isHost(name, sni))
       ) ?? certificates[0]!;
-    return acceptTls(client, hello, {
+    let verdict: ClientVerdict = {};
+    const conn = await acceptTls(client, hello, {
       cert: own.cert,
       key: own.key,
       minVersion: `TLSv${this.#settings.minVersion}`,
       alpn: name === undefined
         ? [ALPN]
         : this.#byName.get(name.toUpperCase())?.alpn ?? [],
+      clients: clients && {
+        ca: clients.authorities.pem,
+        identify: (shown) => (verdict = clients.judge(shown)).certificate,
+      },
     });
-  }
-
-  refusalFor({ alpn }: TlsFacts): Refusal | undefined {
-    return this.#settings.requireAlpn && alpn !== ALPN ? NO_ALPN : undefined;
+    const lacksAlpn = name === undefined && this.#settings.requireAlpn &&
+      conn.tls.alpn !== ALPN;
+    const refusal = verdict.refusal ?? (lacksAlpn ? NO_ALPN : undefined);
+    return { kind: "secured", conn, refusal };
   }
 }

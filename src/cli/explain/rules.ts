@@ -43,7 +43,7 @@ export class Rules {
     return (own ?? this.#table.server.timeZone) as string | undefined;
   }
 
-  ofServer({ remote }: Asking): Rule {
+  ofServer({ peer: { remote } }: Asking): Rule {
     const { access } = this.#table.server;
     const text = this.#access(access, this.#server, ["server"], remote);
     return ["server access", text];
@@ -82,7 +82,10 @@ export class Rules {
       ["name", this.#name(service, asked)],
       ...this.#otherNames(service),
       ["enabled", enabled ? "yes" : `no${this.#at([...path, "enabled"])}`],
-      ["service access", this.#access(access, values, path, asking.remote)],
+      [
+        "service access",
+        this.#access(access, values, path, asking.peer.remote),
+      ],
       ["hours", this.#hours(service, written, asking.now)],
       ["limits of server", limitsOf(this.#server)],
       ["limits of service", limitsOf(values)],

@@ -1,14 +1,30 @@
 /** Every key of `[server.tls]`. */
 import * as z from "zod";
 import {
+  CERTIFICATE_FORM,
+  readCertificateRule,
+} from "../../policy/certificates.ts";
+import {
   choice,
   flag,
   hostName,
   listOf,
   name,
+  optional,
   preset,
   required,
+  transformed,
 } from "../values.ts";
+
+/** The key by which the server and each service let in certificates. */
+export function allowCertificate(description: string) {
+  const rule = transformed(readCertificateRule, CERTIFICATE_FORM, "name");
+  return preset(
+    listOf(rule, "list of names in certificates"),
+    [],
+    description,
+  );
+}
 
 const files = {
   cert: required(
@@ -63,5 +79,27 @@ export const tlsSchema = z.strictObject({
       "and a client that asks for the protocol `tcpmux` (ALPN), is served as " +
       "without this key. `true` is for any domain: where the first label is no " +
       "service's name, the client is served as without this key, too.",
+  ),
+  client_ca: optional(
+    name("path of a file"),
+    "none",
+    "The file, in PEM, of the authorities (CA) that sign the certificates of " +
+      "clients; found as `cert` is. List those between a client's certificate " +
+      "and the CA too.",
+  ),
+  client_certificate: optional(
+    choice(["none", "optional", "required"]),
+    "`required` with `client_ca`, else `none`",
+    "Whether clients are asked for a certificate. With `required`, who shows " +
+      "none is refused; with `optional`, it is nobody for " +
+      "`allow_certificate`. A certificate that is not good is refused with " +
+      "both: of another CA, expired, not yet valid, revoked, for servers only.",
+  ),
+  crl: optional(
+    name("path of a file"),
+    "none",
+    "The file, in PEM, of the lists of revoked certificates (CRL), one of each " +
+      "authority in `client_ca`; found as `cert` is. When a list has ended, " +
+      "all certificates of that authority are refused.",
   ),
 }, { error: "a table such as [server.tls]" }).meta({ value: "table" });
