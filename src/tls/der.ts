@@ -6,13 +6,15 @@ import {
   fromBER,
   ObjectIdentifier,
   OctetString,
+  UTCTime,
 } from "asn1js";
 
 /** The fields of a certificate that somebody here reads. */
 export interface Fields {
   readonly serial: AsnType | undefined;
   readonly issuer: AsnType | undefined;
-  readonly validity: AsnType | undefined;
+  /** When the certificate ends. */
+  readonly until: Date;
   readonly subject: AsnType | undefined;
   readonly publicKey: AsnType | undefined;
   /** The values by their identifiers, as DER. */
@@ -45,7 +47,7 @@ export function fieldsOf(der: Uint8Array): Fields {
   return {
     serial,
     issuer,
-    validity,
+    until: as(UTCTime, parts(validity)[1]).toDate(), // GeneralizedTime is one
     subject,
     publicKey,
     extensions: new Map(extensions.map(extensionOf)),

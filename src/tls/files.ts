@@ -12,9 +12,10 @@ import { fromSystem } from "../transport/errno.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
 import { certificatesIn } from "./der.ts";
+import type { CertificateEnd } from "./expiry.ts";
 
 /** A certificate with its chain, and its key. */
-export interface ServerCertificate {
+export interface ServerCertificate extends CertificateEnd {
   /** PEM. */
   readonly cert: string;
   readonly key: string;
@@ -107,7 +108,8 @@ export class TlsFolder {
           "(give the one that it was made for)",
       );
     }
-    return { cert, key, hosts: hostsOf(own) };
+    const { until } = own;
+    return { cert, key, hosts: hostsOf(own), file: files.cert, until };
   }
 
   async #text(
