@@ -27,6 +27,7 @@ function source(sessions: readonly Recorded[] = []): StatusSource {
     sessions: () => sessions,
     listeners: () => ["127.0.0.1:1"],
     isDraining: () => false,
+    certificates: () => [],
     isSwitchedOff: ({ name }) => name === "about",
   });
 }

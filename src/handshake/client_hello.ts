@@ -41,7 +41,8 @@ const NOTHING = new Uint8Array(0);
  * in pieces.
  */
 export class HelloReader {
-  #pieces: Uint8Array[] = [];
+  /** What has come stands at its beginning. */
+  #held: Uint8Array = NOTHING;
   #count = 0;
   /** So many bytes are needed before there is more to say. */
   #least = 0;
@@ -57,18 +58,32 @@ export class HelloReader {
 
   /** All that has come. */
   get bytes(): Uint8Array {
-    return this.#pieces.reduce(joined, NOTHING);
+    return this.#held.subarray(0, this.#count);
   }
 
   push(bytes: Uint8Array): Hello {
-    this.#pieces.push(bytes);
-    this.#count += bytes.length;
+    this.#hold(bytes);
     if (this.#count < this.#least) return { kind: "more", least: this.#least };
     const whole = this.bytes;
-    this.#pieces = [whole];
     const hello = readHello(whole);
     if (hello.kind === "more") this.#least = hello.least;
     return hello;
+  }
+
+  /** Each byte is copied but a few times, in however many pieces they come. */
+  #hold(bytes: Uint8Array): void {
+    const start = this.#count;
+    this.#count += bytes.length;
+    if (start === 0) {
+      this.#held = bytes;
+      return;
+    }
+    if (this.#count > this.#held.length) {
+      const larger = new Uint8Array(2 * this.#count);
+      larger.set(this.#held.subarray(0, start));
+      this.#held = larger;
+    }
+    this.#held.set(bytes, start);
   }
 }
 
@@ -144,7 +159,8 @@ function extensionsOf(hello: Uint8Array): (type: number) => Uint8Array {
  */
 function hostIn(list: Uint8Array): string | undefined {
   const length = number(list, 3, 2);
-  if (list[2] !== HOST_NAME || length === undefined) return undefined;
+  const isWhole = length !== undefined && list.length >= 5 + length;
+  if (list[2] !== HOST_NAME || !isWhole) return undefined;
   const host = new TextDecoder().decode(list.subarray(5, 5 + length));
   return isHostName(host) ? host.toLowerCase() : undefined;
 }

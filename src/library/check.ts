@@ -26,6 +26,7 @@ import {
 import type { ExecService } from "../table/service.ts";
 import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
 import { fromSystem } from "../transport/errno.ts";
+import type { TlsInForce } from "../tls/in_force.ts";
 import { tlsOf } from "../tls/load.ts";
 import { getEnv, permitted } from "../transport/permission.ts";
 import { transportOf } from "../transport/pick.ts";
@@ -104,14 +105,14 @@ export async function inspect(
 ): Promise<readonly Problem[]> {
   checkRuntime(table, transport, file);
   checkLoops(table, file);
-  await tlsOf(table, getEnv, file);
+  const tls = await tlsOf(table, getEnv, file);
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);
   await adviseLog(table, advice);
   adviseProxies(table, advice);
   adviseNames(table, advice);
-  await adviseStart(table, advice);
+  await adviseStart(table, advice, tls);
   for (const [service, identity] of identities) {
     await adviseUser(service, identity, transport, advice);
   }
@@ -214,7 +215,11 @@ async function hindrance(
 }
 
 /** Advises of what a server would log as a warning if it were started here. */
-async function adviseStart(table: Table, advice: Problems): Promise<void> {
+async function adviseStart(
+  table: Table,
+  advice: Problems,
+  tls: TlsInForce | undefined,
+): Promise<void> {
   const warns = (key: string): Log => (_, message, fields = {}) => {
     const { reason, ...others } = fields;
     const facts = Object.entries(others)
@@ -225,6 +230,7 @@ async function adviseStart(table: Table, advice: Problems): Promise<void> {
   };
   const hours = table.services.map(({ hours }) => hours);
   warnOfZone(hours, getEnv("TZ"), warns("time_zone"));
+  tls?.warn(warns("tls"));
   const files = await fileLimit();
   if (files !== undefined) fittedTo(table, files, warns("max_connections"));
 }

@@ -15,7 +15,6 @@ import {
   parts,
   type Signed,
   signedOf,
-  timeOf,
 } from "./der.ts";
 
 const KEY_USAGE = "2.5.29.15";
@@ -50,8 +49,6 @@ export class Judged {
   readonly subject: string;
   readonly issuer: string;
   readonly serial: string;
-  readonly #begin: number;
-  readonly #end: number;
 
   /** @throws for what is no certificate */
   constructor(der: Uint8Array) {
@@ -60,9 +57,6 @@ export class Judged {
     this.subject = encodingOf(fields.subject);
     this.issuer = encodingOf(fields.issuer);
     this.serial = encodingOf(fields.serial);
-    const [begin, end] = parts(fields.validity);
-    this.#begin = timeOf(begin);
-    this.#end = timeOf(end);
   }
 
   /** The subject as text, for messages. */
@@ -86,11 +80,12 @@ export class Judged {
 
   /** What is wrong with its dates; undefined for nothing. */
   outOfDate(now: number): string | undefined {
-    if (now < this.#begin) {
-      return `not valid before ${new Date(this.#begin).toISOString()}`;
+    const { from, until } = this.fields;
+    if (now < from) {
+      return `not valid before ${new Date(from).toISOString()}`;
     }
-    return now > this.#end
-      ? `expired at ${new Date(this.#end).toISOString()}`
+    return now > until
+      ? `expired at ${new Date(until).toISOString()}`
       : undefined;
   }
 

@@ -12,11 +12,15 @@ import type { TlsSettings } from "../table/steps/tls_settings.ts";
 import { acceptTls } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
 import type { ClientVerdict } from "./clients.ts";
+import { type CertificateEnd, warnOfExpiry } from "./expiry.ts";
 import { isHost, TlsFolder, type TlsMaterial } from "./files.ts";
 import { ALPN, nameBySni } from "./sni_names.ts";
 
 /** Milliseconds after which the files are looked at again. */
 const LOOK = 5000;
+
+/** Milliseconds after which certificates that end are warned of again. */
+const DAY = 24 * 3600 * 1000;
 
 const NO_ALPN = refusal(
   "tls_error",
@@ -41,6 +45,8 @@ export class TlsInForce implements TlsEnds {
   isProven = false;
   /** What was said last of a list of revoked certificates that has ended. */
   #ended: string | undefined;
+  /** When it was warned of certificates that end. */
+  #warned = 0;
 
   private constructor(
     settings: TlsSettings,
@@ -75,8 +81,20 @@ export class TlsInForce implements TlsEnds {
     return new TlsInForce(tls, byName, folder, material, state);
   }
 
+  /** Those in force, in the order of the table. */
+  get certificates(): readonly CertificateEnd[] {
+    return this.#material.certificates;
+  }
+
+  /** Warns of certificates that have ended, or are about to. */
+  warn(log: Log): void {
+    this.#warned = Date.now();
+    warnOfExpiry(this.certificates, log);
+  }
+
   /** Looks at the files from time to time, until `stop`. */
   watch(log: Log): void {
+    this.warn(log);
     this.#looking = setInterval(() => this.#look(log), LOOK);
   }
 
@@ -86,6 +104,7 @@ export class TlsInForce implements TlsEnds {
 
   async #look(log: Log): Promise<void> {
     this.#sayEnded(log);
+    if (Date.now() > this.#warned + DAY) this.warn(log);
     const state = await this.#folder.stateOf(this.#settings);
     if (state === this.#state) return;
     this.#state = state; // what is wrong is said once
@@ -95,6 +114,7 @@ export class TlsInForce implements TlsEnds {
       problems.throwIfAny();
       this.#material = material;
       log("info", "the files of [server.tls] have changed, and are in use");
+      this.warn(log);
     } catch (error) {
       log("error", "the files of [server.tls] have changed and are not used", {
         reason: messageOf(error),
