@@ -113,6 +113,8 @@ export interface TlsFacts {
   readonly alpn: string | undefined;
   /** The server's certificate, where we are its client. */
   readonly server?: ServerCertificateFacts;
+  /** Of a client that has shown one, which was found good; else undefined. */
+  readonly certificate?: PeerCertificate | undefined;
 }
 
 /** What a client knows of the certificate of its server. */
@@ -123,6 +125,34 @@ export interface ServerCertificateFacts {
   readonly expires: Date;
   /** The hash of its public key, as a pin: `sha256//BASE64`. */
   readonly pin: string;
+}
+
+/** What a certificate says of who shows it, as its DER has it (RFC 5280). */
+export interface PeerCertificate {
+  /** All attributes of the subject's name, in their order. */
+  readonly subject: readonly NamePart[];
+  /** Those of the authority that has signed it. */
+  readonly issuer: readonly NamePart[];
+  /** The alternative names of the subject. */
+  readonly names: readonly AlternativeName[];
+  /** SHA-256 of the whole certificate, in lower-case hexadecimal digits. */
+  readonly fingerprint: string;
+}
+
+/** One attribute of a name, such as `CN`. */
+export interface NamePart {
+  /** The short name of RFC 4514 where it has one, else the OID. */
+  readonly type: string;
+  /** The text; of what is no text, `#` and its bytes in hexadecimal digits. */
+  readonly value: string;
+}
+
+/** An alternative name of a subject. */
+export interface AlternativeName {
+  /** What kind of name it is; others than these are left out. */
+  readonly kind: "dns" | "uri" | "email" | "ip";
+  /** The name as the certificate has it. */
+  readonly value: string;
 }
 
 /** Both ends of a socket that was connected to an address. */

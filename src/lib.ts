@@ -28,8 +28,12 @@ export type {
 export type { Handler, HandlerSession } from "./table/service.ts";
 export { type Problem, TableError } from "./table/problem.ts";
 export {
+  type AlternativeName,
   type Endpoint,
   formatEndpoint,
+  type NamePart,
+  type Peer,
+  type PeerCertificate,
   type ServerCertificateFacts,
   type TcpEndpoint,
   TCPMUX_PORT,
@@ -43,7 +47,7 @@ export {
   RefusedError,
   TcpmuxError,
 } from "./errors.ts";
-export type { ConnectionRecord } from "./record.ts";
+export type { ConnectionRecord, NamedBy } from "./record.ts";
 export {
   forward,
   type LocalAddress,

@@ -1,10 +1,19 @@
-import { type Endpoint, formatEndpoint, type Peer } from "./endpoint.ts";
+import {
+  type Endpoint,
+  formatEndpoint,
+  type Peer,
+  type PeerCertificate,
+} from "./endpoint.ts";
 import { isDisconnect, messageOf, stackOf } from "./errors.ts";
 import type { Log } from "./log.ts";
+import { alternativeNamesText, nameText } from "./policy/certificates.ts";
 import { type EndCode, type Outcome, OUTCOMES } from "./policy/ending.ts";
 import { type Counters, MissedDeadline } from "./relay_options.ts";
 import type { Service } from "./table/service.ts";
 import type { Exit } from "./transport/transport.ts";
+
+/** By what a client has named its service, other than by a service line. */
+export type NamedBy = "sni" | "first_bytes";
 
 /** All that is known of a connection when it has ended. */
 export interface ConnectionRecord {
@@ -32,6 +41,11 @@ export interface ConnectionRecord {
   readonly upstream?: string;
   /** The name that a client of a proxy asked for, as it wrote it. */
   readonly requested?: string;
+  /**
+   * By what the client has named its service, where it sent no service line: by
+   * the host that it meant (SNI), or by its first bytes.
+   */
+  readonly namedBy?: NamedBy;
   /** The service's kind; empty where none was reached. */
   readonly kind:
     | "builtin"
@@ -45,6 +59,15 @@ export interface ConnectionRecord {
   readonly tls?: string;
   /** The name of the server that the client meant by TLS; absent without. */
   readonly sni?: string;
+  /**
+   * What the certificate says that the client has shown, which was found good:
+   * its subject as RFC 4514 writes it, its alternative names such as
+   * `dns:a.example,uri:spiffe://fleet/a`, and its SHA-256 in hexadecimal
+   * digits. Absent without one.
+   */
+  readonly subject?: string;
+  readonly san?: string;
+  readonly fingerprint?: string;
   /** How it ended. */
   readonly outcome: Outcome;
   /** What exactly the outcome comes from, for programs: docs/log.md has all. */
@@ -93,11 +116,23 @@ export interface Recorded extends Counters {
   readonly service: Service | undefined;
   readonly upstream: Endpoint | undefined;
   readonly requested: string | undefined;
+  readonly namedBy: NamedBy | undefined;
   readonly uniqueId: string | undefined;
   /** When it was accepted, by `performance.now()`. */
   readonly begin: number;
   /** When its service began, by the same clock; 0 where none has. */
   readonly served: number;
+}
+
+/** What a record says of a client's certificate. */
+function certificateFields(
+  { subject, names, fingerprint }: PeerCertificate,
+): Pick<ConnectionRecord, "subject" | "san" | "fingerprint"> {
+  return {
+    subject: nameText(subject),
+    ...(names.length === 0 ? {} : { san: alternativeNamesText(names) }),
+    fingerprint,
+  };
 }
 
 /** How a connection ended. */
@@ -135,7 +170,7 @@ export class Recorder {
     { code, reason }: Ended,
   ): void {
     const { id, peer, server, service, upstream, requested } = session;
-    const { uniqueId, bytesIn, bytesOut, begin, served } = session;
+    const { namedBy, uniqueId, bytesIn, bytesOut, begin, served } = session;
     const { via, tls } = peer;
     // What not every connection has comes last, in no object of its own: that
     // would take more time than all the rest.
@@ -158,10 +193,14 @@ export class Recorder {
     }
     if (upstream !== undefined) record.upstream = formatEndpoint(upstream);
     if (requested !== undefined) record.requested = requested;
+    if (namedBy !== undefined) record.namedBy = namedBy;
     if (via !== undefined) record.via = formatEndpoint(via);
     if (uniqueId !== undefined) record.uniqueId = uniqueId;
     if (tls !== undefined) record.tls = tls.protocol;
     if (tls?.sni !== undefined) record.sni = tls.sni;
+    if (tls?.certificate !== undefined) {
+      Object.assign(record, certificateFields(tls.certificate));
+    }
     try {
       const handling = this.#onRecord(record);
       if (handling instanceof Promise) this.#follow(handling, record);
@@ -177,9 +216,13 @@ export class Recorder {
       service: record.service,
       upstream: record.upstream,
       requested: record.requested,
+      named_by: record.namedBy,
       kind: record.kind,
       tls: record.tls,
       sni: record.sni,
+      subject: record.subject,
+      san: record.san,
+      fingerprint: record.fingerprint,
       outcome: record.outcome,
       code,
       bytes_in: record.bytesIn,

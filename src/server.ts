@@ -22,7 +22,7 @@ import { Session } from "./session.ts";
 import { checkLoops, checkRequirements, type Table } from "./table/table.ts";
 import type { ListenerSpec, Service } from "./table/service.ts";
 import type { TlsInForce } from "./tls/in_force.ts";
-import { tlsOf, upstreamTlsOf } from "./tls/load.ts";
+import { proveTls, tlsOf, upstreamTlsOf } from "./tls/load.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
 
 /** What a {@linkcode MuxServer} works with; none of it is global. */
@@ -58,6 +58,7 @@ export interface ServerState {
   readonly sessions: number;
   readonly services: number;
   readonly draining: boolean;
+  readonly certificates: TlsInForce["certificates"];
 }
 
 /** A running TCPMUX server. */
@@ -133,6 +134,7 @@ export class MuxServer {
       sessions: this.#sessions.size,
       services: this.#inForce.table.services.length,
       draining: this.#isDraining,
+      certificates: this.#inForce.tls?.certificates ?? [],
     };
   }
 
@@ -195,9 +197,9 @@ export class MuxServer {
     warnOfZone(table.services.map(({ hours }) => hours), getEnv("TZ"), log);
     const limits = await limitsHere(table, log);
     const tls = await tlsOf(table, getEnv, file);
+    await proveTls(table, tls, this.#inForce?.tls, transport);
     const upstreamTls = await upstreamTlsOf(table, getEnv, log, file);
-    const contexts = new Map();
-    return { table, identities, limits, tls, upstreamTls, contexts };
+    return { table, identities, limits, tls, upstreamTls, contexts: new Map() };
   }
 
   /** Serves a connection that another program has accepted for it. */

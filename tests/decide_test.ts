@@ -30,7 +30,7 @@ text = ""
   "f",
 );
 const ASKING: Asking = {
-  remote: { transport: "tcp", host: "192.0.2.1", port: 4000 },
+  peer: { remote: { transport: "tcp", host: "192.0.2.1", port: 4000 } },
   now: 0,
 };
 const NO_HELP = parseTable("server.help = false\nservices.a.text = ''", "f");
@@ -118,7 +118,7 @@ listed = false
     return text(decision.text).split("\r\n").slice(0, -1);
   };
   const from = (host: string, now = NOON): Asking => ({
-    remote: { transport: "tcp", host, port: 9 },
+    peer: { remote: { transport: "tcp", host, port: 9 } },
     now,
   });
   const cases: [string, Asking, string[]][] = [
@@ -130,7 +130,7 @@ listed = false
     ["at night", from("203.0.113.1", NOON + 9 * 3_600_000), ["open"]],
     [
       "on a Unix socket",
-      { remote: { transport: "unix", path: "" }, now: NOON },
+      { peer: { remote: { transport: "unix", path: "" } }, now: NOON },
       ["open", "inside", "days", "hidden"],
     ],
   ];

@@ -17,7 +17,7 @@ const FULLER: Readonly<Record<string, number>> = {
   "src": 20,
   "src/cli": 15,
 };
-const MOST_FILES = 282;
+const MOST_FILES = 292;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -62,6 +62,7 @@ const ABOVE =
 /** What a module may make once for all: none of it ever changes. */
 const CONSTANTS = [
   "Access",
+  "CertificateList",
   "RegExp",
   "TcpmuxError",
   "TextDecoder",

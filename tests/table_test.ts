@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Access, AddressSet, EVERYBODY, NOBODY } from "../src/policy/access.ts";
 import { parseForwards } from "../src/table/forwards.ts";
 import type { TableInput } from "../src/table/input.ts";
 import { buildTable, parseTable } from "../src/table/parse.ts";
+import { TableError } from "../src/table/problem.ts";
 import { serverSchema } from "../src/table/server_schema.ts";
 import type { ExecService, Service } from "../src/table/service.ts";
 
@@ -17,6 +18,7 @@ const COMMON = {
   description: "",
   listed: true,
   enabled: true,
+  alpn: [],
   message: "Go",
   idleTimeout: 0,
   halfClosedTimeout: 3_600_000,
@@ -82,6 +84,7 @@ describe("a table", () => {
           syslogFormat: undefined,
         },
         tls: undefined,
+        firstBytes: undefined,
         admin: undefined,
         adminHosts: [],
         control: undefined,
@@ -93,7 +96,7 @@ describe("a table", () => {
     const { server } = parseTable(
       `[server]
       listen = ["[::1]:1", "unix:/run/x", "unix:@y", "systemd", "systemd:web",
-        "proxy://[::1]:2", "tls://systemd", "proxy+tls://unix:@z"]
+        "proxy://[::1]:2", "tls://systemd", "proxy+tls://unix:@z", "tls-or-plain://systemd:a"]
       trusted_proxies = ["192.0.2.1"]
       user = "mux"
       group = "net"
@@ -120,9 +123,13 @@ describe("a table", () => {
       key = "b"
       min_version = "1.3"
       require_alpn = true
+      sni_names = ["Mux.example", "b"]
       [[server.tls.certificates]]
       cert = "c"
       key = "d"
+      [server.first_bytes]
+      "A" = "x"
+      "\\u0000\\u00ff" = "y"
       [server.penalties]
       unknown = 0
       malformed = "1s"
@@ -141,6 +148,7 @@ describe("a table", () => {
         { transport: "tcp", host: "::1", port: 2, proxyHeader: true },
         { transport: "systemd", name: undefined, tls: true },
         { transport: "unix", path: "\0z", proxyHeader: true, tls: true },
+        { transport: "systemd", name: "a", tls: "or-plain" },
       ],
       user: "mux",
       group: "net",
@@ -185,11 +193,33 @@ describe("a table", () => {
         certificates: [{ cert: "a", key: "b" }, { cert: "c", key: "d" }],
         minVersion: "1.3",
         requireAlpn: true,
+        sniNames: ["mux.example", "b"],
       },
       admin: { transport: "tcp", host: "127.0.0.1", port: 9101 },
+      firstBytes: [
+        { bytes: Uint8Array.of(0, 255), service: "y" },
+        { bytes: Uint8Array.of(65), service: "x" },
+      ],
       adminHosts: ["Mux.example.org"],
       control: "/run/c",
     });
+  });
+
+  test("has all domains, or none, in one word", () => {
+    for (const [said, names] of [["true", true], ["false", []]] as const) {
+      const text =
+        `server.tls = { cert = "a", key = "b", sni_names = ${said} }`;
+      assertEquals(parseTable(text, "f").server.tls?.sniNames, names);
+    }
+    assertThrows(
+      () =>
+        parseTable(
+          'server.tls = { cert = "a", key = "b", sni_names = 1 }',
+          "f",
+        ),
+      TableError,
+      "allowed: a list of host names, or true or false",
+    );
   });
 
   test("says who may use a service, when, and how much", () => {

@@ -1,5 +1,6 @@
 import type { Target } from "../target.ts";
 import { connecting, listing } from "./client.ts";
+import { clientHello } from "./client_hello.ts";
 import { HANDSHAKES } from "./handshake.ts";
 import { http } from "./http.ts";
 import { importing } from "./importing.ts";
@@ -18,6 +19,7 @@ export const TARGETS: readonly Target[] = [
   http,
   socks,
   header,
+  clientHello,
   ...HANDSHAKES,
   table,
   forwards,

@@ -46,6 +46,12 @@ export interface LocalOptions extends ServeOptions {
    * @default false, and true for `tcpmuxs://`
    */
   tls?: boolean | ClientTls;
+  /**
+   * The version of the PROXY protocol by whose header the server learns the
+   * address of each client; the server must expect it.
+   * @default no header
+   */
+  proxyProtocol?: 1 | 2;
 }
 
 /** How {@linkcode proxy} serves. */
@@ -97,6 +103,7 @@ export async function forward(
 ): Promise<LocalServer> {
   const settings = settingsOf(options);
   const problems = new Problems();
+  const keys = keysOf(options, problems);
   const upstream = serverOf(server, options, problems);
   const listeners = Object.entries(services).map(
     ([name, local]): ForwardListener => {
@@ -106,7 +113,7 @@ export async function forward(
           `is not a valid service name; allowed: ${NAME_RULE}`,
         );
       }
-      const service = forwardService(name, upstream, name, settings);
+      const service = forwardService(name, upstream, name, settings, keys);
       const endpoint = localOf(name, local, problems);
       return { protocol: "forward", endpoint, service };
     },
@@ -142,6 +149,7 @@ export async function proxy(
 ): Promise<LocalServer> {
   const settings = settingsOf(options);
   const problems = new Problems();
+  const keys = keysOf(options, problems);
   const upstream = serverOf(server, options, problems);
   const endpoint = localOf("listen", listen, problems);
   const { suffix, isSound } = readSuffix(options.suffix);
@@ -152,7 +160,7 @@ export async function proxy(
     );
   }
   problems.throwIfAny();
-  const listener = proxyListener(endpoint, upstream, suffix, settings);
+  const listener = proxyListener(endpoint, upstream, suffix, settings, keys);
   const table = new Table(settings, [listener.service], [listener]);
   return await start(table, options);
 }
@@ -200,6 +208,14 @@ function addressOf<A extends object>(
   if (typeof address !== "string") return address;
   const shown = JSON.stringify(given) ?? String(given);
   problems.add([key], `is ${shown}; allowed: ${forms} (${address})`);
+}
+
+function keysOf({ proxyProtocol }: LocalOptions, problems: Problems) {
+  if (![undefined, 1, 2].includes(proxyProtocol)) {
+    const shown = JSON.stringify(proxyProtocol);
+    problems.add(["proxyProtocol"], `is ${shown}; allowed: 1 or 2`);
+  }
+  return { proxy_protocol: proxyProtocol };
 }
 
 function settingsOf(options: LocalOptions): ServerSettings {

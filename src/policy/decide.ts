@@ -1,6 +1,7 @@
-import type { Endpoint } from "../endpoint.ts";
+import type { Endpoint, Peer, PeerCertificate } from "../endpoint.ts";
 import { HELP, helpText } from "../wire.ts";
 import { type Access, NOBODY } from "./access.ts";
+import { ANY_CERTIFICATE, type CertificateList } from "./certificates.ts";
 import type { Hours } from "./hours.ts";
 import { type Refusal, refusal } from "./refusal.ts";
 
@@ -9,13 +10,20 @@ export interface Guarded {
   readonly name: string;
   readonly enabled: boolean;
   readonly access: Access;
+  readonly certificates: CertificateList;
   readonly hours: Hours | undefined;
 }
 
 /** The part of a service table that decisions need. */
 export interface GuardedTable<S extends Guarded> {
-  readonly server: { readonly help: boolean; readonly access: Access };
+  readonly server: {
+    readonly help: boolean;
+    readonly access: Access;
+    readonly certificates: CertificateList;
+  };
   readonly listing: Listing;
+  /** The rules of one of the services; undefined if none has some. */
+  readonly someCertificates: CertificateList | undefined;
   /** The hours of one of the services; undefined if none has hours. */
   readonly someHours: Hours | undefined;
   /** By names and aliases, in upper case. */
@@ -29,7 +37,7 @@ export type Decision<S extends Guarded> =
 
 /** Who asks, and when. */
 export interface Asking {
-  readonly remote: Endpoint;
+  readonly peer: Pick<Peer, "remote" | "tls">;
   /** Milliseconds since 1970. */
   readonly now: number;
   /**
@@ -58,7 +66,7 @@ export function decide<S extends Guarded>(
   asked: string | S,
   asking: Asking,
 ): Decision<S> {
-  const { remote, now, switchedOff } = asking;
+  const { peer, now, switchedOff } = asking;
   const name = typeof asked === "string" ? asked.toUpperCase() : undefined;
   if (name === HELP) {
     return table.server.help
@@ -72,15 +80,21 @@ export function decide<S extends Guarded>(
   // Looking at the clock is slow. If any service of the table has hours, every
   // refusal looks at a clock once: its time does not tell what exists.
   const isOpenNow = guarded.hours?.include(now) ?? true;
-  const isForAll = table.server.access.admitsAll && guarded.access.admitsAll &&
+  const { server } = table;
+  const isForAll = server.access.admitsAll && guarded.access.admitsAll &&
+    server.certificates.admitsAll && guarded.certificates.admitsAll &&
     guarded.enabled && !switchedOff?.size;
   const reason = isForAll
     ? undefined
-    : keptOutOfAll(table, remote) ?? keptOutOf(guarded, remote, switchedOff);
+    : keptOutOfAll(table, peer) ?? keptOutOf(guarded, peer, switchedOff);
   if (service !== undefined && reason === undefined && isOpenNow) {
     return { kind: "serve", service };
   }
   if (guarded.hours === undefined) table.someHours?.include(now);
+  // So is a certificate looked at once, whatever is refused.
+  if (guarded.certificates.admitsAll) {
+    table.someCertificates?.admits(peer.tls?.certificate);
+  }
   return service === undefined
     ? refusal(
       "unknown",
@@ -99,6 +113,7 @@ const NO_SERVICE: Guarded = {
   name: "",
   enabled: true,
   access: NOBODY,
+  certificates: ANY_CERTIFICATE,
   hours: undefined,
 };
 
@@ -108,25 +123,37 @@ const NO_SERVICE: Guarded = {
  */
 function keptOutOfAll<S extends Guarded>(
   { server }: GuardedTable<S>,
-  remote: Endpoint,
+  { remote, tls }: Asking["peer"],
 ): string | undefined {
-  if (remote.transport === "unix") return undefined;
-  const list = server.access.keepsOut(remote.host);
-  return list && `${remote.host} ${keptOutBy(list)} server.${list}`;
+  const list = listAgainst(server.access, remote);
+  if (list !== undefined) return `${keptOutBy(list, remote)} server.${list}`;
+  const { certificates } = server;
+  return certificates.admitsAll || certificates.admits(tls?.certificate)
+    ? undefined
+    : `${unnamed(tls?.certificate)} server.allow_certificate`;
+}
+
+function listAgainst(
+  access: Access,
+  remote: Endpoint,
+): "allow" | "deny" | undefined {
+  return remote.transport === "tcp" ? access.keepsOut(remote.host) : undefined;
 }
 
 /** Why a client may not use a service at any hour, for the log. */
 function keptOutOf(
-  { name, enabled, access }: Guarded,
-  remote: Endpoint,
+  { name, enabled, access, certificates }: Guarded,
+  { remote, tls }: Asking["peer"],
   switchedOff?: SwitchedOff,
 ): string | undefined {
-  if (remote.transport === "tcp") {
-    const { host } = remote;
-    const list = access.keepsOut(host);
-    if (list !== undefined) {
-      return `${host} ${keptOutBy(list)} ${list} of ${name}`;
-    }
+  const isNamed = certificates.admitsAll ||
+    certificates.admits(tls?.certificate);
+  const list = listAgainst(access, remote);
+  if (list !== undefined) {
+    return `${keptOutBy(list, remote)} ${list} of ${name}`;
+  }
+  if (!isNamed) {
+    return `${unnamed(tls?.certificate)} allow_certificate of ${name}`;
   }
   if (!enabled) return `the service ${name} is not enabled`;
   return switchedOff?.has(name.toUpperCase())
@@ -134,15 +161,22 @@ function keptOutOf(
     : undefined;
 }
 
-function keptOutBy(list: "allow" | "deny"): string {
-  return list === "deny" ? "is in" : "is not in";
+function keptOutBy(list: "allow" | "deny", remote: Endpoint): string {
+  const who = remote.transport === "tcp" ? remote.host : "the client";
+  return `${who} ${list === "deny" ? "is in" : "is not in"}`;
+}
+
+function unnamed(certificate: PeerCertificate | undefined): string {
+  return certificate === undefined
+    ? "the client has no certificate, which it needs for"
+    : "the client's certificate has none of the names in";
 }
 
 function listed<S extends Guarded>(
   table: GuardedTable<S>,
   asking: Asking,
 ): Uint8Array {
-  return keptOutOfAll(table, asking.remote) === undefined
+  return keptOutOfAll(table, asking.peer) === undefined
     ? table.listing.textFor(asking)
     : helpText([]);
 }
@@ -164,18 +198,19 @@ export class Listing {
     this.#services = services.filter(({ listed, enabled }) =>
       listed && enabled
     );
-    this.#isUniform = this.#services.every(({ access, hours }) =>
-      access.admitsAll && hours === undefined
+    this.#isUniform = this.#services.every(
+      ({ access, certificates, hours }) =>
+        access.admitsAll && certificates.admitsAll && hours === undefined,
     );
   }
 
-  textFor({ remote, now, switchedOff }: Asking): Uint8Array {
+  textFor({ peer, now, switchedOff }: Asking): Uint8Array {
     if (this.#isUniform && !switchedOff?.size) {
       return this.#uniform ??= textOf(this.#services);
     }
     return textOf(
       this.#services.filter((service) =>
-        keptOutOf(service, remote, switchedOff) === undefined &&
+        keptOutOf(service, peer, switchedOff) === undefined &&
         service.hours?.include(now) !== false
       ),
     );

@@ -58,6 +58,8 @@ export const OUTCOMES = {
   proxy_error: "malformed",
   /** A client of TLS and this server do not agree, or it speaks no TLS. */
   tls_error: "malformed",
+  /** A client of TLS has no certificate that is good, and needs one. */
+  bad_certificate: "denied",
   /** The client ended before its request did. */
   eof: "malformed",
   /** The client ended before it had sent anything. */
@@ -107,6 +109,7 @@ export type EndCode =
   | "bad_request"
   | "proxy_error"
   | "tls_error"
+  | "bad_certificate"
   | "eof"
   | "silence"
   | "timeout"

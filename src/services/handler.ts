@@ -72,10 +72,11 @@ export class Handling implements PreparedService, RunningService {
     const { signal } = this.#controller;
     const conn = this.#conn;
     try {
-      const { id } = this.#context;
+      const { id, peer: { local, remote, via, tls } } = this.#context;
       const { signal: stopping } = this.#stopping;
       const service = this.#name;
-      await this.#handler(conn, { id, service, signal, stopping });
+      const peer = { local, remote, ...(via && { via }), tls };
+      await this.#handler(conn, { id, service, peer, signal, stopping });
       conn.close();
     } catch (error) {
       conn.abort();

@@ -22,6 +22,7 @@ import {
   type ForwardListener,
   listenerKey,
   type ProxyListener,
+  type ProxyVersion,
   type TcpmuxService,
 } from "./service.ts";
 import { upstreamTls, type UpstreamTlsSettings } from "./steps/upstream_tls.ts";
@@ -122,6 +123,8 @@ export interface ForwardTo extends ServerTarget {
 
 /** The command line, which takes precedence over the file. */
 export interface ForwardOptions {
+  /** Takes precedence over all forwards' own. */
+  readonly proxyProtocol?: ProxyVersion | undefined;
   /** The server of forwards that name none. */
   readonly server?: ForwardTo | undefined;
   /** Changes the settings of `[server]` as the command line says. */
@@ -161,7 +164,13 @@ export function parseForwards(
     problems.add(["forward"], "is empty; needed: a table [forward.NAME]");
   }
   const listeners = Object.entries(entries).flatMap(([name, entry]) =>
-    listenersOf(name, entry, settings, fallback, problems)
+    listenersOf(
+      name,
+      entry,
+      settings,
+      { ...options, server: fallback },
+      problems,
+    )
   );
   checkAddresses(listeners, problems);
   problems.throwIfAny();
@@ -179,7 +188,7 @@ function listenersOf(
   name: string,
   entry: unknown,
   settings: ServerSettings,
-  fallback: ForwardTo | undefined,
+  { server: fallback, proxyProtocol }: ForwardOptions,
   problems: Problems,
 ): ForwardListener[] {
   const path = ["forward", name];
@@ -198,10 +207,8 @@ function listenersOf(
     ...keys
   } = valid;
   if (upstream?.tls && keys.tls === false) {
-    problems.add(
-      [...path, "tls"],
-      "is false; allowed: true or a table, as tcpmuxs:// is TLS",
-    );
+    const why = "is false; allowed: true or a table, as tcpmuxs:// is TLS";
+    problems.add([...path, "tls"], why);
   }
   if (upstream === undefined) {
     problems.add(
@@ -211,7 +218,10 @@ function listenersOf(
     );
     return [];
   }
-  const service = forwardService(name, upstream, remoteName, settings, keys);
+  const service = forwardService(name, upstream, remoteName, settings, {
+    ...keys,
+    ...(proxyProtocol === undefined ? {} : { proxy_protocol: proxyProtocol }),
+  });
   return (Array.isArray(listen) ? listen : [listen])
     .map((endpoint) => ({ protocol: "forward", endpoint, service }));
 }
@@ -251,8 +261,9 @@ export function proxyListener(
   upstream: ForwardTo,
   suffix: string,
   settings: ServerSettings,
+  keys: ForwardKeys = {},
 ): ProxyListener {
-  const service = forwardService("proxy", upstream, "", settings);
+  const service = forwardService("proxy", upstream, "", settings, keys);
   return { protocol: "proxy", endpoint, service, suffix };
 }
 

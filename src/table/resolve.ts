@@ -8,6 +8,11 @@ import {
   NOBODY,
   type Prefix,
 } from "../policy/access.ts";
+import {
+  ANY_CERTIFICATE,
+  CertificateList,
+  type CertificateRule,
+} from "../policy/certificates.ts";
 import { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
 import type {
@@ -19,6 +24,7 @@ import type {
 import type { serverSchema } from "./server_schema.ts";
 import type { HandlerService, Service } from "./service.ts";
 import type { ServerSettings } from "./table.ts";
+import { resolveFirstBytes } from "./steps/first_bytes.ts";
 import { resolveTls } from "./steps/tls_settings.ts";
 import { resolveUpstreamTls } from "./steps/upstream_tls.ts";
 
@@ -41,6 +47,7 @@ export function resolveServer(
     drainTimeout: valid.drain_timeout,
     maxDuration: valid.max_duration,
     access: accessOf(valid),
+    certificates: certificatesOf(valid.allow_certificate),
     trustedProxies: valid.trusted_proxies.length === 0
       ? NOBODY
       : new Access(valid.trusted_proxies, []),
@@ -49,6 +56,7 @@ export function resolveServer(
     watch: valid.watch,
     log: { ...log, syslogFormat },
     tls: resolveTls(valid.tls),
+    firstBytes: resolveFirstBytes(valid.first_bytes),
     admin: valid.admin,
     adminHosts: valid.admin_hosts,
     control: valid.control && valid.control.path,
@@ -83,6 +91,10 @@ function accessOf(
   { allow, deny }: { allow: Prefix[]; deny: Prefix[] },
 ): Access {
   return allow.length + deny.length === 0 ? EVERYBODY : new Access(allow, deny);
+}
+
+function certificatesOf(rules: readonly CertificateRule[]): CertificateList {
+  return rules.length === 0 ? ANY_CERTIFICATE : new CertificateList(rules);
 }
 
 export function resolveService(
@@ -167,12 +179,14 @@ function resolveBase(
     description: valid.description,
     listed: valid.listed,
     enabled: valid.enabled,
+    alpn: valid.alpn,
     message: valid.message,
     idleTimeout: valid.idle_timeout ?? server.idleTimeout,
     halfClosedTimeout: valid.half_closed_timeout ?? server.halfClosedTimeout,
     stallTimeout: valid.stall_timeout ?? server.stallTimeout,
     maxDuration: valid.max_duration ?? server.maxDuration,
     access: accessOf(valid),
+    certificates: certificatesOf(valid.allow_certificate),
     hours: valid.hours &&
       new Hours(valid.hours, valid.time_zone ?? server.timeZone),
     limits: {

@@ -17,6 +17,7 @@ import {
   TIMES,
 } from "./server_schema.ts";
 import { BUILTINS, type Handler } from "./service.ts";
+import { allowCertificate } from "./steps/tls_schema.ts";
 import { upstreamTls } from "./steps/upstream_tls.ts";
 import {
   addresses,
@@ -54,6 +55,8 @@ export const nameSchema = z.string({ error: NAME_RULE })
 
 const SERVERS = "the server's";
 
+const ALPN_FORM = "1 to 255 printable ASCII characters without blanks";
+
 /** The keys of every kind of service. */
 export const commonSchema = z.strictObject({
   description: preset(
@@ -68,6 +71,18 @@ export const commonSchema = z.strictObject({
   ),
   listed: preset(flag(), true, "Whether `HELP` lists the service."),
   enabled: preset(flag(), true, "Whether the service is offered at all."),
+  alpn: preset(
+    listOf(
+      z.string({ error: ALPN_FORM }).regex(/^[\x21-\x7e]{1,255}$/, {
+        error: ALPN_FORM,
+      }),
+      "list of protocols",
+    ),
+    [],
+    "The protocols that clients may ask for (ALPN) that name the service by " +
+      '`server.tls.sni_names`, such as `"postgresql"`. If the list is empty, ' +
+      "they may ask for any, and none is agreed on.",
+  ),
   message: preset(
     z.string({ error: "text in quotes" }).regex(/^[\x20-\x7e]{0,500}$/, {
       error: "at most 500 printable ASCII characters",
@@ -85,6 +100,13 @@ export const commonSchema = z.strictObject({
       "all. If the list is empty, all of these may, except those in `deny`.",
   ),
   deny: preset(addresses(), [], "The clients that may not use the service."),
+  allow_certificate: allowCertificate(
+    "The clients that may use the service, by a name in their certificate: an " +
+      "attribute of the subject (`CN=alice`) or an alternative name " +
+      "(`SAN:dns:`, `SAN:uri:`, `SAN:email:`, `SAN:ip:`). `*` stands for the " +
+      "whole first label of a DNS name, or a whole segment of a URI's path. If " +
+      "the list is empty, all may. `allow` and `hours` must let them in too.",
+  ),
   hours: optional(
     hours(),
     "always",

@@ -1,11 +1,12 @@
 /** What a table holds: services, and the listeners that lead to them. */
-import type { Endpoint } from "../endpoint.ts";
+import type { Endpoint, Peer } from "../endpoint.ts";
 import {
   formatPlace,
   type ListenAddress,
   type ListenSteps,
 } from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
+import type { CertificateList } from "../policy/certificates.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServiceLimits } from "../policy/limit_settings.ts";
 import type { TlsDemands } from "../transport/net/tls/demands.ts";
@@ -29,6 +30,8 @@ interface ServiceBase {
   /** Whether HELP names it. */
   readonly listed: boolean;
   readonly enabled: boolean;
+  /** What clients may ask for that name it by TLS; empty for anything. */
+  readonly alpn: readonly string[];
   /** The text behind the `+`. */
   readonly message: string;
   /** Milliseconds without a byte either way; 0 for no limit. */
@@ -47,6 +50,8 @@ interface ServiceBase {
   readonly maxDuration: number;
   /** Which clients may use it, of those that may use the server. */
   readonly access: Access;
+  /** Which of them, by their certificates. */
+  readonly certificates: CertificateList;
   /** When it may be used; undefined for always. */
   readonly hours: Hours | undefined;
   readonly limits: ServiceLimits;
@@ -160,6 +165,8 @@ export interface HandlerSession {
   readonly id: number;
   /** The service's name as the table spells it. */
   readonly service: string;
+  /** Who is at the other end: addresses, proxy, TLS, certificate. */
+  readonly peer: Peer;
   /**
    * Aborted when the session must end: the client has disconnected, a deadline
    * was missed, or the server has stopped.

@@ -4,6 +4,7 @@ import { canonicalHost, type Endpoint } from "../endpoint.ts";
 import type { LogFormat, LogLevel, LogTo } from "../log.ts";
 import type { ListenAddress } from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
+import type { CertificateList } from "../policy/certificates.ts";
 import { Listing } from "../policy/decide.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
@@ -11,11 +12,8 @@ import type { Abilities, Transport } from "../transport/transport.ts";
 import { type Located, Problems } from "./problem.ts";
 import { addStepProblems } from "./steps/problems.ts";
 import { type ListenerSpec, placeOf, type Service } from "./service.ts";
+import { addFirstBytesProblems, type FirstBytes } from "./steps/first_bytes.ts";
 import type { TlsSettings } from "./steps/tls_settings.ts";
-import {
-  addUpstreamTlsProblem,
-  upstreamTlsPath,
-} from "./steps/upstream_tls.ts";
 
 /** The `[server]` part of the table, every value of it resolved. */
 export interface ServerSettings {
@@ -36,6 +34,8 @@ export interface ServerSettings {
   readonly maxDuration: number;
   /** Which clients may use any service. */
   readonly access: Access;
+  /** Which of them, by their certificates. */
+  readonly certificates: CertificateList;
   /** The proxies whose word on the addresses of clients is taken. */
   readonly trustedProxies: Access;
   readonly limits: ServerLimits;
@@ -46,6 +46,8 @@ export interface ServerSettings {
   readonly log: LogSettings;
   /** Undefined where no listener can speak TLS. */
   readonly tls: TlsSettings | undefined;
+  /** What clients send first that name a service by it; undefined for none. */
+  readonly firstBytes: readonly FirstBytes[] | undefined;
   /** Where the admin listener is; undefined for none. */
   readonly admin: Endpoint | undefined;
   /** Names under which that may be asked. */
@@ -81,6 +83,8 @@ export class Table {
   readonly located: Located | undefined;
   /** The hours of one of the services; undefined if none has hours. */
   readonly someHours: Hours | undefined;
+  /** The `allow_certificate` of one of them; undefined if none has any. */
+  readonly someCertificates: CertificateList | undefined;
   readonly listing: Listing;
   /** By names and aliases, in upper case. */
   readonly byName: ReadonlyMap<string, Service>;
@@ -95,6 +99,9 @@ export class Table {
     this.server = server;
     this.services = services;
     this.someHours = services.find(({ hours }) => hours !== undefined)?.hours;
+    this.someCertificates = services.find(({ certificates }) =>
+      !certificates.admitsAll
+    )?.certificates;
     this.listing = new Listing(services);
     this.listeners = listeners;
     this.located = located;
@@ -130,8 +137,8 @@ export function checkRequirements(
     ? "Deno was started without that permission (start it with deno run -A)"
     : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
-  addStepProblems(table.listeners, table.server, problems);
-  addUpstreamProblems(table, problems);
+  addStepProblems(table, problems);
+  addFirstBytesProblems(table, problems);
   if (!abilities.unix && table.server.admin?.transport === "unix") {
     problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
   }
@@ -175,8 +182,8 @@ export function checkRuntime(
 ): void {
   const problems = new Problems(file, table.located);
   addSocketProblems(table, name, abilities, problems);
-  addStepProblems(table.listeners, table.server, problems);
-  addUpstreamProblems(table, problems);
+  addStepProblems(table, problems);
+  addFirstBytesProblems(table, problems);
   problems.throwIfAny();
 }
 
@@ -196,17 +203,6 @@ function addSocketProblems(
       `${who} pass a socket to a program: serve this table on Bun or Node, ` +
         "or remove the key (the program then gets pipes)",
     );
-  }
-}
-
-function addUpstreamProblems(
-  { services, listeners }: Table,
-  problems: Problems,
-) {
-  for (const service of services) {
-    if (!("tls" in service) || service.tls === undefined) continue;
-    const path = upstreamTlsPath(service, listeners);
-    addUpstreamTlsProblem(service.tls, upstreamsOf(service), path, problems);
   }
 }
 

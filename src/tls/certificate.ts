@@ -5,6 +5,11 @@
  */
 import { Buffer } from "node:buffer";
 import type { AsnType } from "asn1js";
+import {
+  type AlternativeName,
+  canonicalHost,
+  type NamePart,
+} from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import {
   ALTERNATIVE_NAMES,
@@ -14,23 +19,12 @@ import {
   parts,
 } from "./der.ts";
 
-/** One attribute of a name, such as `CN`. */
-export interface NamePart {
-  /** The short name of RFC 4514 where it has one, else the OID. */
-  readonly type: string;
-  readonly value: string;
-}
-
-/** An alternative name of the subject. */
-export interface AlternativeName {
-  readonly kind: "dns" | "uri" | "email" | "ip";
-  readonly value: string;
-}
-
 export interface Certificate {
   readonly subject: readonly NamePart[];
   readonly issuer: readonly NamePart[];
   readonly names: readonly AlternativeName[];
+  /** When it ends. */
+  readonly until: Date;
   /** The key's algorithm and bits, as DER (SubjectPublicKeyInfo). */
   readonly publicKey: Uint8Array;
 }
@@ -69,11 +63,12 @@ export function readCertificate(der: Uint8Array): Certificate {
 }
 
 function read(der: Uint8Array): Certificate {
-  const { issuer, subject, publicKey, extensions } = fieldsOf(der);
+  const { issuer, until, subject, publicKey, extensions } = fieldsOf(der);
   const names = extensions.get(ALTERNATIVE_NAMES);
   return {
-    issuer: nameOf(issuer),
-    subject: nameOf(subject),
+    issuer: distinguishedName(issuer),
+    subject: distinguishedName(subject),
+    until: new Date(until),
     publicKey: publicKey!.valueBeforeDecodeView.slice(),
     names: names === undefined
       ? []
@@ -82,7 +77,7 @@ function read(der: Uint8Array): Certificate {
 }
 
 /** All attributes, in their order. */
-function nameOf(name: AsnType | undefined): NamePart[] {
+export function distinguishedName(name: AsnType | undefined): NamePart[] {
   return parts(name).flatMap(parts).map((attribute) => {
     const [type, value] = parts(attribute);
     const oid = identifierOf(type);
@@ -119,6 +114,6 @@ function alternativeName(block: AsnType): AlternativeName[] {
 
 function ipOf(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
-  const groups = hex(bytes).match(/.{4}/g) ?? [];
-  return groups.map((group) => parseInt(group, 16).toString(16)).join(":");
+  if (bytes.length !== 16) return `#${hex(bytes)}`;
+  return canonicalHost(hex(bytes).match(/.{4}/g)!.join(":"));
 }

@@ -1,12 +1,19 @@
 /** TLS with a server: who it must be, and what is wrong if it is not. */
 import { isIP } from "node:net";
-import { canonicalHost, type Endpoint, formatEndpoint } from "../endpoint.ts";
-import type { ServerCertificateFacts, TlsFacts } from "../endpoint.ts";
+import {
+  type AlternativeName,
+  canonicalHost,
+  type Endpoint,
+  formatEndpoint,
+  type ServerCertificateFacts,
+  type TlsFacts,
+} from "../endpoint.ts";
 import { messageOf, TcpmuxError } from "../errors.ts";
 import { timeLeft, type TimerList } from "../timers.ts";
 import { cancelled, timedOut } from "../transport/attempt.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
+import { refusedOf, troubleOf } from "../transport/net/tls/alerts.ts";
 import {
   ClientHandshake,
   type ServerJudge,
@@ -14,8 +21,7 @@ import {
 } from "../transport/net/tls/connect.ts";
 import { sniOf, type TlsDemands } from "../transport/net/tls/demands.ts";
 import type { Conn } from "../transport/transport.ts";
-import { refusedOf, troubleOf } from "./alerts.ts";
-import { type AlternativeName, readCertificate } from "./certificate.ts";
+import { readCertificate } from "./certificate.ts";
 import { isHost } from "./files.ts";
 
 /** The server, and what is demanded of it. */

@@ -2,7 +2,7 @@
 import type { Buffer } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { messageOf } from "../errors.ts";
+import { messageOf, TcpmuxError } from "../errors.ts";
 import type { KeyPath, Problems } from "../table/problem.ts";
 import type {
   CertificateFiles,
@@ -10,11 +10,16 @@ import type {
 } from "../table/steps/tls_settings.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
+import { mayResume } from "../transport/net/tls/accept.ts";
+import { Authorities } from "./authorities.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
+import { ClientTrust } from "./clients.ts";
 import { certificatesIn } from "./der.ts";
+import type { CertificateEnd } from "./expiry.ts";
+import { RevocationLists } from "./revocation.ts";
 
 /** A certificate with its chain, and its key. */
-export interface ServerCertificate {
+export interface ServerCertificate extends CertificateEnd {
   /** PEM. */
   readonly cert: string;
   readonly key: string;
@@ -25,6 +30,8 @@ export interface ServerCertificate {
 /** What TLS needs of the files. */
 export interface TlsMaterial {
   readonly certificates: readonly ServerCertificate[];
+  /** Undefined where clients are not asked for a certificate. */
+  readonly clients: ClientTrust | undefined;
 }
 
 /** Where the files of a table are. */
@@ -53,10 +60,12 @@ export class TlsFolder {
    * Which files there are now: it changes whenever one of them does. Links are
    * followed, as a volume of Kubernetes has them.
    */
-  stateOf({ certificates }: TlsSettings): Promise<string> {
-    return this.stateOfFiles(
-      certificates.flatMap(({ cert, key }) => [cert, key]),
-    );
+  stateOf(settings: TlsSettings): Promise<string> {
+    const { certificates, clientCa, crl } = settings;
+    const names = certificates.flatMap(({ cert, key }) => [cert, key]);
+    if (clientCa !== undefined) names.push(clientCa);
+    if (crl !== undefined) names.push(crl);
+    return this.stateOfFiles(names);
   }
 
   /** The same of these files. */
@@ -70,9 +79,10 @@ export class TlsFolder {
 
   /** Adds a problem for each file that is missing or does not fit. */
   async read(
-    { certificates }: TlsSettings,
+    settings: TlsSettings,
     problems: Problems,
   ): Promise<TlsMaterial> {
+    const { certificates } = settings;
     const read: ServerCertificate[] = [];
     for (const [index, files] of certificates.entries()) {
       const path = ["server", "tls"];
@@ -80,7 +90,46 @@ export class TlsFolder {
       const one = await this.pair(files, at, problems);
       if (one !== undefined) read.push(one);
     }
-    return { certificates: read };
+    const clients = await this.#clients(settings, problems);
+    return { certificates: read, clients };
+  }
+
+  async #clients(
+    { clientCertificate: asked, clientCa, crl }: TlsSettings,
+    problems: Problems,
+  ): Promise<ClientTrust | undefined> {
+    if (asked === "none" || clientCa === undefined) return undefined;
+    const authorities = await this.#made(
+      clientCa,
+      ["server", "tls", "client_ca"],
+      problems,
+      (pem) => new Authorities(pem, mayResume()),
+    );
+    if (authorities === undefined) return undefined;
+    const lists = crl === undefined ? undefined : await this.#made(
+      crl,
+      ["server", "tls", "crl"],
+      problems,
+      (pem) => new RevocationLists(pem, authorities),
+    );
+    return new ClientTrust(asked === "required", authorities, lists);
+  }
+
+  /** What `make` makes of a file, or a problem with what it throws. */
+  async #made<T>(
+    name: string,
+    at: KeyPath,
+    problems: Problems,
+    make: (pem: string) => T,
+  ): Promise<T | undefined> {
+    const pem = await this.text(name, at, problems);
+    if (pem === undefined) return undefined;
+    try {
+      return make(pem);
+    } catch (error) {
+      if (!(error instanceof TcpmuxError)) throw error;
+      problems.add(at, `${name} ${error.message}`);
+    }
   }
 
   /** Adds a problem where they are missing or do not fit each other. */
@@ -114,7 +163,8 @@ export class TlsFolder {
           "(give the one that it was made for)",
       );
     }
-    return { cert, key, hosts: hostsOf(own) };
+    const { until } = own;
+    return { cert, key, hosts: hostsOf(own), file: files.cert, until };
   }
 
   /** What stands in a file, or what a program has given in its place. */

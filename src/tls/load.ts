@@ -1,5 +1,6 @@
 import type { Log } from "../log.ts";
 import type { Table } from "../table/table.ts";
+import type { Transport } from "../transport/transport.ts";
 import type { TlsInForce } from "./in_force.ts";
 import type { UpstreamsInForce } from "./upstreams.ts";
 
@@ -37,4 +38,27 @@ export async function upstreamTlsOf(
   if (!isAsked) return undefined;
   const { UpstreamsInForce } = await import("./upstreams.ts");
   return await UpstreamsInForce.of(table, getEnv, log, file);
+}
+
+/**
+ * Sees to it that no table comes into force by which clients show certificates
+ * before the runtime was seen to refuse bad ones.
+ *
+ * @param last that of the table before, at a reload
+ * @throws {TcpmuxError} as `proveRefusals` does
+ */
+export async function proveTls(
+  { server, listeners }: Table,
+  next: TlsInForce | undefined,
+  last: TlsInForce | undefined,
+  transport: Transport,
+): Promise<void> {
+  if (next === undefined) return;
+  next.isProven = last?.isProven ?? false;
+  const asks = server.tls?.clientCertificate !== "none" &&
+    listeners.some(({ endpoint }) => endpoint?.tls);
+  if (!asks || next.isProven) return;
+  const { proveRefusals } = await import("./prove.ts");
+  await proveRefusals(transport);
+  next.isProven = true;
 }

@@ -12,8 +12,10 @@ export interface Issued {
 export interface IssueOptions {
   /** As openssl writes it. */
   readonly subject?: string;
-  /** Such as `DNS:localhost`. */
-  readonly names?: string;
+  /** Such as `DNS:localhost`; a list holds each name as it is, as `DNS:a,b`. */
+  readonly names?: string | readonly string[];
+  /** What it is for, such as `clientAuth`; it makes a certificate version 3. */
+  readonly usage?: string;
   /** Days from now on; with a negative number it has expired. */
   readonly days?: number;
   /** Whether it is valid only from tomorrow on. */
@@ -44,7 +46,12 @@ export class Authority {
     return join(this.folder, `${this.name}.crl`);
   }
 
-  static async make(folder: string, name = "ca"): Promise<Authority> {
+  /** @param parent who signs its certificate; by default itself */
+  static async make(
+    folder: string,
+    name = "ca",
+    parent?: Authority,
+  ): Promise<Authority> {
     const one = new Authority(folder, name);
     const config = join(folder, `${name}.cnf`);
     writeFileSync(
@@ -68,9 +75,9 @@ policy = any
 unique_subject = no
 copy_extensions = copy
 [any]
-commonName = optional
 organizationName = optional
 organizationalUnitName = optional
+commonName = optional
 `,
     );
     writeFileSync(join(folder, `${name}.index`), "");
@@ -79,12 +86,16 @@ organizationalUnitName = optional
       ...["openssl", "req", "-x509", ...KEY, "-config", config],
       ...["-keyout", one.#key, "-out", one.cert],
       ...["-days", "3650", "-subj", `/CN=${name}`],
+      ...(parent === undefined ? [] : [
+        ...["-CA", parent.cert, "-CAkey", parent.#key],
+      ]),
     ]);
     return one;
   }
 
   async issue(name: string, options: IssueOptions = {}): Promise<Issued> {
     const { subject = `/CN=${name}`, names, days = 30, isEarly } = options;
+    const { usage } = options;
     const [cert, key, request] = ["crt", "key", "csr"]
       .map((end) => join(this.folder, `${name}.${end}`)) as [
         string,
@@ -94,8 +105,19 @@ organizationalUnitName = optional
     await mustRun([
       ...["openssl", "req", "-new", ...KEY, "-config", this.#config],
       ...["-keyout", key, "-out", request, "-subj", subject, "-utf8"],
-      ...(names === undefined ? [] : ["-addext", `subjectAltName=${names}`]),
+      ...(typeof names !== "string" ? [] : [
+        ...["-addext", `subjectAltName=${names}`],
+      ]),
+      ...(usage === undefined ? [] : ["-addext", `extendedKeyUsage=${usage}`]),
     ]);
+    const listed = join(this.folder, `${name}.ext`);
+    if (Array.isArray(names)) {
+      const lines = names.map((one, index) => one.replace(":", `.${index} = `));
+      writeFileSync(
+        listed,
+        `[all]\nsubjectAltName = @names\n[names]\n${lines.join("\n")}\n`,
+      );
+    }
     const day = 86_400_000;
     const begin = Date.now() + (isEarly ? day : -60 * day);
     await mustRun([
@@ -104,18 +126,30 @@ organizationalUnitName = optional
       ...["-in", request, "-out", cert, "-utf8"],
       ...["-startdate", stamp(begin), "-enddate"],
       stamp(Date.now() + days * day),
+      ...(Array.isArray(names)
+        ? ["-extfile", listed, "-extensions", "all"]
+        : []),
     ]);
     return { cert, key };
   }
 
   /** Writes the list of what it has revoked. */
-  async revoke(...revoked: readonly Issued[]): Promise<string> {
+  revoke(...revoked: readonly Issued[]): Promise<string> {
+    return this.revokeUntil("-crldays", "30", ...revoked);
+  }
+
+  /** @param until how openssl says when the list ends: a flag and its value */
+  async revokeUntil(
+    flag: "-crldays" | "-crlsec",
+    until: string,
+    ...revoked: readonly Issued[]
+  ): Promise<string> {
     const ca = [
       ...["openssl", "ca", "-config", this.#config, "-name", "issuing"],
       ...["-cert", this.cert, "-keyfile", this.#key],
     ];
     for (const { cert } of revoked) await mustRun([...ca, "-revoke", cert]);
-    await mustRun([...ca, "-gencrl", "-out", this.crl]);
+    await mustRun([...ca, "-gencrl", flag, until, "-out", this.crl]);
     return this.crl;
   }
 

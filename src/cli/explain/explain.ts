@@ -37,7 +37,7 @@ export async function explainCommand(
   if (at === undefined) {
     throw usage(`--at is ${JSON.stringify(flags.at)}, but is ${INSTANT_FORM}`);
   }
-  const asking = { remote, now: at };
+  const asking = { peer: { remote }, now: at };
   const decision = decide(table, asked, asking);
   const isStranger = via !== undefined &&
     table.server.trustedProxies.keepsOut(via) !== undefined;

@@ -1,10 +1,12 @@
 /** Why a client gets what it gets: the rules of a table, line by line. */
 import { type Endpoint, formatEndpoint } from "../../endpoint.ts";
+import { isHostName } from "../../parse_endpoint.ts";
 import { type Access, type Prefix, readPrefixes } from "../../policy/access.ts";
 import type { Asking } from "../../policy/decide.ts";
 import { serviceOf, servicesOf, settingsOf } from "../../table/files/dump.ts";
 import { type KeyPath, Problems } from "../../table/problem.ts";
 import type { ProxyVersion, Service } from "../../table/service.ts";
+import { nameBySni } from "../../tls/sni_names.ts";
 import type { LoadedTable } from "../load.ts";
 
 /** A rule's name, and what it says of the client. */
@@ -41,7 +43,7 @@ export class Rules {
     return (own ?? this.#table.server.timeZone) as string | undefined;
   }
 
-  ofServer({ remote }: Asking): Rule {
+  ofServer({ peer: { remote } }: Asking): Rule {
     const { access } = this.#table.server;
     const text = this.#access(access, this.#server, ["server"], remote);
     return ["server access", text];
@@ -78,8 +80,12 @@ export class Rules {
     return [
       this.ofServer(asking),
       ["name", this.#name(service, asked)],
+      ...this.#otherNames(service),
       ["enabled", enabled ? "yes" : `no${this.#at([...path, "enabled"])}`],
-      ["service access", this.#access(access, values, path, asking.remote)],
+      [
+        "service access",
+        this.#access(access, values, path, asking.peer.remote),
+      ],
       ["hours", this.#hours(service, written, asking.now)],
       ["limits of server", limitsOf(this.#server)],
       ["limits of service", limitsOf(values)],
@@ -95,6 +101,30 @@ export class Rules {
     return index < 0
       ? `${name}${place}`
       : `${aliases[index]} is an alias of ${name}${place}`;
+  }
+
+  /** How clients get the service that do not know TCPMUX. */
+  #otherNames(service: Service): Rule[] {
+    const { byName, server: { tls, firstBytes = [] } } = this.#table;
+    const lines: Rule[] = [];
+    const names = tls?.sniNames ?? [];
+    const domains = names === true ? ["*"] : names;
+    if (domains.length > 0) {
+      const hosts = hostsOf(service, domains).filter((sni) => {
+        const name = nameBySni({ sni, alpn: [] }, names, byName);
+        return byName.get(name?.toUpperCase() ?? "") === service;
+      });
+      const text = hosts.join(", ") || "none: no name of it is that of a host";
+      const place = this.#at(["server", "tls", "sni_names"]);
+      lines.push(["hosts", `${text}${place}`]);
+    }
+    for (const { bytes, service: name } of firstBytes) {
+      if (byName.get(name.toUpperCase()) !== service) continue;
+      const key = String.fromCharCode(...bytes);
+      const place = this.#at(["server", "first_bytes", key]);
+      lines.push(["first bytes", `${JSON.stringify(key)}${place}`]);
+    }
+    return lines;
   }
 
   #access(
@@ -135,6 +165,19 @@ export class Rules {
   #at(path: KeyPath): string {
     return ` (${this.#places.placeOf(path)})`;
   }
+}
+
+/** The hosts that may stand for a service. */
+function hostsOf(
+  { name, aliases }: Service,
+  domains: readonly string[],
+): readonly string[] {
+  return [name, ...aliases].map((name) => name.toLowerCase())
+    .filter(isHostName)
+    .flatMap((name) => [
+      ...name.includes(".") ? [name] : [],
+      ...domains.map((domain) => `${name}.${domain}`),
+    ]);
 }
 
 /** Whether the text of a list's entry says this prefix. */

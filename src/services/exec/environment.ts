@@ -1,5 +1,6 @@
 import type { ExecService } from "../../table/service.ts";
 import type { Peer, TlsFacts } from "../../endpoint.ts";
+import { alternativeNamesText, nameText } from "../../policy/certificates.ts";
 import type { SessionContext } from "../service.ts";
 import { pathOf } from "./find_program.ts";
 import type { Identity } from "./identity.ts";
@@ -55,13 +56,21 @@ function addresses({ local, remote }: Peer): Record<string, string> {
   };
 }
 
-/** What Apache and stunnel call it. */
+/** What Apache and stunnel call it; and our own for a client's certificate. */
 function ofTls(tls: TlsFacts | undefined): Record<string, string> {
   if (tls === undefined) return {};
+  const { certificate } = tls;
   return {
     SSL_PROTOCOL: tls.protocol,
     SSL_CIPHER: tls.cipher,
     ...(tls.sni === undefined ? {} : { SSL_TLS_SNI_SERVERNAME: tls.sni }),
+    ...(certificate === undefined ? {} : {
+      SSL_CLIENT_DN: nameText(certificate.subject),
+      SSL_CLIENT_I_DN: nameText(certificate.issuer),
+      TCPMUX_PEER_SUBJECT: nameText(certificate.subject),
+      TCPMUX_PEER_SAN: alternativeNamesText(certificate.names),
+      TCPMUX_PEER_FINGERPRINT: certificate.fingerprint,
+    }),
   };
 }
 

@@ -1,6 +1,30 @@
 /** Every key of `[server.tls]`. */
 import * as z from "zod";
-import { choice, flag, listOf, name, preset, required } from "../values.ts";
+import {
+  CERTIFICATE_FORM,
+  readCertificateRule,
+} from "../../policy/certificates.ts";
+import {
+  choice,
+  flag,
+  hostName,
+  listOf,
+  name,
+  optional,
+  preset,
+  required,
+  transformed,
+} from "../values.ts";
+
+/** The key by which the server and each service let in certificates. */
+export function allowCertificate(description: string) {
+  const rule = transformed(readCertificateRule, CERTIFICATE_FORM, "name");
+  return preset(
+    listOf(rule, "list of names in certificates"),
+    [],
+    description,
+  );
+}
 
 const files = {
   cert: required(
@@ -15,6 +39,8 @@ const files = {
     "The file of its private key in PEM, without a password.",
   ),
 };
+
+const DOMAINS = "a list of host names, or true or false";
 
 export const tlsSchema = z.strictObject({
   ...files,
@@ -39,6 +65,41 @@ export const tlsSchema = z.strictObject({
     flag(),
     false,
     "Whether a client is refused that does not ask for the protocol `tcpmux` " +
-      "(ALPN). One that asks for other protocols alone is always refused.",
+      "(ALPN). One that asks for other protocols alone is always refused, " +
+      "unless it names a service by `sni_names`.",
+  ),
+  sni_names: preset(
+    z.union([flag(), listOf(hostName(), "")], { error: DOMAINS })
+      .meta({ value: "list of host names, `true` or `false`", form: DOMAINS }),
+    false,
+    "Domains whose hosts name services, for clients that know TLS alone: one " +
+      "that means `NAME.DOMAIN` (SNI), or a host that is called as a service " +
+      "or an alias, gets that service, without a service line and a reply; an " +
+      "unknown NAME is refused by TLS. Any other host, such as DOMAIN itself, " +
+      "and a client that asks for the protocol `tcpmux` (ALPN), is served as " +
+      "without this key. `true` is for any domain: where the first label is no " +
+      "service's name, the client is served as without this key, too.",
+  ),
+  client_ca: optional(
+    name("path of a file"),
+    "none",
+    "The file, in PEM, of the authorities (CA) that sign the certificates of " +
+      "clients; found as `cert` is. List those between a client's certificate " +
+      "and the CA too.",
+  ),
+  client_certificate: optional(
+    choice(["none", "optional", "required"]),
+    "`required` with `client_ca`, else `none`",
+    "Whether clients are asked for a certificate. With `required`, who shows " +
+      "none is refused; with `optional`, it is nobody for " +
+      "`allow_certificate`. A certificate that is not good is refused with " +
+      "both: of another CA, expired, not yet valid, revoked, for servers only.",
+  ),
+  crl: optional(
+    name("path of a file"),
+    "none",
+    "The file, in PEM, of the lists of revoked certificates (CRL), one of each " +
+      "authority in `client_ca`; found as `cert` is. When a list has ended, " +
+      "all certificates of that authority are refused.",
   ),
 }, { error: "a table such as [server.tls]" }).meta({ value: "table" });

@@ -1,6 +1,5 @@
 /** TLS with the servers that services lead to: its keys, and what they say. */
 import * as z from "zod";
-import type { Endpoint } from "../../endpoint.ts";
 import {
   asDemanded,
   PIN_FORM,
@@ -131,18 +130,26 @@ export function upstreamTlsPath(
   return [...place, "tls"];
 }
 
-/** Adds a problem where nobody could tell who the server is. */
-export function addUpstreamTlsProblem(
-  tls: UpstreamTlsSettings,
-  upstreams: readonly Endpoint[],
-  path: KeyPath,
+/** Adds problems where nobody could tell who the server is. */
+export function addUpstreamTlsProblems(
+  { services, listeners }: {
+    readonly services: readonly Service[];
+    readonly listeners: readonly ListenerSpec[];
+  },
   problems: Problems,
 ): void {
-  const isNameless = upstreams.some(({ transport }) => transport === "unix");
-  if (!isNameless || !tls.verify || tls.serverName !== undefined) return;
-  problems.add(
-    path,
-    "needs server_name, since a Unix socket has no host name that a " +
-      "certificate could be for",
-  );
+  for (const service of services) {
+    if (service.kind !== "connect" && service.kind !== "tcpmux") continue;
+    const { tls } = service;
+    if (!tls?.verify || tls.serverName !== undefined) continue;
+    const upstreams = service.kind === "connect"
+      ? service.upstreams
+      : [service.upstream];
+    if (upstreams.every(({ transport }) => transport === "tcp")) continue;
+    problems.add(
+      upstreamTlsPath(service, listeners),
+      "needs server_name, since a Unix socket has no host name that a " +
+        "certificate could be for",
+    );
+  }
 }

@@ -1,5 +1,5 @@
 /** What the errors of TLS mean, in words: each runtime has others. */
-import { TcpmuxError } from "../errors.ts";
+import { TcpmuxError } from "../../../errors.ts";
 
 /** Alerts (RFC 8446, section 6) by which a server refuses its client. */
 const REFUSALS: Readonly<Record<string, string>> = {

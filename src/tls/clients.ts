@@ -1,0 +1,130 @@
+/** Who clients are, by the certificates that they show. */
+import { Buffer } from "node:buffer";
+import type { PeerCertificate } from "../endpoint.ts";
+import { messageOf } from "../errors.ts";
+import { type Refusal, refusal } from "../policy/refusal.ts";
+import { nodeCrypto } from "../transport/net/builtins.ts";
+import {
+  mayResume,
+  type ShownCertificate,
+} from "../transport/net/tls/accept.ts";
+import { type Authorities, Judged } from "./authorities.ts";
+import { readCertificate } from "./certificate.ts";
+import type { RevocationLists } from "./revocation.ts";
+
+/** Bytes of a certificate, with a hundred names and more. */
+const MOST = 16 * 1024;
+/** Characters of a name in the reason of a refusal. */
+const MOST_OF_NAME = 200;
+
+/** What a client is, or why it is refused; nobody has neither. */
+export interface ClientVerdict {
+  readonly certificate?: PeerCertificate;
+  readonly refusal?: Refusal;
+}
+
+const NO_CERTIFICATE = refusal(
+  "bad_certificate",
+  "the client shows no certificate, which this server requires",
+  "Certificate required",
+);
+
+/** What clients are judged by. */
+export class ClientTrust {
+  readonly #isRequired: boolean;
+  readonly authorities: Authorities;
+  readonly lists: RevocationLists | undefined;
+
+  constructor(
+    isRequired: boolean,
+    authorities: Authorities,
+    lists: RevocationLists | undefined,
+  ) {
+    this.#isRequired = isRequired;
+    this.authorities = authorities;
+    this.lists = lists;
+  }
+
+  /**
+   * Judges a client. The runtime has found out that it has the key of what it
+   * shows, and whether an authority has signed that, and has its verdict. What
+   * is found here comes on top: runtimes do not agree on revocation, and where
+   * sessions are resumed nobody has verified anything.
+   *
+   * @param shown undefined for a client that shows none
+   */
+  judge(shown: ShownCertificate | undefined): ClientVerdict {
+    if (shown === undefined) {
+      return this.#isRequired ? { refusal: NO_CERTIFICATE } : {};
+    }
+    const { der } = shown;
+    if (der.length > MOST) {
+      return refused("", `larger than ${MOST} bytes (${der.length})`);
+    }
+    try {
+      const judged = new Judged(der);
+      const why = this.#against(judged, shown);
+      if (why !== undefined) return refused(judged.name, why);
+      const { subject, issuer, names } = readCertificate(der);
+      const fingerprint = sha256(der);
+      return { certificate: { subject, issuer, names, fingerprint } };
+    } catch (error) {
+      return refused("", `malformed: ${messageOf(error)}`);
+    }
+  }
+
+  #against(
+    certificate: Judged,
+    { isTrusted, verdict }: ShownCertificate,
+  ): string | undefined {
+    const now = Date.now();
+    const unfit = certificate.outOfDate(now) ?? certificate.unfit();
+    if (unfit !== undefined) return unfit;
+    if (mayResume() && !certificate.fields.isVersion3) {
+      return "not of version 3, and Deno takes no other";
+    }
+    const { authorities, lists } = this;
+    // Who was found good may have come by an authority that it has shown along.
+    if (isTrusted && lists === undefined && !mayResume()) return undefined;
+    const authority = authorities.issuerOf(certificate);
+    if (authority === undefined) {
+      return `signed by ${certificate.issuerName}, which is not in client_ca`;
+    }
+    const line = authorities.lineOf(authority);
+    for (const one of line) {
+      const why = one.outOfDate(now);
+      if (why !== undefined) return `of ${one.name}, which is ${why}`;
+    }
+    return this.#revoked([certificate, ...line], now) ??
+      (isTrusted ? undefined : `not good: ${verdict}`);
+  }
+
+  /** @param line each signed by the next, the last by one that is not here */
+  #revoked(line: readonly Judged[], now: number): string | undefined {
+    for (const [index, one] of line.entries()) {
+      const above = line[index + 1];
+      const why = above && this.lists?.against(one, above, now);
+      if (why === undefined) continue;
+      return index === 0 ? why : `of ${one.name}, which is ${why}`;
+    }
+  }
+}
+
+function refused(name: string, why: string): ClientVerdict {
+  const cut = name.length > MOST_OF_NAME
+    ? `${name.slice(0, MOST_OF_NAME)}…`
+    : name;
+  const whose = cut === "" ? "the client's certificate" : `certificate ${cut}`;
+  return {
+    refusal: refusal(
+      "bad_certificate",
+      `${whose} is ${why}`,
+      "Certificate refused",
+    ),
+  };
+}
+
+function sha256(bytes: Uint8Array): string {
+  return nodeCrypto().createHash("sha256").update(Buffer.from(bytes))
+    .digest("hex");
+}

@@ -1,0 +1,144 @@
+/** Shows that this runtime tells good certificates of clients from bad ones. */
+import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
+import { HelloReader } from "../handshake/client_hello.ts";
+import { nodeTls } from "../transport/net/builtins.ts";
+import {
+  acceptTls,
+  type ShownCertificate,
+} from "../transport/net/tls/accept.ts";
+import type { Conn, Listener, Transport } from "../transport/transport.ts";
+import { type Issuer, type Made, makeCertificate, makeIssuer } from "./made.ts";
+
+/** Milliseconds for each client. */
+const DEADLINE = 10_000;
+const HOST = "127.0.0.1";
+
+/** A client of the proof, and whether it is good. */
+interface Case {
+  readonly what: string;
+  readonly shown: Made | undefined;
+  readonly isGood?: boolean;
+}
+
+/**
+ * Connects to itself with certificates that are made in memory: a good one, and
+ * those that must be refused. Runtimes have had faults by which they took such
+ * clients for good; so a server that asks for certificates does not start
+ * without this.
+ *
+ * @throws {TcpmuxError} code `unsupported`, saying what was not refused
+ */
+export async function proveRefusals(transport: Transport): Promise<void> {
+  const [own, foreign] = [makeIssuer("proof"), makeIssuer("proof")];
+  const cases: Case[] = [
+    {
+      what: "a good certificate",
+      shown: makeCertificate("client", { issuer: own }),
+      isGood: true,
+    },
+    { what: "no certificate", shown: undefined },
+    {
+      what: "a certificate of another authority",
+      shown: makeCertificate("client", { issuer: foreign }),
+    },
+    {
+      what: "a certificate that has signed itself",
+      shown: makeCertificate("client"),
+    },
+    {
+      what: "a certificate that has expired",
+      shown: makeCertificate("client", { issuer: own, days: -1 }),
+    },
+    {
+      what: "a certificate for servers only",
+      shown: makeCertificate("client", { issuer: own, isServers: true }),
+    },
+  ];
+  const at = { transport: "tcp", host: HOST, port: 0 } as const;
+  let listener: Listener | undefined;
+  try {
+    listener = await transport.listen(at, { forTls: true });
+    for (const { what, shown, isGood = false } of cases) {
+      const isTrusted = await trusts(transport, listener, own, shown);
+      if (isTrusted === isGood) continue;
+      throw new TcpmuxError(
+        "unsupported",
+        `${isTrusted ? "takes" : "does not take"} ${what} for a good one`,
+      );
+    }
+  } catch (error) {
+    throw new TcpmuxError(
+      "unsupported",
+      `cannot serve clients by their certificates: ${transport.name}, tried at ` +
+        `${HOST}, ${messageOf(error)} (take another version of it or another ` +
+        'runtime, or client_certificate = "none" in [server.tls])',
+      { cause: error },
+    );
+  } finally {
+    listener?.close();
+  }
+}
+
+/** Whether this runtime finds that a client has a good certificate. */
+async function trusts(
+  transport: Transport,
+  listener: Listener,
+  own: Issuer,
+  shown: Made | undefined,
+): Promise<boolean> {
+  let seen: ShownCertificate | undefined;
+  const options = {
+    ...makeCertificate("server", { issuer: own }),
+    minVersion: "TLSv1.2",
+    alpn: [],
+    clients: {
+      ca: own.cert,
+      identify: (shown: ShownCertificate | undefined) => {
+        seen = shown;
+        return undefined;
+      },
+    },
+  } as const;
+  const { endpoint } = listener;
+  const socket = nodeTls().connect({
+    host: HOST,
+    port: endpoint.transport === "tcp" ? endpoint.port : 0,
+    rejectUnauthorized: false, // what the client finds is of no account
+    ...shown,
+  });
+  socket.on("error", () => {}); // the server's side says what has happened
+  let conn: Conn | null = null;
+  const late = new TcpmuxError("timed_out", "is too slow");
+  const timer = transport.timers.after(DEADLINE, () => {
+    listener.close();
+    conn?.abort();
+  });
+  try {
+    conn = await listener.accept();
+    if (conn === null) throw late;
+    const secured = await acceptTls(conn, await helloOf(conn), options);
+    secured.abort();
+  } catch (error) {
+    conn?.abort();
+    if (timer?.cancel() === false) throw late;
+    // The runtime itself has refused the client.
+    if (codeOf(error) !== "protocol") throw error;
+  } finally {
+    timer?.cancel();
+    socket.destroy();
+  }
+  return seen?.isTrusted === true;
+}
+
+/** The first message of the client. */
+async function helloOf(conn: Conn): Promise<{ readonly bytes: Uint8Array }> {
+  const reader = new HelloReader();
+  for (;;) {
+    const bytes = await conn.read();
+    if (bytes === null) {
+      throw new TcpmuxError("protocol", "the client has left");
+    }
+    const hello = reader.push(bytes);
+    if (hello.kind === "hello") return hello;
+  }
+}
