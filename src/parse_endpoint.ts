@@ -153,10 +153,11 @@ export function readTarget(text: string, tls = false): ServerTarget | string {
   return { endpoint, tls: isSecure, service: service || undefined };
 }
 
-/** Undefined for escapes that are none. */
+/** Undefined for escapes that are none, or characters that no name has. */
 function serviceIn(path: string): string | undefined {
   try {
-    return decodeURIComponent(path);
+    const service = decodeURIComponent(path);
+    return /^[\x21-\x7e]*$/.test(service) ? service : undefined;
   } catch {
     return undefined;
   }

@@ -25,7 +25,7 @@ if (findProgram("openssl") !== undefined) {
   await authority.issue("good", { names: "DNS:mux.example,IP:127.0.0.1" });
   await authority.issue("soon", { names: "IP:127.0.0.1", days: 3 });
   await authority.issue("expired", { names: "IP:127.0.0.1", days: -1 });
-  await authority.issue("alice");
+  await authority.issue("alice", { names: "URI:spiffe://fleet/alice" });
   await selfSigned(folder, "self", "IP:127.0.0.1");
 }
 
@@ -152,6 +152,32 @@ describe("by TLS", needs("openssl"), () => {
         /requires one.* \(give cert and key\)/,
       );
     }));
+
+  test("tcpmux demands a certificate, and says so", () =>
+    withServer(
+      `[server.tls]
+cert = "${file("good.crt")}"
+key = "${file("good.key")}"
+client_ca = "${file("ca.crt")}"
+[services.hello]
+text = "hello over TLS\\n"
+`,
+      async ({ port }) => {
+        const at = `tcpmuxs://127.0.0.1:${port}/hello`;
+        const own = (name: string) => [
+          ...["--cert", file(`${name}.crt`), "--key", file(`${name}.key`)],
+        ];
+        const good = await tcpmux(["connect", at, ...CA, ...own("alice")]);
+        assertEquals([good.code, good.out], [0, "hello over TLS\n"]);
+        const none = await tcpmux(["connect", at, ...CA]);
+        assertEquals(none.code, 69);
+        assertMatch(none.err, /refuses "hello": Certificate required\n$/);
+        const foreign = await tcpmux(["connect", at, ...CA, ...own("self")]);
+        assertEquals(foreign.code, 69);
+        assertMatch(foreign.err, /refuses "hello": Certificate refused\n$/);
+      },
+      { args: ["--listen", "tls://127.0.0.1:0"] },
+    ));
 
   test("aliases stand for servers, and flags come first", () =>
     withTls(async (port) => {
