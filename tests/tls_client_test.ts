@@ -9,11 +9,17 @@ import {
   type ClientTls,
   connect,
   type ErrorCode,
+  forward,
   list,
+  parseEndpoint,
+  probe,
   serve,
   TcpmuxError,
 } from "../mod.ts";
-import { digestAll, writePattern } from "./support/bytes.ts";
+import { secureAsClient } from "../src/tls/client.ts";
+import { demandsOf } from "../src/transport/net/tls/demands.ts";
+import { pickTransport } from "../src/transport/pick.ts";
+import { digestAll, readAll, writePattern } from "./support/bytes.ts";
 import {
   Authority,
   type IssueOptions,
@@ -21,6 +27,7 @@ import {
 } from "./support/certificates.ts";
 import { findProgram, needs } from "./support/needs.ts";
 import { REVERSED, withSServer } from "./support/s_server.ts";
+import { until } from "./support/wait.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tcpmux-tls-client-"));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -133,6 +140,39 @@ describe("a client by TLS", needs("openssl"), () => {
       const tls = { ca: text("ca.crt") };
       const names = await list(`tcpmuxs://127.0.0.1:${port}`, { tls });
       assertEquals(names, ["echo", "hello"]);
+    }));
+
+  test("forwards, probes, and serves what another server has", () =>
+    withServer("good", async (port) => {
+      const server = `tcpmuxs://127.0.0.1:${port}`;
+      const ca = text("ca.crt");
+      const log = () => {};
+      const local = await forward(server, { echo: 0 }, { tls: { ca }, log });
+      const gateway = await serve({
+        server: { listen: "127.0.0.1:0" },
+        services: {
+          far: { tcpmux: { server, service: "echo" }, tls: { ca } },
+        },
+      }, { log });
+      const raw = await (await pickTransport())
+        .connect(local.addresses[0]!).conn;
+      const far = await connect(gateway.addresses[0]!, "far");
+      for (const conn of [raw, far]) {
+        await conn.write(new TextEncoder().encode("hello"));
+        await conn.closeWrite();
+        assertEquals(await readAll(conn), "hello");
+        conn.close();
+      }
+      const probed = await probe(server, ["echo"], { tls: { ca } });
+      assertEquals(probed.status, "OK");
+      assertEquals(probed.services[0]!.tls?.server?.subject, "CN=good");
+      const soon = await probe(server, [], { tls: { ca }, expiry: "999h" });
+      assertEquals(soon.status, "WARNING");
+      assertMatch(soon.services[0]!.error!, /ends on \d{4}-.*, in 29 days/);
+      const bad = await probe(server, ["echo"], { tls: true });
+      assertEquals(bad.status, "CRITICAL");
+      await local.close(0);
+      await gateway.close(0);
     }));
 
   const wrong: readonly {
@@ -321,6 +361,55 @@ describe("a client by TLS, of what is no TLS server,", () => {
           ),
       ));
   }
+
+  for (const end of ["end", "resetAndDestroy"] as const) {
+    test(`says that it closed the connection at once (${end})`, () =>
+      withTcp(
+        (socket) => socket[end](),
+        async (address) => {
+          const work = () =>
+            connect(address, "echo", { tls, connectTimeout: "20s" });
+          const { code, message } = await assertRejects(work, TcpmuxError);
+          assertMatch(message, /closed the connection|was reset/);
+          assert(code === "protocol" || code === "connection_reset", code);
+        },
+      ));
+  }
+
+  test("says that it closed the connection before TLS", () =>
+    withTcp((socket) => socket.end(), async (address) => {
+      const transport = await pickTransport();
+      const endpoint = parseEndpoint(address);
+      const { conn } = transport.connect(endpoint, { forTls: true });
+      const raw = await conn;
+      // Deno does not know before somebody reads.
+      const knows = transport.name !== "deno";
+      await until("it has ended", () => !knows || raw.end === null);
+      const demands = demandsOf({ verify: false })!;
+      const wanted = { endpoint, demands, alpn: [] };
+      await rejects(
+        () =>
+          secureAsClient(raw, wanted, {
+            timeout: 20_000,
+            begin: performance.now(),
+            timers: transport.timers,
+            hold() {},
+          }),
+        "protocol",
+        /closed the connection during the TLS handshake/,
+      );
+    }));
+
+  test("says that it is none if it speaks first", () =>
+    withTcp(
+      (socket) => socket.write("220 mail.example ESMTP\r\n"),
+      (address) =>
+        rejects(
+          () => connect(address, "echo", { tls, connectTimeout: "20s" }),
+          "protocol",
+          /does not speak TLS/,
+        ),
+    ));
 
   test("waits no longer than its time, or than it is told", () =>
     withTcp((socket) => socket.resume(), async (address) => {

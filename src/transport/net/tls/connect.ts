@@ -55,6 +55,10 @@ export class ClientHandshake {
     this.#conn = conn;
     this.done = new Promise((resolve, reject) => {
       this.#reject = reject;
+      // No TLS socket notices an end that was there before it.
+      if (conn.end !== undefined) {
+        return this.fail(judge.explain(conn.end ?? LEFT));
+      }
       try {
         this.#begin(options, judge, resolve);
       } catch (error) {
