@@ -161,6 +161,9 @@ class Judge implements ServerJudge {
       return `is not valid before ${day(validFrom)} (or the clock of this ` +
         "machine is wrong)";
     }
+    if (distrust === "INVALID_PURPOSE") {
+      return "is not one for servers (tcpmux cert issue has --server)";
+    }
     const cure = `give its authority as ca, or its key as pin ${pin}`;
     return /SELF_SIGNED_CERT$/.test(distrust) && /^DEPTH_ZERO/.test(distrust)
       ? `is signed by itself, and nobody vouches for it (${cure})`
