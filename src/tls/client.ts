@@ -86,23 +86,26 @@ export async function secureAsClient(
 /** What of our own cannot be used: Deno would only be silent then. */
 function whyUnusable({ ca, cert, key }: TlsDemands): string | undefined {
   const { createPrivateKey, X509Certificate } = nodeCrypto();
+  const use = (text: string) => {
+    // Without any, the runtime would trust its own authorities.
+    if (text.match(PEM) === null) throw new Error("there is none");
+    return new X509Certificate(text);
+  };
+  const certificates = "certificates in PEM";
   const failures = [
-    { what: "ca", text: ca, use: (text: string) => new X509Certificate(text) },
+    { what: `ca must be ${certificates}`, text: ca, use },
+    { what: `cert must be ${certificates}`, text: cert, use },
     {
-      what: "cert",
-      text: cert,
-      use: (text: string) => new X509Certificate(text),
+      what: "key must be a private key in PEM, without a password",
+      text: key,
+      use: createPrivateKey,
     },
-    { what: "key", text: key, use: createPrivateKey },
   ].flatMap(({ what, text, use }) => {
     try {
       if (text !== undefined) use(text);
       return [];
     } catch (error) {
-      const kind = what === "key"
-        ? "a private key without a password"
-        : "certificates";
-      return [`${what} must be ${kind} in PEM: ${messageOf(error)}`];
+      return [`${what}: ${messageOf(error)}`];
     }
   });
   return failures[0];
