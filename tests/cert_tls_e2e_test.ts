@@ -1,6 +1,6 @@
 /** Mutual TLS by what `tcpmux cert` has made, between programs of others. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
@@ -110,17 +110,27 @@ describe("mutual TLS", needs("openssl"), () => {
     }));
 });
 
-test(
-  "docs/trust.md: a CA of your own",
-  needs("openssl"),
-  () =>
-    withFolder(async (cwd) => {
-      const guide = readFileSync(join(ROOT, "docs", "trust.md"), "utf8");
-      const [section] = /^## A CA of your own[^]*?(?=^## |(?![^]))/m.exec(
-        guide,
-      )!;
-      const instead = await freePorts("10001");
-      const mux = "mux.example"; // which is no host here: it is a name only
-      await follow(blocksOf(here(section, instead)), { cwd, mux });
-    }),
-);
+for (
+  const [title, ...programs] of [
+    ["A CA of your own in five minutes", "openssl"],
+    ["Clients by certificate", "openssl", "gnutls-cli"],
+  ]
+) {
+  test(
+    `docs/trust.md: ${title}`,
+    needs(...programs),
+    () =>
+      withFolder(async (cwd) => {
+        const guide = readFileSync(join(ROOT, "docs", "trust.md"), "utf8");
+        const section = guide.split(/^(?=## )/m)
+          .find((one) => one.startsWith(`## ${title}\n`))!;
+        const blocks = blocksOf(here(section, await freePorts("10001")));
+        const table = blocks.find(({ language }) => language === "toml");
+        if (table !== undefined) {
+          writeFileSync(join(cwd, "services.toml"), table.text);
+        }
+        const mux = "mux.example"; // which is no host here: it is a name only
+        await follow(blocks, { cwd, mux });
+      }),
+  );
+}

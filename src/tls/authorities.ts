@@ -90,7 +90,7 @@ export class Judged {
       return `not valid before ${new Date(this.#begin).toISOString()}`;
     }
     return now > this.#end
-      ? `expired at ${new Date(this.#end).toISOString()}`
+      ? `expired: it ended at ${new Date(this.#end).toISOString()}`
       : undefined;
   }
 
