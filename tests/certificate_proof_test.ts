@@ -1,13 +1,19 @@
 /** A server proves that its runtime refuses bad certificates of clients. */
+import { Buffer } from "node:buffer";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { appendFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertThrows,
+} from "@std/assert";
 import { TcpmuxError } from "../src/errors.ts";
 import { Authorities, Judged } from "../src/tls/authorities.ts";
-import { certificatesIn } from "../src/tls/der.ts";
+import { blocksIn, certificatesIn } from "../src/tls/der.ts";
 import { proveRefusals } from "../src/tls/prove.ts";
 import { RevocationLists } from "../src/tls/revocation.ts";
 import { acceptTls } from "../src/transport/net/tls/accept.ts";
@@ -148,14 +154,48 @@ describe("what is checked besides", needs("openssl"), () => {
       const [others] = ders(`${name}-client.crt`);
       assertEquals(issuerOf(authorities, others!), undefined);
       const otherList = readFileSync(file(`${name}.crl`), "utf8");
-      try {
-        new RevocationLists(otherList, authorities);
-        assert(false, "the list of another authority was taken");
-      } catch (error) {
-        assertMatch(String(error), /that no authority in client_ca has signed/);
-      }
+      assertThrows(
+        () => new RevocationLists(otherList, authorities),
+        TcpmuxError,
+        "that no authority in client_ca has signed",
+      );
     });
   }
+
+  test("reads a list of many, and none that lacks a byte", async () => {
+    const [name, key, digest] = kinds.find(([name]) => name === "p384")!;
+    await make(name, key, digest);
+    // As openssl keeps what it has revoked, with the reason of every second.
+    const lines = Array.from({ length: 12_000 }, (_, index) => {
+      const serial = (0x4000_0000 + index).toString(16).toUpperCase();
+      const reason = index % 2 === 0 ? ",keyCompromise" : "";
+      const times = `300101000000Z\t260101000000Z${reason}`;
+      return `R\t${times}\t${serial}\tunknown\t/CN=c${index}\n`;
+    });
+    await appendFile(file(`${name}.index`), lines.join(""));
+    await mustRun([
+      ...["openssl", "ca", "-config", file(`${name}.cnf`), "-name", "ca"],
+      ...["-cert", file(`${name}.crt`), "-keyfile", file(`${name}.key`)],
+      ...["-gencrl", "-crldays", "2", "-out", file("many.crl")],
+    ]);
+    const pem = readFileSync(file(`${name}.crt`), "utf8");
+    const authorities = new Authorities(pem, false);
+    const list = readFileSync(file("many.crl"), "utf8");
+    const lists = new RevocationLists(list, authorities);
+    const client = new Judged(ders(`${name}-client.crt`)[0]!);
+    const [authority] = authorities.all;
+    assertEquals(lists.against(client, authority!, Date.now()), "revoked");
+    const [whole] = blocksIn(list, "X509 CRL");
+    for (const length of [1, 2, 60, 5_000, whole!.length - 1]) {
+      const cut = Buffer.from(whole!.subarray(0, length)).toString("base64");
+      const pem = `-----BEGIN X509 CRL-----${cut}-----END X509 CRL-----`;
+      assertThrows(
+        () => new RevocationLists(pem, authorities),
+        TcpmuxError,
+        "has a list that cannot be read",
+      );
+    }
+  });
 });
 
 function issuerOf(authorities: Authorities, der: Uint8Array) {

@@ -125,7 +125,7 @@ export function isSignedBy(
     const key = Buffer.from(fields.publicKey!.valueBeforeDecodeView);
     return verify(
       digest,
-      content.valueBeforeDecodeView,
+      content,
       createPublicKey({ key, format: "der", type: "spki" }),
       signature,
     );

@@ -58,6 +58,8 @@ export class TlsConn extends PushedConn {
     if (this.isDropped || !socket.writable) {
       return Promise.reject(this.#writeFailure());
     }
+    // Deno never says that it has written nothing.
+    if (bytes.length === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#failing.add(reject);
       socket.write(bytes, (error) => {
