@@ -1,4 +1,5 @@
 import type { Target } from "../target.ts";
+import { certificates, rules } from "./certificates.ts";
 import { connecting, listing } from "./client.ts";
 import { HANDSHAKES } from "./handshake.ts";
 import { http } from "./http.ts";
@@ -23,5 +24,7 @@ export const TARGETS: readonly Target[] = [
   forwards,
   locating,
   importing,
+  certificates,
+  rules,
   ...FORMS,
 ];
