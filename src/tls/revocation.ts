@@ -96,7 +96,10 @@ function readList(
     one.subject === issuer && isSignedBy(signed, one)
   );
   if (authority === undefined) {
-    throw wrong("has a list that no authority in client_ca has signed");
+    throw wrong(
+      "has a list that no authority in client_ca has signed in a way that is " +
+        "known here (by RSA, ECDSA or Ed25519, with SHA-2)",
+    );
   }
   if (begin > now) {
     const from = new Date(begin).toISOString();
