@@ -49,7 +49,7 @@ export {
   RefusedError,
   TcpmuxError,
 } from "./errors.ts";
-export type { ConnectionRecord } from "./record.ts";
+export type { ConnectionRecord, NamedBy } from "./record.ts";
 export {
   forward,
   type LocalAddress,

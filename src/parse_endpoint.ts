@@ -13,7 +13,8 @@ export const ENDPOINT_FORMS = "HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
 
 /** The forms of an address to listen on, for messages. */
 export const LISTEN_FORMS = "HOST:PORT, [V6]:PORT, unix:/path, unix:@name, " +
-  "systemd or systemd:NAME, each also behind tls://, proxy:// or proxy+tls://";
+  "systemd or systemd:NAME, each also behind tls://, tls-or-plain://, " +
+  "proxy://, proxy+tls:// or proxy+tls-or-plain://";
 
 /** Sockets that listen already, which systemd has handed over. */
 export interface SystemdSockets {
@@ -29,16 +30,18 @@ export type ListenAddress = (Endpoint | SystemdSockets) & ListenSteps;
 export interface ListenSteps {
   /** The header of the PROXY protocol. */
   readonly proxyHeader?: true;
-  /** TLS. */
-  readonly tls?: true;
+  /** TLS, or what the first byte of each client shows: TLS or none. */
+  readonly tls?: true | "or-plain";
 }
 
 /** By the scheme of the address. */
 const STEPS: Readonly<Record<string, ListenSteps>> = {
   "": {},
   "tls://": { tls: true },
+  "tls-or-plain://": { tls: "or-plain" },
   "proxy://": { proxyHeader: true },
   "proxy+tls://": { proxyHeader: true, tls: true },
+  "proxy+tls-or-plain://": { proxyHeader: true, tls: "or-plain" },
 };
 
 /** The scheme that says what comes ahead of a request; empty for nothing. */
@@ -58,7 +61,8 @@ export function readBehindScheme<A extends object>(
   text: string,
   read: (text: string) => A | string,
 ): A & ListenSteps | string {
-  const [scheme = ""] = /^(proxy(\+tls)?|tls):\/\//.exec(text) ?? [];
+  const [scheme = ""] = /^(proxy|(proxy\+)?tls(-or-plain)?):\/\//.exec(text) ??
+    [];
   const address = read(text.slice(scheme.length));
   return typeof address === "string"
     ? address
@@ -149,6 +153,11 @@ function endpointOf<T extends object>(
   if (typeof read !== "string") return read;
   const what = `${JSON.stringify(text)} is not an address (${forms})`;
   throw new TcpmuxError("usage", `${what}: ${read}`, { address: text });
+}
+
+/** Whether it is a name of a host, as DNS, TLS and HTTP have it. */
+export function isHostName(text: string): boolean {
+  return /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i.test(text) && text.length <= 253;
 }
 
 /** An address, or what is wrong with the text. */

@@ -12,6 +12,9 @@ import { type Counters, MissedDeadline } from "./relay_options.ts";
 import type { Service } from "./table/service.ts";
 import type { Exit } from "./transport/transport.ts";
 
+/** By what a client has named its service, other than by a service line. */
+export type NamedBy = "sni" | "first_bytes";
+
 /** All that is known of a connection when it has ended. */
 export interface ConnectionRecord {
   /** The number of the connection: the first of a server has 1. */
@@ -38,6 +41,11 @@ export interface ConnectionRecord {
   readonly upstream?: string;
   /** The name that a client of a proxy asked for, as it wrote it. */
   readonly requested?: string;
+  /**
+   * By what the client has named its service, where it sent no service line: by
+   * the host that it meant (SNI), or by its first bytes.
+   */
+  readonly namedBy?: NamedBy;
   /** The service's kind; empty where none was reached. */
   readonly kind:
     | "builtin"
@@ -108,6 +116,7 @@ export interface Recorded extends Counters {
   readonly service: Service | undefined;
   readonly upstream: Endpoint | undefined;
   readonly requested: string | undefined;
+  readonly namedBy: NamedBy | undefined;
   readonly uniqueId: string | undefined;
   /** When it was accepted, by `performance.now()`. */
   readonly begin: number;
@@ -161,7 +170,7 @@ export class Recorder {
     { code, reason }: Ended,
   ): void {
     const { id, peer, server, service, upstream, requested } = session;
-    const { uniqueId, bytesIn, bytesOut, begin, served } = session;
+    const { namedBy, uniqueId, bytesIn, bytesOut, begin, served } = session;
     const { via, tls } = peer;
     // What not every connection has comes last, in no object of its own: that
     // would take more time than all the rest.
@@ -184,6 +193,7 @@ export class Recorder {
     }
     if (upstream !== undefined) record.upstream = formatEndpoint(upstream);
     if (requested !== undefined) record.requested = requested;
+    if (namedBy !== undefined) record.namedBy = namedBy;
     if (via !== undefined) record.via = formatEndpoint(via);
     if (uniqueId !== undefined) record.uniqueId = uniqueId;
     if (tls !== undefined) record.tls = tls.protocol;
@@ -206,6 +216,7 @@ export class Recorder {
       service: record.service,
       upstream: record.upstream,
       requested: record.requested,
+      named_by: record.namedBy,
       kind: record.kind,
       tls: record.tls,
       sni: record.sni,

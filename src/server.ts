@@ -57,6 +57,7 @@ export interface ServerState {
   readonly sessions: number;
   readonly services: number;
   readonly draining: boolean;
+  readonly certificates: TlsInForce["certificates"];
 }
 
 /** A running TCPMUX server. */
@@ -132,6 +133,7 @@ export class MuxServer {
       sessions: this.#sessions.size,
       services: this.#inForce.table.services.length,
       draining: this.#isDraining,
+      certificates: this.#inForce.tls?.certificates ?? [],
     };
   }
 

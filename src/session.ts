@@ -45,6 +45,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   service: Service | undefined = undefined;
   upstream: Endpoint | undefined = undefined;
   requested: string | undefined = undefined;
+  namedBy: Recorded["namedBy"] = undefined;
   uniqueId: string | undefined = undefined;
   bytesIn = 0;
   bytesOut = 0;
@@ -108,7 +109,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
 
   /** As far as the relay; in a frame of its own, as thousands wait in `run`. */
   async #begin(): Promise<RunningService | Ended> {
-    const { announced, spec, table, tls, transport: { timers } } = this.server;
+    const { announced, table, tls, transport: { timers } } = this.server;
     let { handshakeTimeout: limit } = table.server;
     if (announced !== undefined && this.#slot.refusal === undefined) {
       const header = this.#request = new ProxyHeaderStep(this, this.#client);
@@ -117,8 +118,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
       this.#slot = announced(this.#slot, this.peer);
       limit = timeLeft(limit, this.begin);
     }
-    const early = this.#request?.early;
-    const request = new RequestReading(this.#client, spec, tls, early);
+    const request = new RequestReading(this, this.#client, this.#request);
     this.#request = request;
     const step = this.#slot.refusal ?? await request.read(timers, limit);
     if (tls !== undefined) {

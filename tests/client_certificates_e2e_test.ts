@@ -484,7 +484,7 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
       for (const [what, client] of Object.entries(forged)) {
         assertEquals(await asked(port, "HELP", client), "hello\nenv\n", what);
       }
-      const lines = await until("all are recorded", () => {
+      const lines = await until("all four are logged", () => {
         const found = server.log.filter(({ code }) => code === "help");
         return found.length === 4 ? found : undefined;
       });

@@ -13,6 +13,7 @@ const COMMON = `description = "caf\\u00e9 \\"quoted\\" \\\\ \\u007f\\ttab"
 aliases = ["ALIAS", "b\\"c"]
 listed = false
 enabled = true
+alpn = ["postgresql"]
 message = "Ready"
 idle_timeout = "1m"
 half_closed_timeout = "2m"
@@ -58,7 +59,8 @@ admin_hosts = ["mux.example.org"]
 control = "unix:/run/mux.sock"
 user = "nobody"
 group = "nogroup"
-tls = { cert = "a.crt", key = "a.key", certificates = [{ cert = "b", key = "c" }], min_version = "1.3", require_alpn = true, client_ca = "ca.crt", client_certificate = "optional", crl = "crl.pem" }
+tls = { cert = "a.crt", key = "a.key", certificates = [{ cert = "b", key = "c" }], min_version = "1.3", require_alpn = true, sni_names = ["mux.example"], client_ca = "ca.crt", client_certificate = "optional", crl = "crl.pem" }
+first_bytes = { "SSH-" = "7", "\\u0000\\u00ff\\"" = "text", bare = "text" }
 log = { level = "debug", format = "json", to = "syslog:tcp://h", syslog_format = "rfc3164" }
 [services.builtin]
 builtin = "qotd"

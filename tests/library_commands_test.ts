@@ -41,6 +41,27 @@ for (const transport of [await pickTransport(), memoryTransport()]) {
       await server.close(0);
     });
 
+    for (const proxyProtocol of [1, 2] as const) {
+      test(`forward announces its clients by version ${proxyProtocol}`, async () => {
+        const server = await serve({
+          server: {
+            listen: "proxy://127.0.0.1:0",
+            trusted_proxies: ["127.0.0.1"],
+          },
+          services: { about: { text: "announced" } },
+        }, { transport });
+        const local = await forward(server.addresses[0]!, { about: 0 }, {
+          transport,
+          proxyProtocol,
+        });
+        const conn = await transport.connect(local.addresses[0]!).conn;
+        assertEquals(await readAll(conn), "announced");
+        conn.close();
+        await local.close(0);
+        await server.close(0);
+      });
+    }
+
     test("proxy leads to the service that a client names", async () => {
       const server = await serve(TABLE, { transport });
       const local = await proxy("127.0.0.1:0", server.addresses[0]!, {
@@ -74,6 +95,11 @@ describe("forward and proxy say what is wrong:", () => {
       "b: 127.0.0.1:1234 is already used by the forward a",
     ],
     ["an address for a proxy", () => proxy("x", "mux"), 'listen: is "x"'],
+    [
+      "a version of the PROXY protocol",
+      () => forward("mux", { a: 1 }, { proxyProtocol: 3 as never }),
+      "proxyProtocol: is 3; allowed: 1 or 2",
+    ],
     [
       "a suffix",
       () => proxy(1, "mux", { suffix: "a b" }),

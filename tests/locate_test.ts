@@ -61,4 +61,41 @@ describe("locateKeys", () => {
     ));
     assert(parsed > 20, `${parsed} texts were TOML`);
   });
+
+  test("finds where a text may be cut, so that its pieces say the same", () => {
+    const heading = fc.constantFrom(
+      "[[l]]",
+      "[l.m]",
+      "[[l.n]]",
+      "[a]",
+      "[a.b]",
+    );
+    const key = fc.constantFrom("x", "y", '"z.z"', "u.v", "u.w");
+    const section = fc.tuple(heading, fc.uniqueArray(key), value);
+    let cut = 0;
+    fc.assert(fc.property(fc.array(section), (sections) => {
+      const text = sections.map(([head, keys, value]) =>
+        `${head} # ]\n${keys.map((key) => `${key} = ${value}\n`).join("")}`
+      ).join("");
+      const toml = readToml(text);
+      const { breaks = [], faults } = locateKeys(text, 1);
+      if (!toml.ok || faults.length > 0) return;
+      cut += breaks.length;
+      assertEquals(readToml(text, breaks), toml);
+    }));
+    assert(cut > 20, `${cut} places to cut`);
+  });
+
+  test("cuts no table of an array, whose header makes another", () => {
+    const { breaks } = locateKeys("[[a]]\nx = 1\ny = 2\n[b]\nx=1\n# \ny=2", 1);
+    assertEquals(breaks, [{ at: 29, line: 7, header: "[b]" }]);
+  });
+
+  test("an error in a later piece is in its line", () => {
+    const text = "[a]\nx = 1\n\ny = 'z\n";
+    const toml = readToml(text, locateKeys(text, 1).breaks);
+    assert(!toml.ok);
+    assertEquals(toml.error, (readToml(text) as typeof toml).error);
+    assertEquals(toml.error.line, 4);
+  });
 });

@@ -366,6 +366,59 @@ proxy_protocol = 2
         )),
   );
 
+  for (const version of [1, 2]) {
+    test(`by --proxy-protocol ${version} announces its clients`, () =>
+      behindProxy(`log.level = "debug"\n${WHO}`, (server) =>
+        withCommand(() => [
+          ...["forward", "--json", "--proxy-protocol", String(version)],
+          ...["0=who", `127.0.0.1:${server.port}`],
+        ], async (command) => {
+          const { forwards: [who] } = await command.ready<
+            { forwards: { listen: string }[] }
+          >();
+          const conn = await connectTo(portOf(who!.listen));
+          const { local } = conn;
+          assert(local.transport === "tcp");
+          assertEquals(
+            await readAll(conn),
+            `127.0.0.1 ${local.port} ${portOf(who!.listen)}\n`,
+          );
+          conn.close();
+          const line = await server.logged("PROXY header");
+          const [there, here] = [
+            await server.record("who"),
+            await command.record("who"),
+          ];
+          assertEquals(
+            [line.version, line.authority, there.remote, there.unique_id],
+            [
+              version,
+              version === 2 ? "who" : undefined,
+              here.remote,
+              here.unique_id,
+            ],
+          );
+          assertEquals(here.unique_id !== undefined, version === 2);
+        })));
+  }
+
+  test("obeys the flag before its file", () =>
+    behindProxy(WHO, (server) =>
+      withCommand((folder) => {
+        const file = join(folder, "forwards.toml");
+        writeFileSync(
+          file,
+          `[forward.who]\nlisten = "0"\nserver = "127.0.0.1:${server.port}"\n` +
+            "proxy_protocol = 2\n",
+        );
+        return ["forward", "--config", file, "--proxy-protocol", "1"];
+      }, async (command) => {
+        const conn = await connectTo(portOf(await command.serving()));
+        assertMatch(await readAll(conn), /^127\.0\.0\.1 /);
+        conn.close();
+        assertEquals((await server.record("who")).unique_id, undefined);
+      })));
+
   test("with proxy:// needs trusted_proxies", () =>
     withFolder(async (folder) => {
       const file = join(folder, "forwards.toml");
@@ -380,6 +433,39 @@ proxy_protocol = 2
         /forward\.web\.listen: has proxy:\/\/127\.0\.0\.1:0, which needs trusted_proxies/,
       );
     }));
+});
+
+describe("a proxy", () => {
+  test(
+    "by --proxy-protocol announces its clients, with the name they ask for",
+    needs("curl"),
+    () =>
+      behindProxy(
+        `log.level = "debug"\n[services.web]\nexec = ["sh", "-c", """
+read line; printf 'HTTP/1.0 200 OK\\r\\n\\r\\n%s' "$TCPREMOTEPORT" """]
+`,
+        (server) =>
+          withCommand(() => [
+            ...["proxy", "--json", "--proxy-protocol=2", "--suffix=mux"],
+            ...["0", `127.0.0.1:${server.port}`],
+          ], async (command) => {
+            const { listen } = await command.ready<{ listen: string }>();
+            for (const scheme of ["socks5h", "http"]) {
+              const { stdout } = await mustRun([
+                ...["curl", "-s", "--max-time", "30", "-w", " %{local_port}"],
+                ...["--proxy", `${scheme}://${listen}`, "http://web.mux/"],
+              ]);
+              const [there, here] = String(stdout).split(" ");
+              assertEquals(there, here);
+            }
+            const line = await server.logged("PROXY header");
+            assertEquals([line.version, line.authority], [2, "web"]);
+            const { unique_id } = await server.record("web");
+            assertEquals(unique_id, line.unique_id);
+            assert(unique_id !== undefined);
+          }),
+      ),
+  );
 });
 
 describe("without a header that counts", () => {

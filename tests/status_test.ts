@@ -27,6 +27,7 @@ function source(sessions: readonly Recorded[] = []): StatusSource {
     sessions: () => sessions,
     listeners: () => ["127.0.0.1:1"],
     isDraining: () => false,
+    certificates: () => [],
     isSwitchedOff: ({ name }) => name === "about",
   });
 }
@@ -114,6 +115,7 @@ describe("a status", () => {
       service,
       upstream: { transport: "unix", path: evil },
       requested: undefined,
+      namedBy: undefined,
       uniqueId: undefined,
       begin: performance.now(),
       served: 0,

@@ -1,11 +1,12 @@
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Access, AddressSet, EVERYBODY, NOBODY } from "../src/policy/access.ts";
 import { ANY_CERTIFICATE } from "../src/policy/certificates.ts";
 import { parseForwards } from "../src/table/forwards.ts";
 import type { TableInput } from "../src/table/input.ts";
 import { buildTable, parseTable } from "../src/table/parse.ts";
+import { TableError } from "../src/table/problem.ts";
 import { serverSchema } from "../src/table/server_schema.ts";
 import type { ExecService, Service } from "../src/table/service.ts";
 
@@ -18,6 +19,7 @@ const COMMON = {
   description: "",
   listed: true,
   enabled: true,
+  alpn: [],
   message: "Go",
   idleTimeout: 0,
   halfClosedTimeout: 3_600_000,
@@ -85,6 +87,7 @@ describe("a table", () => {
           syslogFormat: undefined,
         },
         tls: undefined,
+        firstBytes: undefined,
         admin: undefined,
         adminHosts: [],
         control: undefined,
@@ -96,7 +99,7 @@ describe("a table", () => {
     const { server } = parseTable(
       `[server]
       listen = ["[::1]:1", "unix:/run/x", "unix:@y", "systemd", "systemd:web",
-        "proxy://[::1]:2", "tls://systemd", "proxy+tls://unix:@z"]
+        "proxy://[::1]:2", "tls://systemd", "proxy+tls://unix:@z", "tls-or-plain://systemd:a"]
       trusted_proxies = ["192.0.2.1"]
       user = "mux"
       group = "net"
@@ -126,9 +129,13 @@ describe("a table", () => {
       client_ca = "d"
       client_certificate = "optional"
       crl = "e"
+      sni_names = ["Mux.example", "b"]
       [[server.tls.certificates]]
       cert = "c"
       key = "d"
+      [server.first_bytes]
+      "A" = "x"
+      "\\u0000\\u00ff" = "y"
       [server.penalties]
       unknown = 0
       malformed = "1s"
@@ -147,6 +154,7 @@ describe("a table", () => {
         { transport: "tcp", host: "::1", port: 2, proxyHeader: true },
         { transport: "systemd", name: undefined, tls: true },
         { transport: "unix", path: "\0z", proxyHeader: true, tls: true },
+        { transport: "systemd", name: "a", tls: "or-plain" },
       ],
       user: "mux",
       group: "net",
@@ -195,11 +203,33 @@ describe("a table", () => {
         clientCertificate: "optional",
         clientCa: "d",
         crl: "e",
+        sniNames: ["mux.example", "b"],
       },
       admin: { transport: "tcp", host: "127.0.0.1", port: 9101 },
+      firstBytes: [
+        { bytes: Uint8Array.of(0, 255), service: "y" },
+        { bytes: Uint8Array.of(65), service: "x" },
+      ],
       adminHosts: ["Mux.example.org"],
       control: "/run/c",
     });
+  });
+
+  test("has all domains, or none, in one word", () => {
+    for (const [said, names] of [["true", true], ["false", []]] as const) {
+      const text =
+        `server.tls = { cert = "a", key = "b", sni_names = ${said} }`;
+      assertEquals(parseTable(text, "f").server.tls?.sniNames, names);
+    }
+    assertThrows(
+      () =>
+        parseTable(
+          'server.tls = { cert = "a", key = "b", sni_names = 1 }',
+          "f",
+        ),
+      TableError,
+      "allowed: a list of host names, or true or false",
+    );
   });
 
   test("says who may use a service, when, and how much", () => {

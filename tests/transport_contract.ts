@@ -76,6 +76,16 @@ export function transportContract(
           assertEquals(await readSome(client, 4), "pong");
         }));
 
+      test("writing no bytes sends none, and is no failure", () =>
+        withPair(make(), async (client, server) => {
+          await client.write(new Uint8Array(0));
+          await server.write(new Uint8Array(0));
+          await client.write(bytes("ping"));
+          assertEquals(await readSome(server, 4), "ping");
+          await server.closeWrite();
+          assertEquals(await client.read(), null);
+        }));
+
       for (const first of ["client", "server"] as const) {
         test(`half-close: the ${first} ends, the other still answers`, () =>
           withPair(make(), async (client, server) => {

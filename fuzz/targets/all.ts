@@ -1,6 +1,7 @@
 import type { Target } from "../target.ts";
 import { certificates, rules } from "./certificates.ts";
 import { connecting, listing } from "./client.ts";
+import { clientHello } from "./client_hello.ts";
 import { HANDSHAKES } from "./handshake.ts";
 import { http } from "./http.ts";
 import { importing } from "./importing.ts";
@@ -19,6 +20,7 @@ export const TARGETS: readonly Target[] = [
   http,
   socks,
   header,
+  clientHello,
   ...HANDSHAKES,
   table,
   forwards,

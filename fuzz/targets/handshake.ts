@@ -3,6 +3,7 @@ import type {
   Handshake,
   HandshakeStep,
 } from "../../src/handshake/handshake.ts";
+import { FirstBytesHandshake } from "../../src/handshake/first_bytes.ts";
 import { ProxyHandshake } from "../../src/handshake/proxy.ts";
 import { TcpmuxHandshake } from "../../src/handshake/request.ts";
 import { buildTable } from "../../src/table/parse.ts";
@@ -84,6 +85,16 @@ function nameIn(step: HandshakeStep): string {
   return remoteName;
 }
 
+/** What lines may begin with, and what is no line. */
+const firstBytes = () =>
+  new FirstBytesHandshake(
+    ["echo e", "ec", "aa", "H", "\x00\xff", "\n"].map((text) => ({
+      bytes: bytesOf(text),
+      service: "any",
+    })),
+    new TcpmuxHandshake(),
+  );
+
 const proxy = () =>
   new ProxyHandshake({
     protocol: "proxy",
@@ -94,6 +105,7 @@ const proxy = () =>
 
 export const HANDSHAKES: readonly Target[] = [
   speakingWith("named", request, () => new TcpmuxHandshake()),
+  speakingWith("first-bytes", request, firstBytes),
   speakingWith("proxy-http", http, proxy),
   speakingWith("proxy-socks", socks, proxy),
 ];

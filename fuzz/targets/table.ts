@@ -131,6 +131,9 @@ export const locating: Target = {
     if (!readable || faults.length > 0) return;
     const toml = readToml(text);
     if (!toml.ok) return;
+    const pieces = readToml(text, locateKeys(text, 1).breaks);
+    const isSame = JSON.stringify(pieces) === JSON.stringify(toml);
+    check(isSame, () => "other values in pieces");
     for (const path of pathsOf(toml.value, [])) {
       check(found.has(pathKey(path)), () => `no line of ${shown(path)}`);
     }

@@ -48,6 +48,18 @@ export const METRICS: readonly Definition[] = [
     samples: ({ tally }) => [[tally.inForceSince / 1000]],
   },
   {
+    name: "tcpmux_tls_certificate_expiry_timestamp_seconds",
+    type: "gauge",
+    help: "When a certificate of [server.tls] ends.",
+    samples: ({ status: { certificates } }) => {
+      // A file that the table names twice is one: no sample may come twice.
+      const ends = new Map(
+        certificates.map(({ file, until }) => [file, Date.parse(until) / 1000]),
+      );
+      return [...ends].map(([certificate, end]) => [end, { certificate }]);
+    },
+  },
+  {
     name: "tcpmux_draining",
     type: "gauge",
     help: "Whether the server is stopping and accepts no more.",

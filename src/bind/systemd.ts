@@ -79,7 +79,7 @@ export class HandedOverSockets {
     }
     try {
       const listener = await listenOn(fd, state?.endpoint, {
-        forTls: tls === true,
+        forTls: tls !== undefined,
       });
       this.#taken.add(fd);
       return listener;

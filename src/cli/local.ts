@@ -19,6 +19,7 @@ import {
   type ForwardListener,
   listenerKey,
   type ProxyListener,
+  type ProxyVersion,
 } from "../table/service.ts";
 import { isName, NAME_RULE } from "../table/schema.ts";
 import { type ServerSettings, Table } from "../table/table.ts";
@@ -90,6 +91,7 @@ async function loadForwards(
   const { name: file } = source;
   const table = parseForwards(await source.read(), file, {
     server: upstream,
+    proxyProtocol: proxyVersionOf(flags),
     settings: (base) => localSettings(flags, base),
   });
   return { table, file, advice: () => source.advice };
@@ -121,6 +123,7 @@ function tableOf(
   flags: FlagsOf<typeof FORWARD>,
 ): Table {
   const settings = localSettings(flags);
+  const keys = { proxy_protocol: proxyVersionOf(flags) };
   const taken = new Set<string>();
   const listeners = pairs.map((pair): ForwardListener => {
     const cut = pair.indexOf("=");
@@ -133,7 +136,7 @@ function tableOf(
         } is not a valid service name (${NAME_RULE})`,
       );
     }
-    const service = forwardService(name, upstream, name, settings);
+    const service = forwardService(name, upstream, name, settings, keys);
     const endpoint = localAddress(local);
     const listener: ForwardListener = {
       protocol: "forward",
@@ -200,6 +203,7 @@ function listenerOf(
     serverAddress(server),
     suffix,
     localSettings(flags),
+    { proxy_protocol: proxyVersionOf(flags) },
   );
 }
 
@@ -219,6 +223,12 @@ function warnIfOpen(
 type LocalFlags = FlagsOf<
   { name: string; positionals: []; flags: typeof LOCAL_FLAGS }
 >;
+
+/** The version of the PROXY protocol by which the server learns of clients. */
+function proxyVersionOf(flags: LocalFlags): ProxyVersion | undefined {
+  const version = flags["proxy-protocol"];
+  return version === undefined ? undefined : version === "1" ? 1 : 2;
+}
 
 /** The settings of a file, or the defaults, overridden by the flags. */
 function localSettings(

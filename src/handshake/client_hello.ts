@@ -1,4 +1,5 @@
 /** The first message of a client of TLS (RFC 8446, section 4.1.2). */
+import { isHostName } from "../parse_endpoint.ts";
 import { joined } from "../wire.ts";
 
 /** What a client sends first, as far as it has come. */
@@ -16,6 +17,8 @@ export type Hello =
     readonly bytes: Uint8Array;
     /** The name of the server that the client means; undefined without. */
     readonly sni: string | undefined;
+    /** The protocols that the client asks for (RFC 7301). */
+    readonly alpn: readonly string[];
   };
 
 /** The type of a record that holds messages of the handshake. */
@@ -24,6 +27,7 @@ const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
 const SERVER_NAME = 0;
 const HOST_NAME = 0;
+const PROTOCOLS = 16;
 /** A record's type, version and length. */
 const RECORD_HEAD = 5;
 const MOST_IN_RECORD = 16 * 1024;
@@ -37,7 +41,8 @@ const NOTHING = new Uint8Array(0);
  * in pieces.
  */
 export class HelloReader {
-  #pieces: Uint8Array[] = [];
+  /** What has come stands at its beginning. */
+  #held: Uint8Array = NOTHING;
   #count = 0;
   /** So many bytes are needed before there is more to say. */
   #least = 0;
@@ -46,15 +51,39 @@ export class HelloReader {
     return this.#count > 0;
   }
 
+  /** Whether the first byte is that of TLS, which no line of text begins with. */
+  get isTls(): boolean {
+    return this.bytes[0] === HANDSHAKE;
+  }
+
+  /** All that has come. */
+  get bytes(): Uint8Array {
+    return this.#held.subarray(0, this.#count);
+  }
+
   push(bytes: Uint8Array): Hello {
-    this.#pieces.push(bytes);
-    this.#count += bytes.length;
+    this.#hold(bytes);
     if (this.#count < this.#least) return { kind: "more", least: this.#least };
-    const whole = this.#pieces.reduce(joined, NOTHING);
-    this.#pieces = [whole];
+    const whole = this.bytes;
     const hello = readHello(whole);
     if (hello.kind === "more") this.#least = hello.least;
     return hello;
+  }
+
+  /** Each byte is copied but a few times, in however many pieces they come. */
+  #hold(bytes: Uint8Array): void {
+    const start = this.#count;
+    this.#count += bytes.length;
+    if (start === 0) {
+      this.#held = bytes;
+      return;
+    }
+    if (this.#count > this.#held.length) {
+      const larger = new Uint8Array(2 * this.#count);
+      larger.set(this.#held.subarray(0, start));
+      this.#held = larger;
+    }
+    this.#held.set(bytes, start);
   }
 }
 
@@ -82,8 +111,9 @@ function readHello(bytes: Uint8Array): Hello {
     if (message[0] !== CLIENT_HELLO) return { kind: "plain" };
     const whole = number(message, 1, 3);
     if (whole !== undefined && message.length >= 4 + whole) {
-      const sni = serverName(message.subarray(4, 4 + whole));
-      return { kind: "hello", bytes, sni };
+      const of = extensionsOf(message.subarray(4, 4 + whole));
+      const [sni, alpn] = [hostIn(of(SERVER_NAME)), protocolsIn(of(PROTOCOLS))];
+      return { kind: "hello", bytes, sni, alpn };
     }
     at = end;
   }
@@ -102,34 +132,46 @@ function number(
 }
 
 /**
- * The host of the extension server_name (RFC 6066, section 3), in lower case;
- * undefined where there is none, or the message is not as it should be: TLS
- * itself says so then.
+ * Finds the first extension of a type; empty where there is none, or the
+ * message is not as it should be: TLS itself says so then.
  */
-function serverName(hello: Uint8Array): string | undefined {
+function extensionsOf(hello: Uint8Array): (type: number) => Uint8Array {
+  const found = new Map<number, Uint8Array>();
   let at = 2 + 32; // version, random
   for (const size of [1, 2, 1]) { // session, ciphers, compressions
-    const length = number(hello, at, size);
-    if (length === undefined) return undefined;
-    at += size + length;
+    at += size + (number(hello, at, size) ?? hello.length);
   }
   at += 2; // the length of all extensions
   for (;;) {
     const type = number(hello, at, 2);
     const length = number(hello, at + 2, 2);
-    if (type === undefined || length === undefined) return undefined;
+    if (type === undefined || length === undefined) break;
     at += 4;
-    if (type === SERVER_NAME) return hostIn(hello.subarray(at, at + length));
+    if (!found.has(type)) found.set(type, hello.subarray(at, at + length));
     at += length;
   }
+  return (type) => found.get(type) ?? NOTHING;
 }
 
-/** The first name of the list; the only kind that there is. */
+/**
+ * The host of the extension server_name (RFC 6066, section 3), in lower case:
+ * the first name of its list; the only kind that there is.
+ */
 function hostIn(list: Uint8Array): string | undefined {
   const length = number(list, 3, 2);
-  if (list[2] !== HOST_NAME || length === undefined) return undefined;
+  const isWhole = length !== undefined && list.length >= 5 + length;
+  if (list[2] !== HOST_NAME || !isWhole) return undefined;
   const host = new TextDecoder().decode(list.subarray(5, 5 + length));
-  return /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i.test(host) && host.length <= 253
-    ? host.toLowerCase()
-    : undefined;
+  return isHostName(host) ? host.toLowerCase() : undefined;
+}
+
+/** The list of the extension for ALPN. */
+function protocolsIn(list: Uint8Array): string[] {
+  const found: string[] = [];
+  for (let at = 2; at < list.length;) {
+    const end = at + 1 + list[at]!;
+    found.push(String.fromCharCode(...list.subarray(at + 1, end)));
+    at = end;
+  }
+  return found;
 }

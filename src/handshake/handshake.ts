@@ -1,4 +1,5 @@
 import type { Refusal } from "../policy/refusal.ts";
+import type { NamedBy } from "../record.ts";
 import type { Service } from "../table/service.ts";
 
 /**
@@ -30,12 +31,21 @@ export type HandshakeStep =
 /** What a handshake has led to. */
 export type HandshakeResult =
   /** A name, which the table may know. */
-  | { readonly kind: "name"; readonly name: string; readonly early: Uint8Array }
+  | NameStep
   /** The listener has chosen the service; the table is not asked. */
   | ServiceStep
   | Refusal
   /** The client sent nothing before it left: a port scan, a health check. */
   | { readonly kind: "silence" };
+
+export interface NameStep {
+  readonly kind: "name";
+  readonly name: string;
+  /** By what, where it was not by a service line. */
+  readonly by?: NamedBy;
+  /** Bytes that the client has sent behind its request. */
+  readonly early: Uint8Array;
+}
 
 export interface ServiceStep {
   readonly kind: "service";

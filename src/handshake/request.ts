@@ -1,48 +1,79 @@
 /** Reads requests. The handshakes of TCPMUX and of forwards stand here, too. */
 import { TcpmuxError } from "../errors.ts";
 import { malformed, type Refusal, REFUSALS } from "../policy/refusal.ts";
-import type { ListenerSpec, Service } from "../table/service.ts";
+import type { ListenerSpec } from "../table/service.ts";
 import type { TimerList } from "../timers.ts";
 import type { Conn } from "../transport/transport.ts";
 import { negative, positive, RequestReader } from "../wire.ts";
 import { beginsTls } from "./client_hello.ts";
-import type { Handshake, HandshakeResult, HandshakeStep } from "./handshake.ts";
+import { FirstBytesHandshake } from "./first_bytes.ts";
+import type {
+  Handshake,
+  HandshakeResult,
+  HandshakeStep,
+  NameStep,
+  ServiceStep,
+} from "./handshake.ts";
 import { ProxyHandshake } from "./proxy.ts";
-import { TLS_REQUIRED, type TlsEnds, TlsStep } from "./tls_step.ts";
+import {
+  type BeginningTls,
+  TLS_REQUIRED,
+  type TlsEnds,
+  TlsStep,
+} from "./tls_step.ts";
 
 const NOTHING: Uint8Array = new Uint8Array(0);
 
+/** What the reading needs of a session. */
+interface Asking extends BeginningTls {
+  readonly server: BeginningTls["server"] & {
+    readonly spec: ListenerSpec;
+    readonly tls: TlsEnds | undefined;
+  };
+}
+
 /** Reads a client's request, until it is complete or the client is refused. */
 export class RequestReading {
-  readonly handshake: Handshake;
+  handshake: Handshake;
   /** Bytes that the client has sent behind its request. */
   early: Uint8Array;
   /** The connection that the client is served by: behind TLS, the inner one. */
   client: Conn;
+  readonly #session: Asking;
   /** What comes before the request, until it is done. */
   #before: TlsStep | undefined;
   #isReading = false;
   #refusal: Refusal | undefined;
 
-  /** @param early bytes that were read already */
+  /** @param before the step that has read bytes already, if there was one */
   constructor(
+    session: Asking,
     client: Conn,
-    listener: ListenerSpec,
-    tls?: TlsEnds,
-    early = NOTHING,
+    before?: Pick<RequestReading, "early">,
   ) {
+    const { spec, tls, table } = session.server;
+    const isOptional = spec.endpoint?.tls === "or-plain";
     this.client = client;
-    this.early = early;
-    this.#before = tls && new TlsStep(tls);
-    switch (listener.protocol) {
-      case "tcpmux":
-        this.handshake = new TcpmuxHandshake();
+    this.early = before?.early ?? NOTHING;
+    this.#session = session;
+    this.#before = tls && new TlsStep(tls, session, isOptional);
+    switch (spec.protocol) {
+      case "tcpmux": {
+        const { firstBytes } = table.server;
+        const line = new TcpmuxHandshake();
+        this.handshake = firstBytes === undefined
+          ? line
+          : new FirstBytesHandshake(firstBytes, line);
         break;
+      }
       case "forward":
-        this.handshake = new ForwardHandshake(listener.service);
+        this.handshake = new SilentHandshake({
+          kind: "service",
+          service: spec.service,
+        });
         break;
       case "proxy":
-        this.handshake = new ProxyHandshake(listener);
+        this.handshake = new ProxyHandshake(spec);
     }
   }
 
@@ -54,11 +85,11 @@ export class RequestReading {
     (this.#before ?? this.client).interrupt(error);
   }
 
-  /** What a client is told that is refused; nothing where it expects TLS. */
+  /** What a client is told that is refused. */
   rejection(why: Refusal): Uint8Array {
-    return this.#before === undefined || why === TLS_REQUIRED
-      ? this.handshake.rejection(why)
-      : NOTHING;
+    return this.#before?.isTls && why !== TLS_REQUIRED
+      ? this.#before.rejection
+      : this.handshake.rejection(why);
   }
 
   /**
@@ -66,15 +97,14 @@ export class RequestReading {
    * @returns what the handshake has led to, or the refusal that ended it
    */
   async read(timers: TimerList, limit: number): Promise<HandshakeResult> {
-    const { handshake } = this;
     const timer = timers.after(limit, () => {
-      this.refuse(this.#before?.tooSlow ?? handshake.tooSlow);
+      this.refuse(this.#before?.tooSlow ?? this.handshake.tooSlow);
     });
     this.#isReading = true;
     try {
       const over = this.#before && await this.#pass(this.#before);
       if (over !== undefined) return over;
-      const { client } = this;
+      const { client, handshake } = this;
       for (let step = handshake.push(this.early);;) {
         if (this.#refusal !== undefined) return this.#refusal;
         if (step.kind === "more") step = handshake.push(await client.read());
@@ -83,6 +113,7 @@ export class RequestReading {
           step = handshake.push(NOTHING);
         } else {
           this.early = "early" in step ? step.early : NOTHING;
+          if ("by" in step) this.#session.namedBy = step.by;
           return step;
         }
       }
@@ -98,11 +129,20 @@ export class RequestReading {
   /** @returns undefined where the request comes next */
   async #pass(step: TlsStep): Promise<HandshakeResult | undefined> {
     const passed = await step.run(this.client, this.early);
+    if (passed.kind === "plain") {
+      this.early = passed.early;
+      this.#before = undefined;
+      return undefined;
+    }
     if (passed.kind !== "secured") return passed;
     this.client = passed.conn;
     this.early = NOTHING;
     this.#before = undefined;
-    return passed.refusal;
+    const { name, refusal } = passed;
+    if (name !== undefined) {
+      this.handshake = new SilentHandshake({ kind: "name", name });
+    }
+    return refusal;
   }
 }
 
@@ -138,19 +178,20 @@ export class TcpmuxHandshake implements Handshake {
 }
 
 /**
- * A handshake without bytes, for clients that know nothing of TCPMUX. Closing
- * the connection is the refusal; the log has the reason.
+ * A handshake without bytes, for clients that know nothing of TCPMUX: their
+ * listener has chosen the service, or TLS has named it. Closing the connection
+ * is the refusal; the log has the reason.
  */
-export class ForwardHandshake implements Handshake {
+export class SilentHandshake implements Handshake {
   readonly tooSlow = REFUSALS.slow;
-  readonly #service: Service;
+  readonly #chosen: Omit<ServiceStep, "early"> | Omit<NameStep, "early">;
 
-  constructor(service: Service) {
-    this.#service = service;
+  constructor(chosen: Omit<ServiceStep, "early"> | Omit<NameStep, "early">) {
+    this.#chosen = chosen;
   }
 
   push(early: Uint8Array): HandshakeStep {
-    return { kind: "service", service: this.#service, early };
+    return { ...this.#chosen, early };
   }
 
   acceptance(): Uint8Array {

@@ -26,6 +26,7 @@ import {
 import type { ExecService } from "../table/service.ts";
 import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
 import { fromSystem } from "../transport/errno.ts";
+import type { TlsInForce } from "../tls/in_force.ts";
 import { tlsOf } from "../tls/load.ts";
 import { getEnv, permitted } from "../transport/permission.ts";
 import { transportOf } from "../transport/pick.ts";
@@ -104,13 +105,14 @@ export async function inspect(
 ): Promise<readonly Problem[]> {
   checkRuntime(table, transport, file);
   checkLoops(table, file);
-  await tlsOf(table, getEnv, file);
+  const tls = await tlsOf(table, getEnv, file);
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);
   await adviseLog(table, advice);
   adviseProxies(table, advice);
-  await adviseStart(table, advice);
+  adviseNames(table, advice);
+  await adviseStart(table, advice, tls);
   for (const [service, identity] of identities) {
     await adviseUser(service, identity, transport, advice);
   }
@@ -165,6 +167,27 @@ function adviseProxies({ listeners, server }: Table, advice: Problems): void {
   advice.add(["server", "trusted_proxies"], what);
 }
 
+/** Advises of names that no client can use, or none without a reply line. */
+function adviseNames(table: Table, advice: Problems): void {
+  const { services, server, byName } = table;
+  const { tls, firstBytes = [] } = server;
+  const bySni = tls?.sniNames === true || (tls?.sniNames.length ?? 0) > 0;
+  for (const { name, alpn } of services) {
+    if (bySni || alpn.length === 0) continue;
+    const what = "has no effect without sni_names in [server.tls]";
+    advice.add(["services", name, "alpn"], what);
+  }
+  for (const { bytes, service } of firstBytes) {
+    const found = byName.get(service.toUpperCase());
+    if (found?.kind !== "exec" || found.reply !== "service") continue;
+    advice.add(
+      ["server", "first_bytes", String.fromCharCode(...bytes)],
+      `the program of ${found.name} sends a reply line (reply = "service"), ` +
+        "which clients that do not know TCPMUX take for the service's",
+    );
+  }
+}
+
 /** Why nobody can listen there; undefined where the socket was closed again. */
 async function hindrance(
   endpoint: Endpoint,
@@ -192,7 +215,11 @@ async function hindrance(
 }
 
 /** Advises of what a server would log as a warning if it were started here. */
-async function adviseStart(table: Table, advice: Problems): Promise<void> {
+async function adviseStart(
+  table: Table,
+  advice: Problems,
+  tls: TlsInForce | undefined,
+): Promise<void> {
   const warns = (key: string): Log => (_, message, fields = {}) => {
     const { reason, ...others } = fields;
     const facts = Object.entries(others)
@@ -203,6 +230,7 @@ async function adviseStart(table: Table, advice: Problems): Promise<void> {
   };
   const hours = table.services.map(({ hours }) => hours);
   warnOfZone(hours, getEnv("TZ"), warns("time_zone"));
+  tls?.warn(warns("tls"));
   const files = await fileLimit();
   if (files !== undefined) fittedTo(table, files, warns("max_connections"));
 }

@@ -40,6 +40,12 @@ export interface LocalOptions extends ServeOptions {
    * @default "30s"
    */
   drainTimeout?: Duration;
+  /**
+   * The version of the PROXY protocol by whose header the server learns the
+   * address of each client; the server must expect it.
+   * @default no header
+   */
+  proxyProtocol?: 1 | 2;
 }
 
 /** How {@linkcode proxy} serves. */
@@ -91,6 +97,7 @@ export async function forward(
 ): Promise<LocalServer> {
   const settings = settingsOf(options);
   const problems = new Problems();
+  const keys = keysOf(options, problems);
   const upstream = serverOf(server, problems);
   const listeners = Object.entries(services).map(
     ([name, local]): ForwardListener => {
@@ -100,7 +107,7 @@ export async function forward(
           `is not a valid service name; allowed: ${NAME_RULE}`,
         );
       }
-      const service = forwardService(name, upstream, name, settings);
+      const service = forwardService(name, upstream, name, settings, keys);
       const endpoint = localOf(name, local, problems);
       return { protocol: "forward", endpoint, service };
     },
@@ -136,6 +143,7 @@ export async function proxy(
 ): Promise<LocalServer> {
   const settings = settingsOf(options);
   const problems = new Problems();
+  const keys = keysOf(options, problems);
   const upstream = serverOf(server, problems);
   const endpoint = localOf("listen", listen, problems);
   const { suffix, isSound } = readSuffix(options.suffix);
@@ -146,7 +154,7 @@ export async function proxy(
     );
   }
   problems.throwIfAny();
-  const listener = proxyListener(endpoint, upstream, suffix, settings);
+  const listener = proxyListener(endpoint, upstream, suffix, settings, keys);
   const table = new Table(settings, [listener.service], [listener]);
   return await start(table, options);
 }
@@ -180,6 +188,14 @@ function addressOf(
   const shown = JSON.stringify(given) ?? String(given);
   problems.add([key], `is ${shown}; allowed: ${forms} (${endpoint})`);
   return NOWHERE;
+}
+
+function keysOf({ proxyProtocol }: LocalOptions, problems: Problems) {
+  if (![undefined, 1, 2].includes(proxyProtocol)) {
+    const shown = JSON.stringify(proxyProtocol);
+    problems.add(["proxyProtocol"], `is ${shown}; allowed: 1 or 2`);
+  }
+  return { proxy_protocol: proxyProtocol };
 }
 
 function settingsOf(options: LocalOptions): ServerSettings {

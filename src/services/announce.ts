@@ -16,11 +16,12 @@ interface Announcing {
  */
 export async function announceClient(
   conn: Conn,
-  { name: authority, proxyProtocol }: Announcing,
+  { name, proxyProtocol }: Announcing,
   context: SessionContext,
 ): Promise<void> {
   context.hold(conn);
-  const { peer } = context;
+  // A proxy has one service for all names that its clients ask for.
+  const { peer, requested: authority = name } = context;
   if (proxyProtocol === 2 && peer.remote.transport === "tcp") {
     // One that a proxy has announced goes on, so that all logs have the same.
     context.uniqueId ||= crypto.randomUUID();

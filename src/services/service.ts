@@ -45,6 +45,8 @@ export interface SessionContext {
   readonly id: number;
   /** Who is at the other end, for access, logs and programs. */
   readonly peer: Peer;
+  /** The name that a client of a proxy asked for; undefined for all others. */
+  readonly requested: string | undefined;
   /** Live connections of the same source, this one included. */
   readonly fromSource: number;
   /** Bytes that the client has sent behind its request already. */

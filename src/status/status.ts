@@ -24,6 +24,8 @@ export interface Status {
   /** The addresses that it listens on, with their real ports. */
   readonly listeners: readonly string[];
   readonly draining: boolean;
+  /** Those of `[server.tls]`, in the order of the table. */
+  readonly certificates: readonly CertificateStatus[];
   /** Connections under way, those that have not named a service yet too. */
   readonly sessions: number;
   /** How many connections have ended in which way. */
@@ -38,6 +40,14 @@ export interface ReloadStatus {
   readonly ok: boolean;
   /** What was wrong; the table before it stays in force then. */
   readonly error?: string;
+}
+
+/** A certificate in force. */
+export interface CertificateStatus {
+  /** As the table names it. */
+  readonly file: string;
+  /** When it ends. */
+  readonly until: string;
 }
 
 /** A service of the table, and what has become of its clients. */
@@ -90,6 +100,10 @@ export interface StatusSourceOptions {
   readonly sessions: () => Iterable<Recorded>;
   readonly listeners: () => readonly string[];
   readonly isDraining: () => boolean;
+  readonly certificates: () => readonly {
+    readonly file: string;
+    readonly until: Date;
+  }[];
   readonly isSwitchedOff: (service: Service) => boolean;
 }
 
@@ -160,7 +174,8 @@ export class StatusSource {
   }
 
   status(): Status {
-    const { version, runtime, listeners, isDraining } = this.#options;
+    const { version, runtime, listeners, isDraining, certificates } =
+      this.#options;
     const now = new Map<string, number>();
     let sessions = 0;
     for (const { service } of this.#options.sessions()) {
@@ -178,6 +193,10 @@ export class StatusSource {
       reload: this.#reload,
       listeners: listeners(),
       draining: isDraining(),
+      certificates: certificates().map(({ file, until }) => ({
+        file,
+        until: until.toISOString(),
+      })),
       sessions,
       outcomes: { ...this.#outcomes },
       services:

@@ -2,7 +2,13 @@
 import { parse } from "@std/toml";
 import type * as z from "zod";
 import { nearest } from "../units.ts";
-import { type KeyPath, type Located, Problems, TableError } from "./problem.ts";
+import {
+  type Break,
+  type KeyPath,
+  type Located,
+  Problems,
+  TableError,
+} from "./problem.ts";
 import { locateKeys } from "./locate.ts";
 
 /** A TOML file that could be read, and where to put what is wrong with it. */
@@ -30,7 +36,7 @@ export function readDocument(text: string, file: string): Document {
     problems.addAt(line, path, `${message}${hint}`);
   }
   if (!located.readable) problems.throwIfAny();
-  const toml = readToml(text);
+  const toml = readToml(text, located.breaks);
   if (!toml.ok) {
     const { line, message } = toml.error;
     // Our own message names the key and the line, the parser's does not.
@@ -52,14 +58,47 @@ export type TomlResult =
   | { readonly ok: true; readonly value: Record<string, unknown> }
   | { readonly ok: false; readonly error: TomlError };
 
-/** Reads TOML; never throws. */
-export function readToml(text: string): TomlResult {
+/**
+ * Reads TOML; never throws. For each key of a table, the parser copies those
+ * before it: a table with thousands of keys is read in pieces.
+ */
+export function readToml(
+  text: string,
+  breaks: readonly Break[] = [],
+): TomlResult {
+  const value = {};
+  for (const piece of piecesOf(text, breaks)) {
+    try {
+      merge(value, parse(piece));
+    } catch (thrown) {
+      const error = located(thrown, piece);
+      // Of an array of tables that another piece begins, a piece knows nothing.
+      const isWhole = breaks.length === 0 || !error.clash;
+      return isWhole ? { ok: false, error } : readToml(text);
+    }
+  }
+  return { ok: true, value };
+}
+
+/** The pieces of a text; each line has the number that it has in the text. */
+function piecesOf(text: string, breaks: readonly Break[]): string[] {
+  const ends = [...breaks.map(({ at }) => at), text.length];
   // A byte order mark may stand before TOML, but the parser rejects it.
-  const source = text.replace(/^\uFEFF/, "");
-  try {
-    return { ok: true, value: parse(source) };
-  } catch (error) {
-    return { ok: false, error: located(error, source) };
+  const first = text.slice(0, ends[0]).replace(/^\uFEFF/, "");
+  const others = breaks.map(({ at, line, header }, index) =>
+    header + "\n".repeat(line - 1) + text.slice(at, ends[index + 1])
+  );
+  return [first, ...others];
+}
+
+/** Adds what a later piece of a text defines. */
+function merge(into: Record<string, unknown>, more: object): void {
+  for (const [key, value] of Object.entries(more)) {
+    const old = into[key];
+    const place = Array.isArray(old) ? old.at(-1) : old;
+    if (Array.isArray(old) && Array.isArray(value)) old.push(...value);
+    else if (isTable(place) && isTable(value)) merge(place, value);
+    else into[key] = value;
   }
 }
 
@@ -248,10 +287,12 @@ export function asObject(
   problems: Problems,
   form = "a table",
 ): Record<string, unknown> {
-  if (
-    typeof value === "object" && value !== null && !Array.isArray(value) &&
-    !(value instanceof Date)
-  ) return value as Record<string, unknown>;
+  if (isTable(value)) return value;
   problems.add(path, `is ${describe(value)}; allowed: ${form}`);
   return {};
+}
+
+function isTable(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null &&
+    !Array.isArray(value) && !(value instanceof Date);
 }

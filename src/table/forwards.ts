@@ -20,6 +20,7 @@ import {
   type ForwardListener,
   listenerKey,
   type ProxyListener,
+  type ProxyVersion,
   type TcpmuxService,
 } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
@@ -115,6 +116,8 @@ type ForwardKeys = Partial<Omit<Forward, "listen" | "server" | "service">>;
 
 /** The command line, which takes precedence over the file. */
 export interface ForwardOptions {
+  /** Takes precedence over all forwards' own. */
+  readonly proxyProtocol?: ProxyVersion | undefined;
   /** The server of forwards that name none. */
   readonly server?: Endpoint | undefined;
   /** Changes the settings of `[server]` as the command line says. */
@@ -154,7 +157,13 @@ export function parseForwards(
     problems.add(["forward"], "is empty; needed: a table [forward.NAME]");
   }
   const listeners = Object.entries(entries).flatMap(([name, entry]) =>
-    listenersOf(name, entry, settings, fallback, problems)
+    listenersOf(
+      name,
+      entry,
+      settings,
+      { ...options, server: fallback },
+      problems,
+    )
   );
   checkAddresses(listeners, problems);
   problems.throwIfAny();
@@ -172,7 +181,7 @@ function listenersOf(
   name: string,
   entry: unknown,
   settings: ServerSettings,
-  fallback: Endpoint | undefined,
+  { server: fallback, proxyProtocol }: ForwardOptions,
   problems: Problems,
 ): ForwardListener[] {
   const path = ["forward", name];
@@ -198,7 +207,10 @@ function listenersOf(
     );
     return [];
   }
-  const service = forwardService(name, upstream, remoteName, settings, keys);
+  const service = forwardService(name, upstream, remoteName, settings, {
+    ...keys,
+    ...(proxyProtocol === undefined ? {} : { proxy_protocol: proxyProtocol }),
+  });
   return (Array.isArray(listen) ? listen : [listen])
     .map((endpoint) => ({ protocol: "forward", endpoint, service }));
 }
@@ -237,8 +249,9 @@ export function proxyListener(
   upstream: Endpoint,
   suffix: string,
   settings: ServerSettings,
+  keys: ForwardKeys = {},
 ): ProxyListener {
-  const service = forwardService("proxy", upstream, "", settings);
+  const service = forwardService("proxy", upstream, "", settings, keys);
   return { protocol: "proxy", endpoint, service, suffix };
 }
 

@@ -21,7 +21,8 @@ export interface ServerInput {
    * has `FileDescriptorName=NAME`. Behind `proxy://`, as in `proxy://[::]:1`,
    * every connection must begin with the header of the PROXY protocol, version
    * 1 or 2; behind `tls://`, with TLS by `[server.tls]`; behind `proxy+tls://`,
-   * with both.
+   * with both. With `tls-or-plain` in place of `tls`, clients may begin TLS or
+   * not.
    *
    * Value: address, or list of addresses, each as text or as an `Endpoint`.
    *
@@ -228,6 +229,15 @@ export interface ServerInput {
    */
   tls?: TlsInput;
   /**
+   * Services for clients that do not know TCPMUX: the key is what they send
+   * first, and the value the name of the service, such as `"SSH-" = "ssh"`. The
+   * service gets these bytes too, and the client no reply. Of several keys the
+   * longest counts. Each character of a key, up to U+00FF, stands for one byte.
+   *
+   * @default {}
+   */
+  first_bytes?: Record<string, string>;
+  /**
    * The address at which `tcpmux serve` shows itself by HTTP: a page, metrics,
    * and whether it is ready. There is no password: let it be one that others do
    * not reach, such as `127.0.0.1:9101`, or a Unix socket.
@@ -422,13 +432,28 @@ export interface TlsInput {
   min_version?: "1.2" | "1.3";
   /**
    * Whether a client is refused that does not ask for the protocol `tcpmux`
-   * (ALPN). One that asks for other protocols alone is always refused.
+   * (ALPN). One that asks for other protocols alone is always refused, unless
+   * it names a service by `sni_names`.
    *
    * Value: `true` or `false`.
    *
    * @default false
    */
   require_alpn?: boolean;
+  /**
+   * Domains whose hosts name services, for clients that know TLS alone: one
+   * that means `NAME.DOMAIN` (SNI), or a host that is called as a service or an
+   * alias, gets that service, without a service line and a reply; an unknown
+   * NAME is refused by TLS. Any other host, such as DOMAIN itself, and a client
+   * that asks for the protocol `tcpmux` (ALPN), is served as without this key.
+   * `true` is for any domain: where the first label is no service's name, the
+   * client is served as without this key, too.
+   *
+   * Value: a list of host names, or true or false.
+   *
+   * @default false
+   */
+  sni_names?: boolean | string[];
   /**
    * The file, in PEM, of the authorities (CA) that sign the certificates of
    * clients; found as `cert` is. List those between a client's certificate and
@@ -523,6 +548,16 @@ export interface CommonInput {
    * @default true
    */
   enabled?: boolean;
+  /**
+   * The protocols that clients may ask for (ALPN) that name the service by
+   * `server.tls.sni_names`, such as `"postgresql"`. If the list is empty, they
+   * may ask for any, and none is agreed on.
+   *
+   * Value: list of protocols.
+   *
+   * @default []
+   */
+  alpn?: string[];
   /**
    * The text after the `+` of the reply: at most 500 printable ASCII
    * characters.

@@ -3,13 +3,15 @@
  * understands only as much of TOML as that needs. It ignores what the parser
  * rejects, and reports what the parser would misread without an error.
  */
-import { Definitions, type Located } from "./problem.ts";
+import { type Break, Definitions, type Located } from "./problem.ts";
 
-export function locateKeys(text: string): Located {
+/** @param pieceKeys keys of one table between two breaks */
+export function locateKeys(text: string, pieceKeys = 128): Located {
   const scanner = new Scanner(text);
-  scanner.scan();
+  scanner.scan(pieceKeys);
   const { lines, faults } = scanner.definitions;
-  return { lines, faults, readable: scanner.readable };
+  const { readable, breaks } = scanner;
+  return { lines, faults, readable, breaks };
 }
 
 /** The most keys in a path. It bounds a recursion; no valid table has as many. */
@@ -39,6 +41,7 @@ const NUMBERED_ESCAPE = /\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4}/y;
 class Scanner {
   readonly definitions = new Definitions();
   readable = true;
+  readonly breaks: Break[] = [];
   #text: string;
   /** The place of the next character, and its line. */
   #at = 0;
@@ -48,14 +51,27 @@ class Scanner {
     this.#text = text;
   }
 
-  scan(): void {
+  scan(pieceKeys: number): void {
     let table: string[] = [];
+    let header = "";
+    let keys = 0;
     for (;;) {
       while (this.#take(EMPTY) !== "");
-      const next = this.#next();
+      const [next, at, line] = [this.#next(), this.#at, this.#line];
       if (next === undefined) return;
-      if (next === "[") table = this.#header();
-      else this.#definition(table);
+      if (next === "[") {
+        table = this.#header();
+        header = this.#text.slice(at, this.#at);
+        keys = 0;
+        continue;
+      }
+      // The header of an array stands for another item each time.
+      const isBreak = keys > 0 && keys % pieceKeys === 0;
+      if (isBreak && !header.startsWith("[[")) {
+        this.breaks.push({ at, line, header });
+      }
+      keys++;
+      this.#definition(table);
     }
   }
 

@@ -26,6 +26,15 @@ export interface Fault {
   readonly message: string;
 }
 
+/** A place in a text where another piece of it may begin. */
+export interface Break {
+  /** The index of its first character. */
+  readonly at: number;
+  readonly line: number;
+  /** The header of the table that goes on here; empty for the root. */
+  readonly header: string;
+}
+
 /** The lines of what a text defines, and its faults. */
 export interface Located {
   /** The line of every key and table, by `pathKey`. */
@@ -33,6 +42,8 @@ export interface Located {
   readonly faults: readonly Fault[];
   /** False if the parser must not see the text: it would misread it. */
   readonly readable: boolean;
+  /** Where a table with very many keys may be cut. */
+  readonly breaks?: readonly Break[];
   /** Of the services that stand in other files, by their names. */
   readonly elsewhere?: ReadonlyMap<string, LocatedFile>;
 }

@@ -24,6 +24,7 @@ import type {
 import type { serverSchema } from "./server_schema.ts";
 import type { HandlerService, Service } from "./service.ts";
 import type { ServerSettings } from "./table.ts";
+import { resolveFirstBytes } from "./steps/first_bytes.ts";
 import { resolveTls } from "./steps/tls_settings.ts";
 
 type Valid<K extends KindKey> = z.output<typeof kindSchemas[K]>;
@@ -54,6 +55,7 @@ export function resolveServer(
     watch: valid.watch,
     log: { ...log, syslogFormat },
     tls: resolveTls(valid.tls),
+    firstBytes: resolveFirstBytes(valid.first_bytes),
     admin: valid.admin,
     adminHosts: valid.admin_hosts,
     control: valid.control && valid.control.path,
@@ -173,6 +175,7 @@ function resolveBase(
     description: valid.description,
     listed: valid.listed,
     enabled: valid.enabled,
+    alpn: valid.alpn,
     message: valid.message,
     idleTimeout: valid.idle_timeout ?? server.idleTimeout,
     halfClosedTimeout: valid.half_closed_timeout ?? server.halfClosedTimeout,

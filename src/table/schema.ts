@@ -53,6 +53,8 @@ export const nameSchema = z.string({ error: NAME_RULE })
 
 const SERVERS = "the server's";
 
+const ALPN_FORM = "1 to 255 printable ASCII characters without blanks";
+
 /** The keys of every kind of service. */
 export const commonSchema = z.strictObject({
   description: preset(
@@ -67,6 +69,18 @@ export const commonSchema = z.strictObject({
   ),
   listed: preset(flag(), true, "Whether `HELP` lists the service."),
   enabled: preset(flag(), true, "Whether the service is offered at all."),
+  alpn: preset(
+    listOf(
+      z.string({ error: ALPN_FORM }).regex(/^[\x21-\x7e]{1,255}$/, {
+        error: ALPN_FORM,
+      }),
+      "list of protocols",
+    ),
+    [],
+    "The protocols that clients may ask for (ALPN) that name the service by " +
+      '`server.tls.sni_names`, such as `"postgresql"`. If the list is empty, ' +
+      "they may ask for any, and none is agreed on.",
+  ),
   message: preset(
     z.string({ error: "text in quotes" }).regex(/^[\x20-\x7e]{0,500}$/, {
       error: "at most 500 printable ASCII characters",

@@ -1,6 +1,7 @@
 /** Every key of `[server]`: its value, its default and its description. */
 import * as z from "zod";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
+import { firstBytesSchema } from "./steps/first_bytes.ts";
 import { allowCertificate, tlsSchema } from "./steps/tls_schema.ts";
 import {
   addresses,
@@ -150,7 +151,8 @@ export const serverSchema = z.strictObject({
       "whose unit has `FileDescriptorName=NAME`. Behind `proxy://`, as in " +
       "`proxy://[::]:1`, every connection must begin with the header of the " +
       "PROXY protocol, version 1 or 2; behind `tls://`, with TLS by " +
-      "`[server.tls]`; behind `proxy+tls://`, with both.",
+      "`[server.tls]`; behind `proxy+tls://`, with both. " +
+      "With `tls-or-plain` in place of `tls`, clients may begin TLS or not.",
   ),
   user: optional(
     name("the name of a user"),
@@ -253,6 +255,15 @@ export const serverSchema = z.strictObject({
     tlsSchema,
     "none",
     "The certificates of listeners that speak TLS, `tls://ADDRESS`.",
+  ),
+  first_bytes: preset(
+    firstBytesSchema,
+    {},
+    "Services for clients that do not know TCPMUX: the key is what they send " +
+      'first, and the value the name of the service, such as `"SSH-" = "ssh"`. ' +
+      "The service gets these bytes too, and the client no reply. Of several " +
+      "keys the longest counts. Each character of a key, up to U+00FF, stands " +
+      "for one byte.",
   ),
   admin: optional(
     endpoint(),

@@ -29,6 +29,8 @@ interface ServiceBase {
   /** Whether HELP names it. */
   readonly listed: boolean;
   readonly enabled: boolean;
+  /** What clients may ask for that name it by TLS; empty for anything. */
+  readonly alpn: readonly string[];
   /** The text behind the `+`. */
   readonly message: string;
   /** Milliseconds without a byte either way; 0 for no limit. */

@@ -12,6 +12,7 @@ import type { Abilities, Transport } from "../transport/transport.ts";
 import { type Located, Problems } from "./problem.ts";
 import { addStepProblems } from "./steps/problems.ts";
 import { type ListenerSpec, placeOf, type Service } from "./service.ts";
+import { addFirstBytesProblems, type FirstBytes } from "./steps/first_bytes.ts";
 import type { TlsSettings } from "./steps/tls_settings.ts";
 
 /** The `[server]` part of the table, every value of it resolved. */
@@ -45,6 +46,8 @@ export interface ServerSettings {
   readonly log: LogSettings;
   /** Undefined where no listener can speak TLS. */
   readonly tls: TlsSettings | undefined;
+  /** What clients send first that name a service by it; undefined for none. */
+  readonly firstBytes: readonly FirstBytes[] | undefined;
   /** Where the admin listener is; undefined for none. */
   readonly admin: Endpoint | undefined;
   /** Names under which that may be asked. */
@@ -135,6 +138,7 @@ export function checkRequirements(
     : `not possible on the ${name} transport`;
   addSocketProblems(table, name, abilities, problems);
   addStepProblems(table, problems);
+  addFirstBytesProblems(table, problems);
   if (!abilities.unix && table.server.admin?.transport === "unix") {
     problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
   }
@@ -179,6 +183,7 @@ export function checkRuntime(
   const problems = new Problems(file, table.located);
   addSocketProblems(table, name, abilities, problems);
   addStepProblems(table, problems);
+  addFirstBytesProblems(table, problems);
   problems.throwIfAny();
 }
 

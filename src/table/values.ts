@@ -8,6 +8,7 @@ import type { Endpoint } from "../endpoint.ts";
 import { LOG_TO_FORMS, readLogTo } from "../log.ts";
 import {
   ENDPOINT_FORMS,
+  isHostName,
   LISTEN_FORMS,
   readEndpoint,
   readListen,
@@ -173,8 +174,8 @@ export function listenAddress() {
 /** The name of a host, without a port. */
 export function hostName() {
   const error = 'a host name without a port, such as "mux.example.org"';
-  return z.string({ error }).regex(/^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i, { error })
-    .max(253, { error }).meta({ value: "host name" });
+  return z.string({ error }).refine(isHostName, { error })
+    .meta({ value: "host name" });
 }
 
 /** The path of a Unix socket that has a file, or `false` for none. */

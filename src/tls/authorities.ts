@@ -16,7 +16,6 @@ import {
   parts,
   type Signed,
   signedOf,
-  timeOf,
 } from "./der.ts";
 
 const KEY_USAGE = "2.5.29.15";
@@ -51,8 +50,6 @@ export class Judged {
   readonly subject: string;
   readonly issuer: string;
   readonly serial: string;
-  readonly #begin: number;
-  readonly #end: number;
 
   /** @throws for what is no certificate */
   constructor(der: Uint8Array) {
@@ -61,9 +58,6 @@ export class Judged {
     this.subject = encodingOf(fields.subject);
     this.issuer = encodingOf(fields.issuer);
     this.serial = encodingOf(fields.serial);
-    const [begin, end] = parts(fields.validity);
-    this.#begin = timeOf(begin);
-    this.#end = timeOf(end);
   }
 
   /** The subject as text, for messages. */
@@ -87,11 +81,12 @@ export class Judged {
 
   /** What is wrong with its dates; undefined for nothing. */
   outOfDate(now: number): string | undefined {
-    if (now < this.#begin) {
-      return `not valid before ${new Date(this.#begin).toISOString()}`;
+    const { from, until } = this.fields;
+    if (now < from) {
+      return `not valid before ${new Date(from).toISOString()}`;
     }
-    return now > this.#end
-      ? `expired: it ended at ${new Date(this.#end).toISOString()}`
+    return now > until
+      ? `expired: it ended at ${new Date(until).toISOString()}`
       : undefined;
   }
 

@@ -23,6 +23,8 @@ export interface Certificate {
   readonly subject: readonly NamePart[];
   readonly issuer: readonly NamePart[];
   readonly names: readonly AlternativeName[];
+  /** When it ends. */
+  readonly until: Date;
   /** The key's algorithm and bits, as DER (SubjectPublicKeyInfo). */
   readonly publicKey: Uint8Array;
 }
@@ -61,11 +63,12 @@ export function readCertificate(der: Uint8Array): Certificate {
 }
 
 function read(der: Uint8Array): Certificate {
-  const { issuer, subject, publicKey, extensions } = fieldsOf(der);
+  const { issuer, until, subject, publicKey, extensions } = fieldsOf(der);
   const names = extensions.get(ALTERNATIVE_NAMES);
   return {
     issuer: distinguishedName(issuer),
     subject: distinguishedName(subject),
+    until: new Date(until),
     publicKey: publicKey!.valueBeforeDecodeView.slice(),
     names: names === undefined
       ? []

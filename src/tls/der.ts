@@ -16,7 +16,9 @@ export interface Fields {
   readonly isVersion3: boolean;
   readonly serial: AsnType | undefined;
   readonly issuer: AsnType | undefined;
-  readonly validity: AsnType | undefined;
+  /** When the certificate begins and ends, in milliseconds since 1970. */
+  readonly from: number;
+  readonly until: number;
   readonly subject: AsnType | undefined;
   readonly publicKey: AsnType | undefined;
   /** The values by their identifiers, as DER. */
@@ -105,7 +107,7 @@ export function hexOf(bytes: Uint8Array): string {
     .toString("hex");
 }
 
-/** Milliseconds since 1970, of either type of time. */
+/** Milliseconds since 1970, of either type of time: GeneralizedTime is one. */
 export function timeOf(block: AsnType | undefined): number {
   return as(UTCTime, block).toDate().getTime();
 }
@@ -119,13 +121,15 @@ export function fieldsOf(der: Uint8Array): Fields {
   const [serial, , issuer, validity, subject, publicKey, ...rest] = all.slice(
     first,
   );
+  const [from, until] = parts(validity);
   const list = rest.find((part) => isTagged(part, 3));
   const extensions = list === undefined ? [] : parts(parts(list)[0]);
   return {
     isVersion3: first === 1 && encodingOf(parts(all[0])[0]) === VERSION_3,
     serial,
     issuer,
-    validity,
+    from: timeOf(from),
+    until: timeOf(until),
     subject,
     publicKey,
     extensions: new Map(extensions.map(extensionOf)),

@@ -15,10 +15,11 @@ import { Authorities } from "./authorities.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
 import { ClientTrust } from "./clients.ts";
 import { certificatesIn } from "./der.ts";
+import type { CertificateEnd } from "./expiry.ts";
 import { RevocationLists } from "./revocation.ts";
 
 /** A certificate with its chain, and its key. */
-export interface ServerCertificate {
+export interface ServerCertificate extends CertificateEnd {
   /** PEM. */
   readonly cert: string;
   readonly key: string;
@@ -156,7 +157,8 @@ export class TlsFolder {
           "(give the one that it was made for)",
       );
     }
-    return { cert, key, hosts: hostsOf(own) };
+    const { until } = own;
+    return { cert, key, hosts: hostsOf(own), file: files.cert, until };
   }
 
   async #text(

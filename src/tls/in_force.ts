@@ -12,13 +12,15 @@ import type { TlsSettings } from "../table/steps/tls_settings.ts";
 import { acceptTls } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
 import type { ClientVerdict } from "./clients.ts";
+import { type CertificateEnd, warnOfExpiry } from "./expiry.ts";
 import { isHost, TlsFolder, type TlsMaterial } from "./files.ts";
+import { ALPN, nameBySni } from "./sni_names.ts";
 
 /** Milliseconds after which the files are looked at again. */
 const LOOK = 5000;
 
-/** The name of TCPMUX among the protocols of ALPN. */
-const ALPN = "tcpmux";
+/** Milliseconds after which certificates that end are warned of again. */
+const DAY = 24 * 3600 * 1000;
 
 const NO_ALPN = refusal(
   "tls_error",
@@ -33,6 +35,7 @@ const NO_ALPN = refusal(
  */
 export class TlsInForce implements TlsEnds {
   readonly #settings: TlsSettings;
+  readonly #byName: Table["byName"];
   readonly #folder: TlsFolder;
   #material: TlsMaterial;
   /** Of the files that were looked at last, right or not. */
@@ -42,14 +45,18 @@ export class TlsInForce implements TlsEnds {
   isProven = false;
   /** What was said last of a list of revoked certificates that has ended. */
   #ended: string | undefined;
+  /** When it was warned of certificates that end. */
+  #warned = 0;
 
   private constructor(
     settings: TlsSettings,
+    byName: Table["byName"],
     folder: TlsFolder,
     material: TlsMaterial,
     state: string,
   ) {
     this.#settings = settings;
+    this.#byName = byName;
     this.#folder = folder;
     this.#material = material;
     this.#state = state;
@@ -62,7 +69,7 @@ export class TlsInForce implements TlsEnds {
    */
   static async of(
     tls: TlsSettings,
-    { located }: Table,
+    { located, byName }: Table,
     getEnv: (name: string) => string | undefined,
     file?: string,
   ): Promise<TlsInForce> {
@@ -71,11 +78,23 @@ export class TlsInForce implements TlsEnds {
     const problems = new Problems(file, located);
     const material = await folder.read(tls, problems);
     problems.throwIfAny();
-    return new TlsInForce(tls, folder, material, state);
+    return new TlsInForce(tls, byName, folder, material, state);
+  }
+
+  /** Those in force, in the order of the table. */
+  get certificates(): readonly CertificateEnd[] {
+    return this.#material.certificates;
+  }
+
+  /** Warns of certificates that have ended, or are about to. */
+  warn(log: Log): void {
+    this.#warned = Date.now();
+    warnOfExpiry(this.certificates, log);
   }
 
   /** Looks at the files from time to time, until `stop`. */
   watch(log: Log): void {
+    this.warn(log);
     this.#looking = setInterval(() => this.#look(log), LOOK);
   }
 
@@ -85,6 +104,7 @@ export class TlsInForce implements TlsEnds {
 
   async #look(log: Log): Promise<void> {
     this.#sayEnded(log);
+    if (Date.now() > this.#warned + DAY) this.warn(log);
     const state = await this.#folder.stateOf(this.#settings);
     if (state === this.#state) return;
     this.#state = state; // what is wrong is said once
@@ -94,11 +114,16 @@ export class TlsInForce implements TlsEnds {
       problems.throwIfAny();
       this.#material = material;
       log("info", "the files of [server.tls] have changed, and are in use");
+      this.warn(log);
     } catch (error) {
       log("error", "the files of [server.tls] have changed and are not used", {
         reason: messageOf(error),
       });
     }
+  }
+
+  nameIn(hello: ClientHello): string | undefined {
+    return nameBySni(hello, this.#settings.sniNames, this.#byName);
   }
 
   #sayEnded(log: Log): void {
@@ -111,7 +136,11 @@ export class TlsInForce implements TlsEnds {
     this.#ended = ended;
   }
 
-  async secure(client: Conn, hello: ClientHello): Promise<SecuredClient> {
+  async secure(
+    client: Conn,
+    hello: ClientHello,
+    name?: string,
+  ): Promise<SecuredClient> {
     const { certificates, clients } = this.#material;
     const { sni } = hello;
     const own =
@@ -123,13 +152,16 @@ export class TlsInForce implements TlsEnds {
       cert: own.cert,
       key: own.key,
       minVersion: `TLSv${this.#settings.minVersion}`,
-      alpn: [ALPN],
+      alpn: name === undefined
+        ? [ALPN]
+        : this.#byName.get(name.toUpperCase())?.alpn ?? [],
       clients: clients && {
         ca: clients.authorities.pem,
         identify: (shown) => (verdict = clients.judge(shown)).certificate,
       },
     });
-    const lacksAlpn = this.#settings.requireAlpn && conn.tls.alpn !== ALPN;
+    const lacksAlpn = name === undefined && this.#settings.requireAlpn &&
+      conn.tls.alpn !== ALPN;
     const refusal = verdict.refusal ?? (lacksAlpn ? NO_ALPN : undefined);
     return { kind: "secured", conn, refusal };
   }

@@ -1,12 +1,12 @@
 /** Shows that this runtime tells good certificates of clients from bad ones. */
-import { messageOf, TcpmuxError } from "../errors.ts";
-import { type TlsEnds, TlsStep } from "../handshake/tls_step.ts";
+import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
+import { HelloReader } from "../handshake/client_hello.ts";
 import { nodeTls } from "../transport/net/builtins.ts";
 import {
   acceptTls,
   type ShownCertificate,
 } from "../transport/net/tls/accept.ts";
-import type { Listener, Transport } from "../transport/transport.ts";
+import type { Conn, Listener, Transport } from "../transport/transport.ts";
 import { type Made, makeCertificate, makeIssuer } from "./made.ts";
 
 /** Milliseconds for each client. */
@@ -100,24 +100,18 @@ async function trusts(
   shown: Made | undefined,
 ): Promise<boolean> {
   let seen: ShownCertificate | undefined;
-  const ends: TlsEnds = {
-    secure: async (client, hello) => {
-      const conn = await accept(client, hello, {
-        ...server,
-        minVersion: "TLSv1.2",
-        alpn: [],
-        clients: {
-          ca,
-          identify: (shown) => {
-            seen = shown;
-            return undefined;
-          },
-        },
-      });
-      return { kind: "secured", conn, refusal: undefined };
+  const options = {
+    ...server,
+    minVersion: "TLSv1.2",
+    alpn: [],
+    clients: {
+      ca,
+      identify: (shown: ShownCertificate | undefined) => {
+        seen = shown;
+        return undefined;
+      },
     },
-  };
-  const step = new TlsStep(ends);
+  } as const;
   const { endpoint } = listener;
   const socket = nodeTls().connect({
     host: HOST,
@@ -125,21 +119,39 @@ async function trusts(
     rejectUnauthorized: false, // what the client finds is of no account
     ...shown,
   });
-  socket.on("error", () => {}); // it may be refused, which `step` says
+  socket.on("error", () => {}); // the server's side says what has happened
+  let conn: Conn | null = null;
   const late = new TcpmuxError("timed_out", "is too slow");
   const timer = transport.timers.after(DEADLINE, () => {
-    step.interrupt(late);
     listener.close();
+    conn?.abort();
   });
   try {
-    const conn = await listener.accept();
+    conn = await listener.accept();
     if (conn === null) throw late;
-    const secured = await step.run(conn, new Uint8Array(0));
-    if (secured.kind === "secured") secured.conn.abort();
-    else conn.abort();
-    return seen?.isTrusted === true;
+    const secured = await accept(conn, await helloOf(conn), options);
+    secured.abort();
+  } catch (error) {
+    conn?.abort();
+    if (timer?.cancel() === false) throw late;
+    // The runtime itself has refused the client.
+    if (codeOf(error) !== "protocol") throw error;
   } finally {
     timer?.cancel();
     socket.destroy();
+  }
+  return seen?.isTrusted === true;
+}
+
+/** The first message of the client. */
+async function helloOf(conn: Conn): Promise<{ readonly bytes: Uint8Array }> {
+  const reader = new HelloReader();
+  for (;;) {
+    const bytes = await conn.read();
+    if (bytes === null) {
+      throw new TcpmuxError("protocol", "the client has left");
+    }
+    const hello = reader.push(bytes);
+    if (hello.kind === "hello") return hello;
   }
 }

@@ -1,5 +1,5 @@
 /** What a certificate of the CA says, read from its DER (RFC 5280). */
-import { type AsnType, Integer, UTCTime, Utf8String } from "asn1js";
+import { type AsnType, Integer, Utf8String } from "asn1js";
 import { TcpmuxError } from "../../errors.ts";
 import {
   ALTERNATIVE_NAMES,
@@ -52,8 +52,7 @@ export function readOwnCertificate(pem: string, file: string): OwnCertificate {
 }
 
 function certificateOf(der: Uint8Array): OwnCertificate {
-  const { serial, validity, subject, extensions } = fieldsOf(der);
-  const [, until] = parts(validity);
+  const { serial, until, subject, extensions } = fieldsOf(der);
   const altNamesDer = extensions.get(ALTERNATIVE_NAMES);
   return {
     name: commonName(subject),
@@ -65,7 +64,7 @@ function certificateOf(der: Uint8Array): OwnCertificate {
     // The first byte may say only that the number is positive.
     serial: hexadecimal(as(Integer, serial).valueBlock.valueHexView)
       .replace(/^00(?=.)/, ""),
-    until: as(UTCTime, until).toDate(), // also from 2050 on, in its own form
+    until: new Date(until),
   };
 }
 

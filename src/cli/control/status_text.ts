@@ -10,12 +10,16 @@ import { amount, clock } from "../../units.ts";
 /** What the server is doing, and a line for each of its services. */
 export function statusText(status: Status): string[] {
   const { version, runtime, pid, seconds, table, listeners } = status;
+  const { certificates } = status;
   const facts = [
     ["server", `tcpmux ${version} on ${runtime}, process ${pid}`],
     ["up", `${clock(seconds)}${status.draining ? ", draining" : ""}`],
     ["table", table],
     ["reload", reloadText(status)],
     ["listening", listeners.join(" ") || "no more"],
+    ...certificates.map(({ file, until }) =>
+      ["TLS until", `${until}: ${file}`] as const
+    ),
     ["sessions", String(status.sessions)],
     ["ended", outcomesText(status)],
   ] as const;

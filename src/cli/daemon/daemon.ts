@@ -210,9 +210,10 @@ export class Daemon {
         });
       },
       SIGUSR2: () => {
-        const { addresses, ...state } = this.#server.state;
-        const list = addresses.map(formatEndpoint).join(" ");
-        this.log("info", "state", { ...state, addresses: list });
+        const { sessions, services, draining, ...state } = this.#server.state;
+        const addresses = state.addresses.map(formatEndpoint).join(" ");
+        const fields = { sessions, services, draining, addresses };
+        this.log("info", "state", fields);
       },
     });
   }

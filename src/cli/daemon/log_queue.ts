@@ -1,5 +1,5 @@
 /** The lines of the log, on their way to where the log goes. */
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import {
   bareLine,
   jsonLine,
@@ -17,6 +17,12 @@ import { PATIENCE, printError, settlesWithin } from "../system.ts";
 
 /** Characters of lines that may wait for the log's reader. */
 const MOST_WAITING = 4 * 1024 * 1024;
+
+/**
+ * Milliseconds from one write to the next. A write may cost as much as all else
+ * that a connection costs, so those of a busy server take many lines each.
+ */
+const WRITE_PAUSE = 10;
 
 /** Characters of one write. */
 const MOST_WRITTEN = 64 * 1024;
@@ -44,6 +50,8 @@ export class LogQueue {
   #dropped = 0;
   #isWriting = false;
   #isFailing = false;
+  /** When the last write began, by `performance.now()`. */
+  #lastWrite = -WRITE_PAUSE;
   #written: Promise<void> | undefined;
   readonly #onExit = () => this.#writeRest();
 
@@ -95,9 +103,11 @@ export class LogQueue {
     this.#output.release?.();
   }
 
-  /** Writes once for each turn of the event loop, or as the reader reads. */
+  /** Writes as often as the pause allows, or as the reader reads. */
   async #write(): Promise<void> {
-    await setImmediate();
+    const mayWrite = performance.now() - this.#lastWrite >= WRITE_PAUSE;
+    await (mayWrite ? setImmediate() : setTimeout(WRITE_PAUSE));
+    this.#lastWrite = performance.now();
     while (this.#waiting.length > 0) {
       const { text, entries } = this.#take();
       this.#isWriting = true;

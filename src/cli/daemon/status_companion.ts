@@ -19,6 +19,7 @@ export class StatusCompanion implements Companion {
       sessions: () => daemon.server.sessions,
       listeners: () => daemon.server.addresses.map(formatEndpoint),
       isDraining: () => daemon.server.state.draining,
+      certificates: () => daemon.server.state.certificates,
       isSwitchedOff: (service) => daemon.server.isSwitchedOff(service),
     });
   }

@@ -1,11 +1,13 @@
 /** Why a client gets what it gets: the rules of a table, line by line. */
 import { type Endpoint, formatEndpoint } from "../../endpoint.ts";
+import { isHostName } from "../../parse_endpoint.ts";
 import { type Access, type Prefix, readPrefixes } from "../../policy/access.ts";
 import type { CertificateList } from "../../policy/certificates.ts";
 import type { Asking } from "../../policy/decide.ts";
 import { serviceOf, servicesOf, settingsOf } from "../../table/files/dump.ts";
 import { type KeyPath, Problems } from "../../table/problem.ts";
 import type { ProxyVersion, Service } from "../../table/service.ts";
+import { nameBySni } from "../../tls/sni_names.ts";
 import type { LoadedTable } from "../load.ts";
 import type { ExplainedCertificate } from "./certificate.ts";
 
@@ -110,6 +112,7 @@ export class Rules {
     return [
       ...this.ofServer(asking),
       ["name", this.#name(service, asked)],
+      ...this.#otherNames(service),
       ["enabled", enabled ? "yes" : `no${this.#at([...path, "enabled"])}`],
       ["service access", this.#access(access, values, path, peer.remote)],
       ...this.#certificates("service certificate", certificates, path, peer),
@@ -128,6 +131,30 @@ export class Rules {
     return index < 0
       ? `${name}${place}`
       : `${aliases[index]} is an alias of ${name}${place}`;
+  }
+
+  /** How clients get the service that do not know TCPMUX. */
+  #otherNames(service: Service): Rule[] {
+    const { byName, server: { tls, firstBytes = [] } } = this.#table;
+    const lines: Rule[] = [];
+    const names = tls?.sniNames ?? [];
+    const domains = names === true ? ["*"] : names;
+    if (domains.length > 0) {
+      const hosts = hostsOf(service, domains).filter((sni) => {
+        const name = nameBySni({ sni, alpn: [] }, names, byName);
+        return byName.get(name?.toUpperCase() ?? "") === service;
+      });
+      const text = hosts.join(", ") || "none: no name of it is that of a host";
+      const place = this.#at(["server", "tls", "sni_names"]);
+      lines.push(["hosts", `${text}${place}`]);
+    }
+    for (const { bytes, service: name } of firstBytes) {
+      if (byName.get(name.toUpperCase()) !== service) continue;
+      const key = String.fromCharCode(...bytes);
+      const place = this.#at(["server", "first_bytes", key]);
+      lines.push(["first bytes", `${JSON.stringify(key)}${place}`]);
+    }
+    return lines;
   }
 
   #access(
@@ -168,6 +195,19 @@ export class Rules {
   #at(path: KeyPath): string {
     return ` (${this.#places.placeOf(path)})`;
   }
+}
+
+/** The hosts that may stand for a service. */
+function hostsOf(
+  { name, aliases }: Service,
+  domains: readonly string[],
+): readonly string[] {
+  return [name, ...aliases].map((name) => name.toLowerCase())
+    .filter(isHostName)
+    .flatMap((name) => [
+      ...name.includes(".") ? [name] : [],
+      ...domains.map((domain) => `${name}.${domain}`),
+    ]);
 }
 
 /** Whether the text of a list's entry says this prefix. */

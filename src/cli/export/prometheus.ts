@@ -39,6 +39,8 @@ function alertsOf({ server }: Table): readonly Alert[] {
   const most = server.limits.maxConnections;
   const failures = "tcpmux_upstream_failures_total";
   const handshakes = "tcpmux_handshakes_total";
+  const until = "tcpmux_tls_certificate_expiry_timestamp_seconds";
+  const days = (count: number) => `${until} - time() < ${count} * 86400`;
   return [
     {
       name: "TcpmuxDown",
@@ -54,6 +56,22 @@ function alertsOf({ server }: Table): readonly Alert[] {
       severity: "warning",
       summary: "{{ $labels.instance }} goes on with its last table: " +
         "the new one is wrong",
+    },
+    {
+      name: "TcpmuxCertificateEnds",
+      expression: days(14),
+      for: "1h",
+      severity: "warning",
+      summary: "{{ $labels.certificate }} of {{ $labels.instance }} ends in " +
+        "{{ $value | humanizeDuration }}",
+    },
+    {
+      name: "TcpmuxCertificateEndsNow",
+      expression: days(3),
+      for: "5m",
+      severity: "critical",
+      summary: "{{ $labels.certificate }} of {{ $labels.instance }} ends in " +
+        "{{ $value | humanizeDuration }}: clients will refuse the server",
     },
     {
       name: "TcpmuxServiceFails",

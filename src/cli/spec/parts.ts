@@ -212,5 +212,11 @@ export const LOCAL_FLAGS = {
     default: "4096",
     about: "maximum number of connections at a time",
   },
+  "proxy-protocol": {
+    value: { name: "VERSION", kind: "choice", choices: ["1", "2"] },
+    about: "announce each client's address to the server by a PROXY header",
+    details: "the server must listen on `proxy://` and trust this machine; " +
+      "version 2 has the service's name and a unique ID, too",
+  },
   ...LOG_FLAGS,
 } as const satisfies Record<string, FlagSpec>;

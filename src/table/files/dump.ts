@@ -104,7 +104,7 @@ function section(path: readonly string[], values: Values): string {
     if (isTable(value) && key !== "env") {
       within.push(`\n${section([...path, key], value)}`);
     } else if (value instanceof Note) lines.push(`# ${key}: ${value.text}\n`);
-    else lines.push(`${key} = ${literal(value)}\n`);
+    else lines.push(`${keyOf(key)} = ${literal(value)}\n`);
   }
   return [...lines, ...within].join("");
 }
@@ -114,15 +114,23 @@ function isTable(value: unknown): value is Values {
     !Array.isArray(value) && !(value instanceof Note);
 }
 
+/** A key in TOML. */
+function keyOf(key: string): string {
+  return escaped(formatPath([key]));
+}
+
+/** DEL is the one character that JSON leaves as it is, and TOML does not. */
+function escaped(json: string): string {
+  return json.replaceAll("\x7f", "\\u007f");
+}
+
 /** A value in TOML. */
 function literal(value: unknown): string {
-  if (typeof value === "string") {
-    return JSON.stringify(value).replaceAll("\x7f", "\\u007f");
-  }
+  if (typeof value === "string") return escaped(JSON.stringify(value));
   if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
   if (!isTable(value)) return String(value);
   const entries = Object.entries(value).map(([key, value]) =>
-    `${formatPath([key])} = ${literal(value)}`
+    `${keyOf(key)} = ${literal(value)}`
   );
   return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
 }

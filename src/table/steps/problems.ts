@@ -1,5 +1,9 @@
 /** Whether a table says all that the schemes of its addresses need. */
-import { formatPlace } from "../../parse_endpoint.ts";
+import {
+  formatPlace,
+  type ListenSteps,
+  schemeOf,
+} from "../../parse_endpoint.ts";
 import type { Access } from "../../policy/access.ts";
 import type { CertificateList } from "../../policy/certificates.ts";
 import type { KeyPath, Problems } from "../problem.ts";
@@ -20,7 +24,7 @@ interface Stepping {
 /** Adds problems for what is missing there, and for addresses that contradict. */
 export function addStepProblems(table: Stepping, problems: Problems): void {
   const { tls, trustedProxies } = table.server;
-  const seen = new Map<string, boolean>();
+  const seen = new Map<string, ListenSteps["tls"]>();
   for (const [index, listener] of table.listeners.entries()) {
     const { endpoint } = listener;
     if (endpoint === undefined) continue;
@@ -36,18 +40,18 @@ export function addStepProblems(table: Stepping, problems: Problems): void {
           "addresses of the proxies that may say who their clients are",
       );
     }
-    const isTls = endpoint.tls === true;
-    if (isTls && tls === undefined) {
+    if (endpoint.tls !== undefined && tls === undefined) {
+      const scheme = schemeOf({ tls: endpoint.tls });
       problems.add(
         item,
-        "tls:// needs [server.tls] with cert and key (or take tls:// away)",
+        `${scheme} needs [server.tls] with cert and key (or take ${scheme} away)`,
       );
     }
-    const other = seen.get(place);
-    if (other !== undefined && other !== isTls && !/:0$/.test(place)) {
+    const isTwice = seen.has(place) && seen.get(place) !== endpoint.tls;
+    if (isTwice && !/:0$/.test(place)) {
       problems.add(item, `${place} stands there both with tls:// and without`);
     }
-    seen.set(place, isTls);
+    seen.set(place, endpoint.tls);
   }
   if (tls !== undefined) addClientProblems(tls, problems);
   addNameProblems(table, problems);
@@ -80,7 +84,7 @@ function addNameProblems(
 ): void {
   const { tls, certificates } = server;
   const asks = (listener: ListenerSpec) =>
-    listener.endpoint?.tls === true && tls !== undefined &&
+    listener.endpoint?.tls !== undefined && tls !== undefined &&
     tls.clientCertificate !== "none";
   // Who serves one connection that another program has accepted has no listener.
   if (listeners.length === 0) return;

@@ -7,6 +7,7 @@ import {
 import {
   choice,
   flag,
+  hostName,
   listOf,
   name,
   optional,
@@ -39,6 +40,8 @@ const files = {
   ),
 };
 
+const DOMAINS = "a list of host names, or true or false";
+
 export const tlsSchema = z.strictObject({
   ...files,
   certificates: preset(
@@ -62,7 +65,20 @@ export const tlsSchema = z.strictObject({
     flag(),
     false,
     "Whether a client is refused that does not ask for the protocol `tcpmux` " +
-      "(ALPN). One that asks for other protocols alone is always refused.",
+      "(ALPN). One that asks for other protocols alone is always refused, " +
+      "unless it names a service by `sni_names`.",
+  ),
+  sni_names: preset(
+    z.union([flag(), listOf(hostName(), "")], { error: DOMAINS })
+      .meta({ value: "list of host names, `true` or `false`", form: DOMAINS }),
+    false,
+    "Domains whose hosts name services, for clients that know TLS alone: one " +
+      "that means `NAME.DOMAIN` (SNI), or a host that is called as a service " +
+      "or an alias, gets that service, without a service line and a reply; an " +
+      "unknown NAME is refused by TLS. Any other host, such as DOMAIN itself, " +
+      "and a client that asks for the protocol `tcpmux` (ALPN), is served as " +
+      "without this key. `true` is for any domain: where the first label is no " +
+      "service's name, the client is served as without this key, too.",
   ),
   client_ca: optional(
     name("path of a file"),

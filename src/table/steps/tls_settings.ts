@@ -14,6 +14,8 @@ export interface TlsSettings {
   readonly certificates: readonly [CertificateFiles, ...CertificateFiles[]];
   readonly minVersion: "1.2" | "1.3";
   readonly requireAlpn: boolean;
+  /** The domains whose hosts name services, in lower case. */
+  readonly sniNames: readonly string[] | true;
   /** Whether clients are asked for a certificate. */
   readonly clientCertificate: "none" | "optional" | "required";
   /** The files of their authorities and of revoked ones, as the table has it. */
@@ -31,6 +33,9 @@ export function resolveTls(
     certificates: [{ cert, key }, ...certificates],
     minVersion: valid.min_version,
     requireAlpn: valid.require_alpn,
+    sniNames: valid.sni_names === true
+      ? true
+      : (valid.sni_names || []).map((name) => name.toLowerCase()),
     clientCertificate: valid.client_certificate ?? asked,
     clientCa,
     crl,

@@ -46,7 +46,8 @@ export function importSslh(
     drafts,
     differences: [
       "Clients that ask for no name need tcpmux forward, or tcpmux proxy, on " +
-      "their side.",
+      "their side; or this table needs [server.first_bytes], or sni_names in " +
+      "[server.tls].",
     ],
     wins: "first",
   };

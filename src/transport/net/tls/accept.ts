@@ -11,7 +11,7 @@ export interface TlsOptions {
   readonly cert: string;
   readonly key: string;
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
-  /** The protocols that clients may ask for (RFC 7301). */
+  /** The protocols that clients may ask for (RFC 7301); none for any. */
   readonly alpn: readonly string[];
   /** Undefined where clients are not asked for a certificate. */
   readonly clients?: ClientIdentification | undefined;
@@ -66,7 +66,7 @@ export function acceptTls(
     cert,
     key,
     minVersion,
-    ALPNProtocols: [...alpn],
+    ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
     handshakeTimeout: NEVER,
     // Node alone would renegotiate: who a client is must not change.
     secureOptions: nodeCrypto().constants.SSL_OP_NO_RENEGOTIATION,

@@ -58,7 +58,7 @@ export class TlsConn extends PushedConn {
     if (this.isDropped || !socket.writable) {
       return Promise.reject(this.#writeFailure());
     }
-    // Deno never says that it has written nothing.
+    // TLS has nothing to send then, and on Deno such a write fails.
     if (bytes.length === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#failing.add(reject);
