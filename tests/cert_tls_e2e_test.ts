@@ -110,39 +110,35 @@ describe("mutual TLS", needs("openssl"), () => {
     }));
 });
 
-test(
-  "docs/trust.md: a CA of your own",
-  needs("openssl"),
-  () =>
-    withFolder(async (cwd) => {
-      const section = sectionOf("A CA of your own");
-      const instead = await freePorts("10001");
-      const mux = "mux.example"; // which is no host here: it is a name only
-      await follow(blocksOf(here(section, instead)), { cwd, mux });
-    }),
-);
-
-test(
-  "docs/trust.md: TLS from the client",
-  needs("openssl"),
-  () =>
-    withFolder(async (cwd) => {
-      const section = sectionOf("TLS from the client");
-      const blocks = blocksOf(here(section, await freePorts("10001")));
-      const [table, aliases] = blocks.filter(({ language }) =>
-        language === "toml"
-      );
-      writeFileSync(join(cwd, "services.toml"), table!.text);
-      const config = join(cwd, ".config");
-      mkdirSync(join(config, "tcpmux"), { recursive: true });
-      writeFileSync(join(config, "tcpmux", "config.toml"), aliases!.text);
-      const env = { XDG_CONFIG_HOME: config };
-      await follow(blocks, { cwd, mux: "mux.example", env });
-    }),
-);
-
-/** A section of the guide. */
-function sectionOf(title: string): string {
-  const guide = readFileSync(join(ROOT, "docs", "trust.md"), "utf8");
-  return new RegExp(`^## ${title}[^]*?(?=^## |(?![^]))`, "m").exec(guide)![0];
+for (
+  const [title, ...programs] of [
+    ["A CA of your own in five minutes", "openssl"],
+    ["Clients by certificate", "openssl", "gnutls-cli"],
+    ["TLS from the client", "openssl"],
+  ]
+) {
+  test(
+    `docs/trust.md: ${title}`,
+    needs(...programs),
+    () =>
+      withFolder(async (cwd) => {
+        const guide = readFileSync(join(ROOT, "docs", "trust.md"), "utf8");
+        const section = guide.split(/^(?=## )/m)
+          .find((one) => one.startsWith(`## ${title}\n`))!;
+        const blocks = blocksOf(here(section, await freePorts("10001")));
+        const [table, aliases] = blocks.filter(({ language }) =>
+          language === "toml"
+        );
+        if (table !== undefined) {
+          writeFileSync(join(cwd, "services.toml"), table.text);
+        }
+        const config = join(cwd, ".config");
+        mkdirSync(join(config, "tcpmux"), { recursive: true });
+        if (aliases !== undefined) {
+          writeFileSync(join(config, "tcpmux", "config.toml"), aliases.text);
+        }
+        const mux = "mux.example"; // which is no host here: it is a name only
+        await follow(blocks, { cwd, mux, env: { XDG_CONFIG_HOME: config } });
+      }),
+  );
 }

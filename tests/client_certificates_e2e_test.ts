@@ -1,10 +1,12 @@
 /** Listeners that ask clients for certificates, and good and bad ones. */
+import { spawn } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { copyFile, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { serve } from "../mod.ts";
 import { Authority, type Issued, selfSigned } from "./support/certificates.ts";
 import { exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
@@ -105,13 +107,17 @@ ${services}`;
 }
 
 function withClients(
-  use: (server: RunningServer) => Promise<void>,
+  use: (server: RunningServer, table: string) => Promise<void>,
   options: Options = {},
 ): Promise<void> {
   const { listen = ["tls://127.0.0.1:0"] } = options;
-  return withServer(tableOf(options), use, {
-    args: listen.flatMap((one) => ["--listen", one]),
-  });
+  return withServer(
+    tableOf(options),
+    (server, folder) => use(server, join(folder, "services.toml")),
+    {
+      args: listen.flatMap((one) => ["--listen", one]),
+    },
+  );
 }
 
 /** What openssl s_client gets that asks for a service. */
@@ -248,10 +254,12 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
     }));
 
   test("shuts all out who are not in the server's allow_certificate", () =>
-    withClients(async ({ port }) => {
+    withClients(async (server) => {
+      const { port } = server;
       assertEquals(await asked(port, "hello", alice), "+Go\nhello\n");
       assertEquals(await asked(port, "hello", bob), UNKNOWN);
       assertEquals(await asked(port, "HELP", bob), "");
+      await server.logged("connection", ({ code }) => code === "help");
     }, { server: 'allow_certificate = ["CN=alice"]' }));
 
   test("keeps those from a service who come by a plain listener", () =>
@@ -335,6 +343,95 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
       }, { tls: `crl = "${file("list.pem")}"` });
     });
   }
+
+  for (const version of ["-tls1_2", "-tls1_3"]) {
+    test(`a ticket says no more than its client has shown (${version})`, () =>
+      withClients(async (server, table) => {
+        const { port } = server;
+        const stranger = bad["of another authority"];
+        const shown = { good: alice, bad: stranger, none: NOBODY };
+        const ticketOf = (name: string) => file(`${name}${version}.ticket`);
+        for (const [name, client] of Object.entries(shown)) {
+          const keep = [version, "-sess_out", ticketOf(name)];
+          await asked(port, "hello", client, ...keep);
+        }
+        const again = (name: string, client?: Issued) =>
+          asked(port, "hello", client, version, "-sess_in", ticketOf(name));
+        const said = await again("bad");
+        // Where no session is resumed, it is as if the client had no ticket.
+        assert([REFUSED, "+Go\nhello\n"].includes(said), said);
+        assertEquals(said === REFUSED, !programResets());
+        assertEquals(await again("bad", stranger), REFUSED);
+        assertEquals(await again("good", alice), "+Go\nhello\n");
+        assertEquals(await again("none"), "+Go\nhello\n");
+        const reload = async (options: Options) => {
+          const lines = () =>
+            server.log.filter(({ message }) => message === "reloaded").length;
+          const before = lines();
+          await writeFile(table, tableOf(options));
+          server.signal("SIGHUP");
+          await until("it has reloaded", () => lines() > before);
+        };
+        // From now on one is required, and then one of another authority.
+        await reload({});
+        assertEquals(await again("none"), REQUIRED);
+        assertEquals(await again("good", alice), "+Go\nhello\n");
+        await reload({ ca: file("other.crt") });
+        assertEquals(await again("good", alice), REFUSED);
+        assertMatch(await again("good"), /^-Certificate/);
+        assertEquals(await again("bad", stranger), "+Go\nhello\n");
+      }, { tls: 'client_certificate = "optional"' }));
+  }
+
+  test("does not renegotiate: a client stays who it is", () =>
+    withClients(async (server) => {
+      const client = spawn("openssl", [
+        ...["s_client", "-connect", `127.0.0.1:${server.port}`, "-tls1_2"],
+        ...["-cert", alice.cert, "-key", alice.key],
+      ]);
+      let said = "";
+      client.stdout.on("data", (bytes) => said += bytes);
+      client.stderr.on("data", (bytes) => said += bytes);
+      client.stdin.on("error", () => {}); // it may have ended
+      const over = new Promise((resolve) => client.once("close", resolve));
+      client.stdin.write("stay\r\n");
+      await until("it is served", () => said.includes("+Go"));
+      client.stdin.write("R\n"); // has openssl renegotiate
+      await over;
+      assertMatch(said, /RENEGOTIATING[^]*no renegotiation/);
+    }, { services: '[services.stay]\nbuiltin = "echo"\n' }));
+
+  test("tells a function of the library who its client is", async () => {
+    const seen: unknown[] = [];
+    await using server = await serve({
+      server: {
+        listen: "tls://127.0.0.1:0",
+        tls: {
+          cert: file("server.crt"),
+          key: file("server.key"),
+          client_ca: file("ca.crt"),
+        },
+      },
+      services: {
+        who: async (conn, { peer }) => {
+          const { subject, names } = peer.tls!.certificate!;
+          seen.push(subject.at(-1), names, peer.remote.transport);
+          await conn.write(new TextEncoder().encode("seen"));
+        },
+      },
+    }, { log: () => {} });
+    const [at] = server.addresses;
+    assert(at?.transport === "tcp");
+    assertEquals(await asked(at.port, "who", alice), "+Go\nseen");
+    assertEquals(seen, [
+      { type: "CN", value: "alice" },
+      [
+        { kind: "dns", value: "a.dev.example" },
+        { kind: "uri", value: "spiffe://fleet/a" },
+      ],
+      "tcp",
+    ]);
+  });
 
   test("refuses all of an authority whose list has ended, and says so", async () => {
     await copyFile(await ca.revokeUntil("-crlsec", "9"), file("short.pem"));

@@ -21,6 +21,7 @@ stall_timeout = "3m"
 max_duration = "4h"
 allow = ["10.0.0.0/8", "any"]
 deny = ["2001:db8::/32"]
+allow_certificate = ["CN=a", "SAN:dns:*.a.example"]
 hours = ["mon-fri 08:00-18:00", "22:00-06:00"]
 time_zone = "Europe/Berlin"
 max_connections = 7
@@ -49,6 +50,7 @@ ipv6_source_prefix = 56
 allow = ["10.0.0.0/8"]
 deny = ["10.1.0.0/16"]
 trusted_proxies = ["10.2.0.0/16"]
+allow_certificate = ["OU=field"]
 time_zone = "UTC"
 penalties = { enabled = false, unknown = 0, malformed = "1s", unfinished = "1s", threshold = "2s", max = "3s", exempt = [] }
 watch = false
@@ -57,7 +59,7 @@ admin_hosts = ["mux.example.org"]
 control = "unix:/run/mux.sock"
 user = "nobody"
 group = "nogroup"
-tls = { cert = "a.crt", key = "a.key", certificates = [{ cert = "b", key = "c" }], min_version = "1.3", require_alpn = true, sni_names = ["mux.example"] }
+tls = { cert = "a.crt", key = "a.key", certificates = [{ cert = "b", key = "c" }], min_version = "1.3", require_alpn = true, sni_names = ["mux.example"], client_ca = "ca.crt", client_certificate = "optional", crl = "crl.pem" }
 first_bytes = { "SSH-" = "7", "\\u0000\\u00ff\\"" = "text", bare = "text" }
 log = { level = "debug", format = "json", to = "syslog:tcp://h", syslog_format = "rfc3164" }
 [services.builtin]

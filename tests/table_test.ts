@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { Access, AddressSet, EVERYBODY, NOBODY } from "../src/policy/access.ts";
+import { ANY_CERTIFICATE } from "../src/policy/certificates.ts";
 import { parseForwards } from "../src/table/forwards.ts";
 import type { TableInput } from "../src/table/input.ts";
 import { buildTable, parseTable } from "../src/table/parse.ts";
@@ -25,6 +26,7 @@ const COMMON = {
   stallTimeout: 0,
   maxDuration: 0,
   access: EVERYBODY,
+  certificates: ANY_CERTIFICATE,
   hours: undefined,
   limits: {
     maxConnections: 0,
@@ -73,6 +75,7 @@ describe("a table", () => {
         drainTimeout: 30_000,
         maxDuration: 0,
         access: EVERYBODY,
+        certificates: ANY_CERTIFICATE,
         trustedProxies: NOBODY,
         limits: LIMITS,
         timeZone: undefined,
@@ -123,6 +126,9 @@ describe("a table", () => {
       key = "b"
       min_version = "1.3"
       require_alpn = true
+      client_ca = "d"
+      client_certificate = "optional"
+      crl = "e"
       sni_names = ["Mux.example", "b"]
       [[server.tls.certificates]]
       cert = "c"
@@ -161,6 +167,7 @@ describe("a table", () => {
       drainTimeout: 3_600_000,
       maxDuration: 28_800_000,
       access: EVERYBODY,
+      certificates: ANY_CERTIFICATE,
       trustedProxies: new Access(
         [{ address: "192.0.2.1", family: "ipv4", length: 32 }],
         [],
@@ -193,6 +200,9 @@ describe("a table", () => {
         certificates: [{ cert: "a", key: "b" }, { cert: "c", key: "d" }],
         minVersion: "1.3",
         requireAlpn: true,
+        clientCertificate: "optional",
+        clientCa: "d",
+        crl: "e",
         sniNames: ["mux.example", "b"],
       },
       admin: { transport: "tcp", host: "127.0.0.1", port: 9101 },

@@ -1,4 +1,5 @@
 import type { Target } from "../target.ts";
+import { certificates, rules } from "./certificates.ts";
 import { connecting, listing } from "./client.ts";
 import { clientHello } from "./client_hello.ts";
 import { HANDSHAKES } from "./handshake.ts";
@@ -25,5 +26,7 @@ export const TARGETS: readonly Target[] = [
   forwards,
   locating,
   importing,
+  certificates,
+  rules,
   ...FORMS,
 ];

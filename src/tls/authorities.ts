@@ -1,5 +1,6 @@
 /** The authorities that sign the certificates of clients (RFC 5280). */
 import { Buffer } from "node:buffer";
+import { Boolean } from "asn1js";
 import { TcpmuxError } from "../errors.ts";
 import { nameText } from "../policy/certificates.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
@@ -70,8 +71,8 @@ export class Judged {
 
   get isAuthority(): boolean {
     const value = this.fields.extensions.get(BASIC_CONSTRAINTS);
-    // The default, that it is none, is left out.
-    return value !== undefined && parts(parsed(value)).length > 0;
+    const [is] = value === undefined ? [] : parts(parsed(value));
+    return is instanceof Boolean && is.getValue();
   }
 
   get hasNameConstraints(): boolean {
@@ -85,7 +86,7 @@ export class Judged {
       return `not valid before ${new Date(from).toISOString()}`;
     }
     return now > until
-      ? `expired at ${new Date(until).toISOString()}`
+      ? `expired: it ended at ${new Date(until).toISOString()}`
       : undefined;
   }
 
@@ -120,7 +121,7 @@ export function isSignedBy(
     const key = Buffer.from(fields.publicKey!.valueBeforeDecodeView);
     return verify(
       digest,
-      content.valueBeforeDecodeView,
+      content,
       createPublicKey({ key, format: "der", type: "spki" }),
       signature,
     );
@@ -134,6 +135,8 @@ export class Authorities {
   /** PEM. */
   readonly pem: string;
   readonly all: readonly Judged[];
+  /** Each of them, with those that are above it here. */
+  readonly #lines: ReadonlyMap<Judged, readonly Judged[]>;
 
   /**
    * @param mayResume whether the runtime gives sessions back unverified
@@ -160,6 +163,7 @@ export class Authorities {
         );
       }
     }
+    this.#lines = new Map(this.all.map((one) => [one, this.#line(one)]));
   }
 
   /** The one that has signed a certificate; undefined if none of them has. */
@@ -168,7 +172,11 @@ export class Authorities {
   }
 
   /** An authority, and those that are above it here. */
-  lineOf(authority: Judged): Judged[] {
+  lineOf(authority: Judged): readonly Judged[] {
+    return this.#lines.get(authority)!;
+  }
+
+  #line(authority: Judged): readonly Judged[] {
     const line = [authority];
     for (const one of line) {
       const above = this.issuerOf(one);

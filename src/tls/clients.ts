@@ -1,5 +1,4 @@
 /** Who clients are, by the certificates that they show. */
-import { Buffer } from "node:buffer";
 import type { PeerCertificate } from "../endpoint.ts";
 import { messageOf } from "../errors.ts";
 import { type Refusal, refusal } from "../policy/refusal.ts";
@@ -65,9 +64,7 @@ export class ClientTrust {
       const judged = new Judged(der);
       const why = this.#against(judged, shown);
       if (why !== undefined) return refused(judged.name, why);
-      const { subject, issuer, names } = readCertificate(der);
-      const fingerprint = sha256(der);
-      return { certificate: { subject, issuer, names, fingerprint } };
+      return { certificate: identified(der) };
     } catch (error) {
       return refused("", `malformed: ${messageOf(error)}`);
     }
@@ -124,7 +121,10 @@ function refused(name: string, why: string): ClientVerdict {
   };
 }
 
-function sha256(bytes: Uint8Array): string {
-  return nodeCrypto().createHash("sha256").update(Buffer.from(bytes))
+/** @throws {TcpmuxError} for bytes that are no certificate */
+export function identified(der: Uint8Array): PeerCertificate {
+  const { subject, issuer, names } = readCertificate(der);
+  const fingerprint = nodeCrypto().createHash("sha256").update(der)
     .digest("hex");
+  return { subject, issuer, names, fingerprint };
 }

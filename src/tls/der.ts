@@ -29,7 +29,8 @@ export interface Fields {
 
 /** What somebody has signed: a certificate, or a list of revoked ones. */
 export interface Signed {
-  readonly content: AsnType;
+  /** Its encoding. */
+  readonly content: Uint8Array;
   /** The identifier of the algorithm of the signature. */
   readonly algorithm: string;
   readonly signature: Uint8Array;
@@ -56,17 +57,54 @@ export function blocksIn(pem: string, label: string): Uint8Array[] {
 }
 
 export function signedOf(der: Uint8Array): Signed {
-  const [content, algorithm, signature] = parts(parsed(der));
+  const [content, algorithm, signature] = elementsOf(der);
   return {
     content: content!,
-    algorithm: identifierOf(parts(algorithm)[0]),
-    signature: as(BitString, signature).valueBlock.valueHexView,
+    algorithm: identifierOf(parts(parsed(algorithm!))[0]),
+    signature: as(BitString, parsed(signature!)).valueBlock.valueHexView,
   };
+}
+
+/**
+ * The encodings that stand in another one, in their order. Long lists are read
+ * by this alone: asn1js takes a second for twenty thousand elements.
+ */
+export function elementsOf(der: Uint8Array): Uint8Array[] {
+  const elements: Uint8Array[] = [];
+  let { begin: at, end: last } = boundsAt(der, 0);
+  if (last !== der.length) throw new TypeError("it is no DER");
+  while (at < last) {
+    const { end } = boundsAt(der, at);
+    elements.push(der.subarray(at, end));
+    at = end;
+  }
+  return elements;
+}
+
+/** Where the value of the element begins that stands there, and where it ends. */
+function boundsAt(der: Uint8Array, at: number) {
+  let length = der[at + 1] ?? 0x80; // which nothing in DER has
+  let begin = at + 2;
+  if (length >= 0x80) {
+    const count = length & 0x7f;
+    if (count === 0 || count > 4) throw new TypeError("it is no DER");
+    length = 0;
+    for (let i = 0; i < count; i++) length = length * 256 + der[begin + i]!;
+    begin += count;
+  }
+  const end = begin + length;
+  if (!(end <= der.length)) throw new TypeError("it is cut short");
+  return { begin, end };
 }
 
 /** The encoding of a block, by which two are compared. */
 export function encodingOf(block: AsnType | undefined): string {
-  return Buffer.from(block!.valueBeforeDecodeView).toString("hex");
+  return hexOf(block!.valueBeforeDecodeView);
+}
+
+export function hexOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    .toString("hex");
 }
 
 /** Milliseconds since 1970, of either type of time: GeneralizedTime is one. */
@@ -95,7 +133,9 @@ export function fieldsOf(der: Uint8Array): Fields {
     subject,
     publicKey,
     extensions: new Map(extensions.map(extensionOf)),
-    critical: criticalOf(extensions),
+    critical: criticalOf(
+      extensions.map(({ valueBeforeDecodeView: view }) => view),
+    ),
   };
 }
 
@@ -106,9 +146,9 @@ function extensionOf(extension: AsnType): [string, Uint8Array] {
 }
 
 /** DER leaves the flag out where it is false; so who has it is critical. */
-export function criticalOf(extensions: readonly AsnType[]): string[] {
-  return extensions.map(parts).filter(({ length }) => length > 2)
-    .map(([id]) => identifierOf(id));
+export function criticalOf(extensions: readonly Uint8Array[]): string[] {
+  return extensions.map(elementsOf).filter(({ length }) => length > 2)
+    .map(([id]) => identifierOf(parsed(id!)));
 }
 
 export function parsed(der: Uint8Array): AsnType {
@@ -130,6 +170,6 @@ export function as<T>(type: new () => T, block: AsnType | undefined): T {
   throw new TypeError(`there is no ${type.name} where one must be`);
 }
 
-export function isTagged({ idBlock }: AsnType, tag: number): boolean {
+function isTagged({ idBlock }: AsnType, tag: number): boolean {
   return idBlock.tagClass === 3 && idBlock.tagNumber === tag;
 }

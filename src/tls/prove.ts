@@ -7,7 +7,7 @@ import {
   type ShownCertificate,
 } from "../transport/net/tls/accept.ts";
 import type { Conn, Listener, Transport } from "../transport/transport.ts";
-import { type Issuer, type Made, makeCertificate, makeIssuer } from "./made.ts";
+import { type Made, makeCertificate, makeIssuer } from "./made.ts";
 
 /** Milliseconds for each client. */
 const DEADLINE = 10_000;
@@ -26,10 +26,15 @@ interface Case {
  * clients for good; so a server that asks for certificates does not start
  * without this.
  *
+ * @param accept how clients are served
  * @throws {TcpmuxError} code `unsupported`, saying what was not refused
  */
-export async function proveRefusals(transport: Transport): Promise<void> {
+export async function proveRefusals(
+  transport: Transport,
+  accept = acceptTls,
+): Promise<void> {
   const [own, foreign] = [makeIssuer("proof"), makeIssuer("proof")];
+  const server = makeCertificate("server", { issuer: own });
   const cases: Case[] = [
     {
       what: "a good certificate",
@@ -58,8 +63,9 @@ export async function proveRefusals(transport: Transport): Promise<void> {
   let listener: Listener | undefined;
   try {
     listener = await transport.listen(at, { forTls: true });
+    const prover = { transport, listener, server, accept };
     for (const { what, shown, isGood = false } of cases) {
-      const isTrusted = await trusts(transport, listener, own, shown);
+      const isTrusted = await trusts(prover, own.cert, shown);
       if (isTrusted === isGood) continue;
       throw new TcpmuxError(
         "unsupported",
@@ -79,20 +85,27 @@ export async function proveRefusals(transport: Transport): Promise<void> {
   }
 }
 
+/** What the clients of the proof come to. */
+interface Prover {
+  readonly transport: Transport;
+  readonly listener: Listener;
+  readonly server: Made;
+  readonly accept: typeof acceptTls;
+}
+
 /** Whether this runtime finds that a client has a good certificate. */
 async function trusts(
-  transport: Transport,
-  listener: Listener,
-  own: Issuer,
+  { transport, listener, server, accept }: Prover,
+  ca: string,
   shown: Made | undefined,
 ): Promise<boolean> {
   let seen: ShownCertificate | undefined;
   const options = {
-    ...makeCertificate("server", { issuer: own }),
+    ...server,
     minVersion: "TLSv1.2",
     alpn: [],
     clients: {
-      ca: own.cert,
+      ca,
       identify: (shown: ShownCertificate | undefined) => {
         seen = shown;
         return undefined;
@@ -116,7 +129,7 @@ async function trusts(
   try {
     conn = await listener.accept();
     if (conn === null) throw late;
-    const secured = await acceptTls(conn, await helloOf(conn), options);
+    const secured = await accept(conn, await helloOf(conn), options);
     secured.abort();
   } catch (error) {
     conn?.abort();

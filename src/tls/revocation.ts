@@ -1,13 +1,13 @@
 /** Lists of revoked certificates (CRL; RFC 5280, section 5). */
-import { type AsnType, Integer, UTCTime } from "asn1js";
 import { TcpmuxError } from "../errors.ts";
 import { type Authorities, isSignedBy, type Judged } from "./authorities.ts";
 import {
   blocksIn,
   criticalOf,
-  encodingOf,
-  isTagged,
-  parts,
+  elementsOf,
+  hexOf,
+  parsed,
+  type Signed,
   signedOf,
   timeOf,
 } from "./der.ts";
@@ -79,19 +79,27 @@ function readList(
   authorities: Authorities,
   now: number,
 ): RevocationList {
+  let signed: Signed;
   let fields: Fields;
-  const signed = signedOrNone(der);
+  let critical: readonly string[];
   try {
-    fields = fieldsOf(signed!.content);
+    signed = signedOf(der);
+    fields = fieldsOf(signed.content);
+    critical = criticalOf(fields.extensions.concat(
+      fields.entries.map(elementsOf).flatMap(extensionsOfEntry),
+    ));
   } catch (cause) {
     throw wrong("has a list that cannot be read", cause);
   }
-  const { issuer, begin, end, entries, extensions } = fields;
+  const { issuer, begin, end, entries } = fields;
   const authority = authorities.all.find((one) =>
-    one.subject === issuer && isSignedBy(signed!, one)
+    one.subject === issuer && isSignedBy(signed, one)
   );
   if (authority === undefined) {
-    throw wrong("has a list that no authority in client_ca has signed");
+    throw wrong(
+      "has a list that no authority in client_ca has signed in a way that is " +
+        "known here (by RSA, ECDSA or Ed25519, with SHA-2)",
+    );
   }
   if (begin > now) {
     const from = new Date(begin).toISOString();
@@ -100,15 +108,14 @@ function readList(
     );
   }
   // One of these says that the list has only a part, or is of others.
-  const unknown = [extensions, ...entries.map(extensionsOfEntry)]
-    .flatMap(criticalOf)[0];
+  const [unknown] = critical;
   if (unknown !== undefined) {
     throw wrong(
       `has a list of ${authority.name} with the critical extension ${unknown}, ` +
         "which is not known here (take a whole list)",
     );
   }
-  const revoked = entries.map((entry) => encodingOf(parts(entry)[0]));
+  const revoked = entries.map((entry) => hexOf(elementsOf(entry)[0]!));
   return { authority, end, revoked: new Set(revoked) };
 }
 
@@ -116,40 +123,39 @@ interface Fields {
   readonly issuer: string;
   readonly begin: number;
   readonly end: number;
-  readonly entries: readonly AsnType[];
-  readonly extensions: readonly AsnType[];
+  readonly entries: readonly Uint8Array[];
+  readonly extensions: readonly Uint8Array[];
 }
 
-/** Undefined for what is no signed structure. */
-function signedOrNone(der: Uint8Array) {
-  try {
-    return signedOf(der);
-  } catch {
-    return undefined; // the caller says so
-  }
-}
+/** By the first bytes of the elements, which say what each is. */
+const VERSION = 0x02;
+const UTC_TIME = 0x17;
+const GENERALIZED_TIME = 0x18;
+const SEQUENCE = 0x30;
+const EXTENSIONS = 0xa0;
 
-function fieldsOf(content: AsnType): Fields {
-  const all = parts(content);
+function fieldsOf(content: Uint8Array): Fields {
+  const all = elementsOf(content);
   // A list of the oldest version does not say it.
-  const [, issuer, begin, ...rest] = all[0] instanceof Integer
+  const [, issuer, begin, ...rest] = all[0]![0] === VERSION
     ? all.slice(1)
     : all;
-  const end = rest[0] instanceof UTCTime ? rest.shift() : undefined;
-  const tagged = rest.find((part) => isTagged(part, 0));
-  const entries = rest.find((part) => part !== tagged);
+  const next = rest[0]?.[0];
+  const hasEnd = next === UTC_TIME || next === GENERALIZED_TIME;
+  const behind = hasEnd ? rest.slice(1) : rest;
+  const entries = behind.find(([tag]) => tag === SEQUENCE);
+  const tagged = behind.find(([tag]) => tag === EXTENSIONS);
   return {
-    issuer: encodingOf(issuer),
-    begin: timeOf(begin),
-    end: end === undefined ? Infinity : timeOf(end),
-    entries: entries === undefined ? [] : parts(entries),
-    extensions: tagged === undefined ? [] : parts(parts(tagged)[0]),
+    issuer: hexOf(issuer!),
+    begin: timeOf(parsed(begin!)),
+    end: hasEnd ? timeOf(parsed(rest[0]!)) : Infinity,
+    entries: entries === undefined ? [] : elementsOf(entries),
+    extensions: tagged === undefined ? [] : elementsOf(elementsOf(tagged)[0]!),
   };
 }
 
-function extensionsOfEntry(entry: AsnType): AsnType[] {
-  const [, , extensions] = parts(entry);
-  return extensions === undefined ? [] : parts(extensions);
+function extensionsOfEntry([, , extensions]: readonly Uint8Array[]) {
+  return extensions === undefined ? [] : elementsOf(extensions);
 }
 
 function wrong(what: string, cause?: unknown): TcpmuxError {

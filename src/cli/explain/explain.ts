@@ -10,6 +10,7 @@ import { readCommandLine, usage } from "../flags.ts";
 import { loadTable, TableSource } from "../load.ts";
 import { EXPLAIN } from "../spec/servers.ts";
 import { endBy, printOut } from "../system.ts";
+import type { ExplainedCertificate } from "./certificate.ts";
 import { INSTANT_FORM, readInstant } from "./instant.ts";
 import { type Rule, Rules } from "./rules.ts";
 
@@ -37,32 +38,52 @@ export async function explainCommand(
   if (at === undefined) {
     throw usage(`--at is ${JSON.stringify(flags.at)}, but is ${INSTANT_FORM}`);
   }
-  const asking = { peer: { remote }, now: at };
+  const shown = flags.certificate === undefined
+    ? undefined
+    : await (await import("./certificate.ts"))
+      .certificateIn(flags.certificate, at);
+  const asking = { peer: { remote, ...insideTls(shown) }, now: at };
   const decision = decide(table, asked, asking);
   const isStranger = via !== undefined &&
     table.server.trustedProxies.keepsOut(via) !== undefined;
   const lines: Rule[] = [
-    [asked, isStranger ? CLOSED : verdict(decision)],
+    [
+      asked,
+      isStranger ? CLOSED : shown?.fault ? UNTRUSTED : verdict(decision),
+    ],
     ["client", flags.from!],
+    ...(shown === undefined ? [] : [rules.ofCertificate(shown)]),
     ...(via === undefined ? [] : [rules.ofProxy(via)]),
     ["time", new Date(at).toISOString()],
     ...(asked.toUpperCase() === HELP
       ? ofHelp(table, rules, asking)
       : service === undefined
-      ? [rules.ofServer(asking)]
+      ? rules.ofServer(asking)
       : rules.ofService(service, asked, asking)),
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
   printOut(
     lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join(""),
   );
-  const isRefused = isStranger || decision.kind === "refuse";
+  const isRefused = isStranger || shown?.fault !== undefined ||
+    decision.kind === "refuse";
   return isRefused ? EXIT.refused : EXIT.done;
 }
 
 const CLOSED =
   "refused (malformed): the proxy is not trusted; the connection " +
   "is closed";
+
+const UNTRUSTED = "refused (denied): the certificate is not good; the client " +
+  "reads -Certificate refused";
+
+/** As the server knows a client of a listener that asks for certificates. */
+function insideTls(shown: ExplainedCertificate | undefined) {
+  if (shown === undefined) return {};
+  const { certificate } = shown;
+  const nothing = { sni: undefined, alpn: undefined };
+  return { tls: { protocol: "", cipher: "", ...nothing, certificate } };
+}
 
 /** @throws {TcpmuxError} code `usage` */
 function proxyOf(via: string): string {
@@ -110,7 +131,7 @@ function ofHelp(table: Table, rules: Rules, asking: Asking): Rule[] {
     ? new TextDecoder().decode(answer.text).split("\r\n")
     : [];
   return [
-    rules.ofServer(asking),
+    ...rules.ofServer(asking),
     rules.ofHelp(),
     ...table.services.map((service): Rule => {
       const { name } = service;

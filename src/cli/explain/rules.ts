@@ -2,12 +2,14 @@
 import { type Endpoint, formatEndpoint } from "../../endpoint.ts";
 import { isHostName } from "../../parse_endpoint.ts";
 import { type Access, type Prefix, readPrefixes } from "../../policy/access.ts";
+import type { CertificateList } from "../../policy/certificates.ts";
 import type { Asking } from "../../policy/decide.ts";
 import { serviceOf, servicesOf, settingsOf } from "../../table/files/dump.ts";
 import { type KeyPath, Problems } from "../../table/problem.ts";
 import type { ProxyVersion, Service } from "../../table/service.ts";
 import { nameBySni } from "../../tls/sni_names.ts";
 import type { LoadedTable } from "../load.ts";
+import type { ExplainedCertificate } from "./certificate.ts";
 
 /** A rule's name, and what it says of the client. */
 export type Rule = readonly [name: string, text: string];
@@ -43,10 +45,39 @@ export class Rules {
     return (own ?? this.#table.server.timeZone) as string | undefined;
   }
 
-  ofServer({ peer: { remote } }: Asking): Rule {
-    const { access } = this.#table.server;
-    const text = this.#access(access, this.#server, ["server"], remote);
-    return ["server access", text];
+  ofServer({ peer }: Asking): Rule[] {
+    const { access, certificates } = this.#table.server;
+    const path = ["server"];
+    const text = this.#access(access, this.#server, path, peer.remote);
+    return [
+      ["server access", text],
+      ...this.#certificates("server certificate", certificates, path, peer),
+    ];
+  }
+
+  /** What the client shows, wherever it comes from. */
+  ofCertificate({ text, fault }: ExplainedCertificate): Rule {
+    return ["certificate", fault === undefined ? text : `${text} is ${fault}`];
+  }
+
+  #certificates(
+    name: string,
+    list: CertificateList,
+    path: KeyPath,
+    { tls }: Asking["peer"],
+  ): Rule[] {
+    if (list.admitsAll) return [];
+    const key = [...path, "allow_certificate"];
+    const rule = list.ruleFor(tls?.certificate);
+    if (rule === undefined) {
+      const why = tls?.certificate === undefined
+        ? "the client shows no certificate"
+        : "allow_certificate has none of its names";
+      return [[name, `keeps out: ${why}${this.#at(key)}`]];
+    }
+    const place = this.#at([...key, list.rules.indexOf(rule)]);
+    const text = JSON.stringify(rule.text);
+    return [[name, `lets in: allow_certificate has ${text}${place}`]];
   }
 
   /** @param via the address of a proxy that says who the client is */
@@ -73,19 +104,18 @@ export class Rules {
 
   /** @param asked as the client spells it */
   ofService(service: Service, asked: string, asking: Asking): Rule[] {
-    const { name, access, enabled } = service;
+    const { name, access, certificates, enabled } = service;
+    const { peer } = asking;
     const path = ["services", name];
     const written = this.#services[name]!;
     const values = serviceOf(written, this.#server);
     return [
-      this.ofServer(asking),
+      ...this.ofServer(asking),
       ["name", this.#name(service, asked)],
       ...this.#otherNames(service),
       ["enabled", enabled ? "yes" : `no${this.#at([...path, "enabled"])}`],
-      [
-        "service access",
-        this.#access(access, values, path, asking.peer.remote),
-      ],
+      ["service access", this.#access(access, values, path, peer.remote)],
+      ...this.#certificates("service certificate", certificates, path, peer),
       ["hours", this.#hours(service, written, asking.now)],
       ["limits of server", limitsOf(this.#server)],
       ["limits of service", limitsOf(values)],

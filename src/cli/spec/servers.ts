@@ -135,10 +135,10 @@ export const EXPLAIN = {
   description: [
     "Says what a client would get that asks for SERVICE, as the server " +
     "decides it by the table, and the rules that decide, each with its place: " +
-    "`allow` and `deny` with the entry that matches, aliases, `hours` with " +
-    "the time that counts, the limits that apply, and what would be opened. " +
-    "Nothing is opened, and no server is asked, so that limits which are " +
-    "reached just now and penalties do not show.",
+    "`allow`, `deny` and `allow_certificate` with the entry that matches, " +
+    "aliases, `hours` with the time that counts, the limits that apply, and " +
+    "what would be opened. Nothing is opened, and no server is asked, so that " +
+    "limits which are reached just now and penalties do not show.",
     "`HELP` as SERVICE says which services it would list, and why not the " +
     "others.",
   ],
@@ -166,6 +166,12 @@ export const EXPLAIN = {
       },
       environment: false,
       about: "the proxy that tells the client's address, by `trusted_proxies`",
+    },
+    certificate: {
+      value: { name: "FILE", kind: "file", forms: "a file in PEM" },
+      environment: false,
+      about: "the certificate that the client shows, for `allow_certificate`",
+      details: "whether `client_ca` has signed it is not looked at",
     },
     at: {
       value: {

@@ -2,7 +2,7 @@ import type { TLSSocket } from "node:tls";
 import type { PeerCertificate } from "../../../endpoint.ts";
 import { TcpmuxError } from "../../../errors.ts";
 import type { Conn } from "../../transport.ts";
-import { nodeTls } from "../builtins.ts";
+import { nodeCrypto, nodeTls } from "../builtins.ts";
 import { TlsConn } from "./conn.ts";
 import { outerOf } from "./records.ts";
 
@@ -68,6 +68,8 @@ export function acceptTls(
     minVersion,
     ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
     handshakeTimeout: NEVER,
+    // Node alone would renegotiate: who a client is must not change.
+    secureOptions: nodeCrypto().constants.SSL_OP_NO_RENEGOTIATION,
     // Who is refused gets a reply inside TLS, so nobody is refused by this.
     ...(clients === undefined
       ? {}
