@@ -38,6 +38,8 @@ const NO_ALPN = refusal(
 export class TlsInForce implements TlsEnds {
   readonly #settings: TlsSettings;
   readonly #folder: TlsFolder;
+  /** Milliseconds for a handshake. */
+  readonly #limit: number;
   #material: TlsMaterial;
   /** Of the files that were looked at last, right or not. */
   #state: string;
@@ -47,11 +49,13 @@ export class TlsInForce implements TlsEnds {
 
   private constructor(
     settings: TlsSettings,
+    limit: number,
     folder: TlsFolder,
     material: TlsMaterial,
     state: string,
   ) {
     this.#settings = settings;
+    this.#limit = limit;
     this.#folder = folder;
     this.#material = material;
     this.#state = state;
@@ -64,7 +68,7 @@ export class TlsInForce implements TlsEnds {
    */
   static async of(
     tls: TlsSettings,
-    { located }: Table,
+    { located, server: { handshakeTimeout } }: Table,
     getEnv: (name: string) => string | undefined,
     file?: string,
   ): Promise<TlsInForce> {
@@ -73,7 +77,7 @@ export class TlsInForce implements TlsEnds {
     const problems = new Problems(file, located);
     const material = await folder.read(tls, problems);
     problems.throwIfAny();
-    return new TlsInForce(tls, folder, material, state);
+    return new TlsInForce(tls, handshakeTimeout, folder, material, state);
   }
 
   /** Those in force, in the order of the table. */
@@ -128,6 +132,7 @@ export class TlsInForce implements TlsEnds {
       key: own.key,
       minVersion: `TLSv${this.#settings.minVersion}`,
       alpn: [ALPN],
+      limit: this.#limit,
     });
   }
 

@@ -39,6 +39,7 @@ export async function tlsTransport(inner: Transport): Promise<Transport> {
     key: readFileSync(key, "utf8"),
     minVersion: "TLSv1.2" as const,
     alpn: ["tcpmux"],
+    limit: 0,
   };
   rmSync(folder, { recursive: true });
 

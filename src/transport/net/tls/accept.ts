@@ -1,7 +1,7 @@
 import type { TLSSocket } from "node:tls";
 import { TcpmuxError } from "../../../errors.ts";
 import type { Conn } from "../../transport.ts";
-import { nodeTls } from "../builtins.ts";
+import { nodeCrypto, nodeTls } from "../builtins.ts";
 import { TlsConn } from "./conn.ts";
 import { outerOf } from "./records.ts";
 
@@ -12,10 +12,20 @@ export interface TlsOptions {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
   /** The protocols that clients may ask for (RFC 7301). */
   readonly alpn: readonly string[];
+  /** Milliseconds that the caller gives a client; 0 for no limit. */
+  readonly limit: number;
 }
 
-/** Longer than any deadline of ours, in milliseconds. */
+/** The longest wait of a runtime's timer, in milliseconds. */
 const NEVER = 2 ** 31 - 1;
+
+/**
+ * Milliseconds after which TLS itself gives up: later than the caller, who says
+ * why, but no later than needed: on Deno, a handshake that has failed keeps its
+ * memory for so long.
+ */
+const giveUpAfter = (limit: number) =>
+  limit === 0 ? NEVER : Math.min(limit + 1_000, NEVER);
 
 /**
  * Begins TLS as the server, on a connection of a listener that was opened
@@ -29,14 +39,16 @@ const NEVER = 2 ** 31 - 1;
 export function acceptTls(
   conn: Conn,
   { bytes, sni }: { readonly bytes: Uint8Array; readonly sni?: string },
-  { cert, key, minVersion, alpn }: TlsOptions,
+  { cert, key, minVersion, alpn, limit }: TlsOptions,
 ): Promise<TlsConn> {
   const server = nodeTls().createServer({
     cert,
     key,
     minVersion,
+    // A client asks for a renegotiation to keep the server busy, if at all.
+    secureOptions: nodeCrypto().constants.SSL_OP_NO_RENEGOTIATION,
     ALPNProtocols: [...alpn],
-    handshakeTimeout: NEVER,
+    handshakeTimeout: giveUpAfter(limit),
   });
   const outer = outerOf(conn, bytes);
   return new Promise((resolve, reject) => {

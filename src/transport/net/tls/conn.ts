@@ -1,5 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import type { TlsFacts } from "../../../endpoint.ts";
+import { codeOf, TcpmuxError } from "../../../errors.ts";
 import { closedHere, fromSystem } from "../../errno.ts";
 import { PushedConn } from "../../pushed_conn.ts";
 import type { Conn } from "../../transport.ts";
@@ -29,8 +30,12 @@ export class TlsConn extends PushedConn {
     socket.on("close", () => this.#closed());
   }
 
-  #broke(error: Error): void {
-    this.over(fromSystem(error, "cannot read"));
+  /** What a peer does against the rules of TLS is a break by this peer. */
+  #broke(error: Error & { reason?: string }): void {
+    const known = fromSystem(error, "cannot read");
+    if (codeOf(known) !== "failed") return this.over(known);
+    const why = `TLS has failed: ${error.reason ?? error.message}`;
+    this.over(new TcpmuxError("connection_reset", why, { cause: error }));
   }
 
   #closed(): void {
