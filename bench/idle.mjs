@@ -84,3 +84,20 @@ export async function measureWorked(peer, world, settings) {
     await server.stop();
   }
 }
+
+const SECURE = 1000;
+
+/** KiB of each connection that speaks TLS. */
+export async function measureSecure(peer, world) {
+  const server = await peer.start(world);
+  const session = loadSession(["tls-idle", ...server.target("echo")]);
+  try {
+    await holdIn(session, FIRST);
+    const before = privateMemory(server.pids);
+    await holdIn(session, FIRST + SECURE);
+    return (privateMemory(server.pids) - before) / SECURE;
+  } finally {
+    await session.stop();
+    await server.stop();
+  }
+}
