@@ -10,10 +10,15 @@ import { type Refusal, refusal } from "../policy/refusal.ts";
 import { Problems } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
 import type { TlsSettings } from "../table/steps/tls_settings.ts";
-import { acceptTls } from "../transport/net/tls/accept.ts";
+import { acceptTls, type TlsOptions } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
 import { type CertificateEnd, warnOfExpiry } from "./expiry.ts";
-import { isHost, TlsFolder, type TlsMaterial } from "./files.ts";
+import {
+  isHost,
+  type ServerCertificate,
+  TlsFolder,
+  type TlsMaterial,
+} from "./files.ts";
 
 /** Milliseconds after which the files are looked at again. */
 const LOOK = 5000;
@@ -41,6 +46,8 @@ export class TlsInForce implements TlsEnds {
   /** Milliseconds for a handshake. */
   readonly #limit: number;
   #material: TlsMaterial;
+  /** Of its certificates. */
+  readonly #options = new WeakMap<ServerCertificate, TlsOptions>();
   /** Of the files that were looked at last, right or not. */
   #state: string;
   #looking: ReturnType<typeof setInterval> | undefined;
@@ -127,13 +134,18 @@ export class TlsInForce implements TlsEnds {
       certificates.find(({ hosts }) =>
         sni !== undefined && hosts.some((name) => isHost(name, sni))
       ) ?? certificates[0]!;
-    return acceptTls(client, hello, {
-      cert: own.cert,
-      key: own.key,
-      minVersion: `TLSv${this.#settings.minVersion}`,
-      alpn: [ALPN],
-      limit: this.#limit,
-    });
+    let options = this.#options.get(own);
+    if (options === undefined) {
+      options = this.#optionsOf(own);
+      this.#options.set(own, options);
+    }
+    return acceptTls(client, hello, options);
+  }
+
+  #optionsOf({ cert, key }: ServerCertificate): TlsOptions {
+    const minVersion = `TLSv${this.#settings.minVersion}` as const;
+    const limit = this.#limit;
+    return { cert, key, minVersion, alpn: [ALPN], limit, free: [] };
   }
 
   refusalFor({ alpn }: TlsFacts): Refusal | undefined {

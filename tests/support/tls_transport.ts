@@ -40,6 +40,7 @@ export async function tlsTransport(inner: Transport): Promise<Transport> {
     minVersion: "TLSv1.2" as const,
     alpn: ["tcpmux"],
     limit: 0,
+    free: [],
   };
   rmSync(folder, { recursive: true });
 

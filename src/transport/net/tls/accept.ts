@@ -1,4 +1,4 @@
-import type { TLSSocket } from "node:tls";
+import type { Server, TLSSocket } from "node:tls";
 import { TcpmuxError } from "../../../errors.ts";
 import type { Conn } from "../../transport.ts";
 import { nodeCrypto, nodeTls } from "../builtins.ts";
@@ -14,7 +14,16 @@ export interface TlsOptions {
   readonly alpn: readonly string[];
   /** Milliseconds that the caller gives a client; 0 for no limit. */
   readonly limit: number;
+  /**
+   * Servers of these options whose handshake is over, for the next ones: to
+   * make one takes a quarter of a millisecond, to read the key and the
+   * certificate anew.
+   */
+  readonly free: Server[];
 }
+
+/** As many as a burst of handshakes needs; each takes some 20 to 60 KB. */
+const MOST_FREE = 32;
 
 /** The longest wait of a runtime's timer, in milliseconds. */
 const NEVER = 2 ** 31 - 1;
@@ -29,9 +38,10 @@ const giveUpAfter = (limit: number) =>
 
 /**
  * Begins TLS as the server, on a connection of a listener that was opened
- * `forTls`. Each connection has a server object of its own: nobody has to find
- * out which of the connections of a shared one has got ready, and no session is
- * resumed (but on Deno, whose tickets are for the whole process).
+ * `forTls`. While its handshake goes on, each connection has a server object of
+ * its own: nobody has to find out which of the connections of a shared one has
+ * got ready. No session is resumed (but on Deno, whose tickets are for the whole
+ * process).
  *
  * @throws {TcpmuxError} rejects with `protocol` where the client and the server
  * do not agree
@@ -39,29 +49,38 @@ const giveUpAfter = (limit: number) =>
 export function acceptTls(
   conn: Conn,
   { bytes, sni }: { readonly bytes: Uint8Array; readonly sni?: string },
-  { cert, key, minVersion, alpn, limit }: TlsOptions,
+  options: TlsOptions,
 ): Promise<TlsConn> {
-  const server = nodeTls().createServer({
-    cert,
-    key,
-    minVersion,
-    // A client asks for a renegotiation to keep the server busy, if at all.
-    secureOptions: nodeCrypto().constants.SSL_OP_NO_RENEGOTIATION,
-    ALPNProtocols: [...alpn],
-    handshakeTimeout: giveUpAfter(limit),
-  });
+  const { free } = options;
+  const server = free.pop() ?? serverOf(options);
   const outer = outerOf(conn, bytes);
   return new Promise((resolve, reject) => {
+    const refused = (error: Error) => reject(failed(error));
     server.once("secureConnection", (socket) => {
+      server.removeListener("tlsClientError", refused);
+      if (free.length < MOST_FREE) free.push(server);
       socket.allowHalfOpen = true;
       resolve(new TlsConn(socket, conn, outer, factsOf(socket, sni)));
     });
-    server.once("tlsClientError", (error) => reject(failed(error)));
+    server.once("tlsClientError", refused);
     outer.once("close", () => reject(failed(new Error("the client has left"))));
     // As long as the handshake goes on, the client's end is the end of it.
     outer.allowHalfOpen = false;
     server.emit("connection", outer);
     outer.allowHalfOpen = true;
+  });
+}
+
+function serverOf({ cert, key, minVersion, alpn, limit }: TlsOptions): Server {
+  const { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } = nodeCrypto().constants;
+  return nodeTls().createServer({
+    cert,
+    key,
+    minVersion,
+    // A client asks for a renegotiation to keep the server busy, if at all.
+    secureOptions: SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET,
+    ALPNProtocols: [...alpn],
+    handshakeTimeout: giveUpAfter(limit),
   });
 }
 
