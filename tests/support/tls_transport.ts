@@ -41,6 +41,8 @@ export async function tlsTransport(inner: Transport): Promise<Transport> {
     key: readFileSync(key, "utf8"),
     minVersion: "TLSv1.2" as const,
     alpn: ["tcpmux"],
+    limit: 0,
+    free: [],
   };
   rmSync(folder, { recursive: true });
   const demands = demandsOf({ verify: false })!;

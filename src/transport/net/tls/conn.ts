@@ -1,5 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import type { TlsFacts } from "../../../endpoint.ts";
+import { codeOf, TcpmuxError } from "../../../errors.ts";
 import { closedHere, fromSystem } from "../../errno.ts";
 import { PushedConn } from "../../pushed_conn.ts";
 import type { Conn } from "../../transport.ts";
@@ -26,7 +27,7 @@ export class TlsConn extends PushedConn {
     outer: Conn,
     stream: Outer,
     tls: TlsFacts,
-    explain = (error: Error) => fromSystem(error, "cannot read"),
+    explain: (error: Error) => Error = broken,
   ) {
     super(outer);
     this.#explain = explain;
@@ -117,4 +118,12 @@ export class TlsConn extends PushedConn {
   isAlive(): Promise<boolean> {
     return Promise.resolve(!this.#socket.destroyed && !this.isDropped);
   }
+}
+
+/** What a peer does against the rules of TLS is a break by this peer. */
+function broken(error: Error & { reason?: string }): Error {
+  const known = fromSystem(error, "cannot read");
+  if (codeOf(known) !== "failed") return known;
+  const why = `TLS has failed: ${error.reason ?? error.message}`;
+  return new TcpmuxError("connection_reset", why, { cause: error });
 }
