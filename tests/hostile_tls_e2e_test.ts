@@ -60,11 +60,11 @@ ${HEALTHY}`;
 /** Runs an attack again and again on the port for TLS. */
 function unharmedBy(
   keys: string,
-  attack: (port: number, plain: number) => Promise<unknown>,
+  attack: (port: number, server: RunningServer) => Promise<unknown>,
 ): Promise<void> {
   return withTls(keys, (server, port) =>
     unharmed(server, async () => {
-      await attack(port, server.port);
+      await attack(port, server);
       await securely(port);
     }));
 }
@@ -81,6 +81,14 @@ async function securely(port: number): Promise<void> {
   });
 }
 
+/** In bytes, of the whole server for each handshake; a third of it is usual. */
+const MOST_MEMORY = 200 * 1024;
+
+function residentMemory({ pid }: RunningServer): number {
+  return 4096 *
+    Number(readFileSync(`/proc/${pid}/statm`, "utf8").split(" ")[1]);
+}
+
 /** For the swarm; clients in good faith come from 127.0.0.1. */
 const SWARM: Crowd = { count: 5000, from: ["127.0.0.9"] };
 const enough = { ...needs("openssl", "perl"), ...needsFiles(15_000) };
@@ -88,11 +96,13 @@ const enough = { ...needs("openssl", "perl"), ...needsFiles(15_000) };
 describe("5,000 handshakes at a time that stop in the midst", enough, () => {
   // On Deno, each keeps its memory for as long as it might have taken.
   test("are held, and others are served, until they are reset", () =>
-    unharmedBy(`handshake_timeout = "5s"${ROOM}`, async (port, plain) => {
+    unharmedBy(`handshake_timeout = "5s"${ROOM}`, async (port, server) => {
       const steps = [`send:${HELLO}`, "wait", "reset"];
       await whileTheyWait(port, SWARM, steps, async () => {
-        await healthy(plain);
+        await healthy(server.port);
         await securely(port);
+        const memory = residentMemory(server) / SWARM.count!;
+        assert(memory < MOST_MEMORY, `${memory} bytes for each`);
       });
     }));
 
@@ -103,10 +113,10 @@ describe("5,000 handshakes at a time that stop in the midst", enough, () => {
     ));
 
   test("are refused beyond the room for handshakes, and others served", () =>
-    unharmedBy(`handshake_timeout = "2s"`, async (port, plain) => {
+    unharmedBy(`handshake_timeout = "2s"`, async (port, server) => {
       const steps = [`send:${HELLO}`, "wait", "all"];
       await whileTheyWait(port, SWARM, steps, async () => {
-        await healthy(plain);
+        await healthy(server.port);
         await securely(port);
       });
     }));
