@@ -1,6 +1,6 @@
 /** Listeners that ask clients for certificates, and good and bad ones. */
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { copyFile, rename, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -125,8 +125,11 @@ async function asked(
   port: number,
   service: string,
   client?: Issued,
-  ...words: string[]
+  ...given: string[]
 ): Promise<string> {
+  // A server that never resumes a session may give none.
+  const lacks = given.at(-2) === "-sess_in" && !existsSync(given.at(-1)!);
+  const words = lacks ? given.slice(0, -2) : given;
   const { stdout } = await run([
     ...["openssl", "s_client", "-connect", `127.0.0.1:${port}`, "-quiet"],
     ...(client === undefined ? [] : ["-cert", client.cert, "-key", client.key]),
@@ -403,7 +406,7 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
 
   test("tells a function of the library who its client is", async () => {
     const seen: unknown[] = [];
-    await using server = await serve({
+    const server = await serve({
       server: {
         listen: "tls://127.0.0.1:0",
         tls: {
@@ -420,17 +423,21 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
         },
       },
     }, { log: () => {} });
-    const [at] = server.addresses;
-    assert(at?.transport === "tcp");
-    assertEquals(await asked(at.port, "who", alice), "+Go\nseen");
-    assertEquals(seen, [
-      { type: "CN", value: "alice" },
-      [
-        { kind: "dns", value: "a.dev.example" },
-        { kind: "uri", value: "spiffe://fleet/a" },
-      ],
-      "tcp",
-    ]);
+    try {
+      const [at] = server.addresses;
+      assert(at?.transport === "tcp");
+      assertEquals(await asked(at.port, "who", alice), "+Go\nseen");
+      assertEquals(seen, [
+        { type: "CN", value: "alice" },
+        [
+          { kind: "dns", value: "a.dev.example" },
+          { kind: "uri", value: "spiffe://fleet/a" },
+        ],
+        "tcp",
+      ]);
+    } finally {
+      await server.close();
+    }
   });
 
   test("refuses all of an authority whose list has ended, and says so", async () => {
