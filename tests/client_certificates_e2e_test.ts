@@ -273,6 +273,32 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
       assertEquals(await exchange(plain, "HELP\r\n"), "hello\r\nenv\r\n");
     }, { listen: ["tls://127.0.0.1:0", "127.0.0.1:0"] }));
 
+  test("serves by SNI whom a name in the certificate lets in", () =>
+    withClients(async (server) => {
+      const { port } = server;
+      const by = (host: string, client: Issued) =>
+        asked(port, "", client, "-servername", `${host}.mux.example`);
+      assertEquals(await by("field", alice), "field\n");
+      // Neither who may not use it nor who means no service hears a word.
+      assertEquals(await by("field", bob), "");
+      assertEquals(await by("nosuch", bob), "");
+      assertEquals(await by("hello", bad["of another authority"]!), "");
+      const codes = () =>
+        server.log.filter(({ message }) => message === "connection")
+          .map(({ code }) => code);
+      await until("all are recorded", () => codes().length === 4);
+      assertEquals(codes(), ["ok", "denied", "unknown", "bad_certificate"]);
+    }, { tls: 'sni_names = ["mux.example"]' }));
+
+  test("keeps those from a service who begin no TLS where they need not", () =>
+    withClients(async ({ port }) => {
+      assertEquals(await asked(port, "field", alice), "+Go\nfield\n");
+      assertEquals(
+        await exchange(port, "field\r\n"),
+        "-Service not available\r\n",
+      );
+    }, { listen: ["tls-or-plain://127.0.0.1:0"] }));
+
   test("takes an authority between, in client_ca or from the client", () =>
     withClients(async ({ port }) => {
       assertEquals(await asked(port, "hello", deep), REFUSED);
