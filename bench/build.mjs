@@ -10,8 +10,11 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 /** A program: its sources, and what else gcc has to be told. */
 const PROGRAMS = {
   load: [
-    ["load", "load_handshake", "load_stream", "load_idle", "load_start", "net"],
-    ["-lm"],
+    [
+      ...["load", "load_handshake", "load_stream", "load_idle", "load_start"],
+      ...["load_tls", "net"],
+    ],
+    ["-pthread", "-lssl", "-lcrypto", "-lm"],
   ],
   backend: [["backend", "net"], []],
   // Static: the fewer pages it has, the less a fork costs.

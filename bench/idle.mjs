@@ -7,6 +7,7 @@ import { privateMemory, processorTime } from "./processes.mjs";
 const FIRST = 100;
 const WARM_UPS = 3;
 const WORKED = 3000;
+const SECURE = 1000;
 const CROWDED = ["idle-10000", "idle-cpu", "crowd-0", "crowd-10000"];
 
 async function handshakesOf(server, settings) {
@@ -69,18 +70,29 @@ export async function measureIdle(peer, world, { many, wanted, settings }) {
   }
 }
 
-/** KiB of each connection in a server that has made many handshakes before. */
-export async function measureWorked(peer, world, settings) {
+/** KiB of each of so many connections, after what is done before them. */
+async function measureHeld(peer, world, mode, count, before = () => {}) {
   const server = await peer.start(world);
-  const session = loadSession(["idle", ...server.target("echo")]);
+  const session = loadSession([mode, ...server.target("echo")]);
   try {
-    for (let i = 0; i < WARM_UPS; i++) await handshakesOf(server, settings);
+    await before(server);
     await holdIn(session, FIRST);
-    const before = privateMemory(server.pids);
-    await holdIn(session, FIRST + WORKED);
-    return (privateMemory(server.pids) - before) / WORKED;
+    const memory = privateMemory(server.pids);
+    await holdIn(session, FIRST + count);
+    return (privateMemory(server.pids) - memory) / count;
   } finally {
     await session.stop();
     await server.stop();
   }
 }
+
+/** KiB of each connection in a server that has made many handshakes before. */
+export function measureWorked(peer, world, settings) {
+  return measureHeld(peer, world, "idle", WORKED, async (server) => {
+    for (let i = 0; i < WARM_UPS; i++) await handshakesOf(server, settings);
+  });
+}
+
+/** KiB of each connection that speaks TLS. */
+export const measureSecure = (peer, world) =>
+  measureHeld(peer, world, "tls-idle", SECURE);

@@ -8,6 +8,7 @@
 //   rtt        64 bytes there and back, on N connections; per second
 //   up, down, both   bytes through N connections; per second
 //   idle       reads counts from standard input and holds so many connections
+//   tls-handshake, tls-up, tls-down, tls-idle   the same by TLS
 //   start      runs COMMAND and waits until it answers; ends with its input
 //
 // It prints one JSON object a line. All that arrives is checked, and any
@@ -175,5 +176,9 @@ int main(int argc, char **argv) {
   if (strcmp(mode, "both") == 0) return throughput_mode(1, 1, mode);
   if (strcmp(mode, "idle") == 0) return idle_mode();
   if (strcmp(mode, "start") == 0) return start_mode();
+  if (strcmp(mode, "tls-handshake") == 0) return tls_handshake_mode();
+  if (strcmp(mode, "tls-up") == 0) return tls_up_mode();
+  if (strcmp(mode, "tls-down") == 0) return tls_down_mode();
+  if (strcmp(mode, "tls-idle") == 0) return tls_idle_mode();
   die("load: there is no mode %s", mode);
 }

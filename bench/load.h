@@ -43,5 +43,9 @@ int rtt_mode(void);
 int throughput_mode(int sending, int receiving, const char *mode);
 int idle_mode(void);
 int start_mode(void);
+int tls_handshake_mode(void);
+int tls_up_mode(void);
+int tls_down_mode(void);
+int tls_idle_mode(void);
 
 #endif

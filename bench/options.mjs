@@ -29,7 +29,8 @@ nothing unpaced is measured, and the short form in the machine's own network.
   --help              this
 
 Only a whole run writes files, and ends with --short --record; with --only or
---peers it prints. It takes gcc and about 40 minutes, --short two. These say
+--peers it prints. It takes gcc, the headers of OpenSSL
+(libssl-dev) and about 40 minutes, --short two. These say
 whether something has become slower or takes more memory, in five minutes, and
 the second, of what tells most, in three:
 

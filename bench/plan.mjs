@@ -40,9 +40,12 @@ export function planOf(options, earlier, build) {
   if (unknown !== undefined) {
     throw new UsageError(`there is no peer ${unknown}, but ${[...KNOWN]}`);
   }
-  // All other ratios are to the C relay.
+  // All other ratios are to the C relay, or to what stands for it there.
   const taken = new Set([...pairsOnly ? [] : ["c"], ...wanted]);
-  scenarios = withPeers(scenarios, (id) => taken.has(id));
+  scenarios = withPeers(
+    scenarios,
+    (id, { beside }) => taken.has(id) || !pairsOnly && id === beside,
+  );
   const needsBuilt = scenarios.some(({ peers }) => peers.some(needsBuild));
   if (needsBuilt) build();
   const skipped = {};
@@ -58,6 +61,9 @@ export function planOf(options, earlier, build) {
 
 function withPeers(scenarios, keep) {
   return scenarios
-    .map((scenario) => ({ ...scenario, peers: scenario.peers.filter(keep) }))
+    .map((scenario) => ({
+      ...scenario,
+      peers: scenario.peers.filter((id) => keep(id, scenario)),
+    }))
     .filter(({ peers }) => peers.length > 0);
 }

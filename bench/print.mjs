@@ -17,6 +17,7 @@ export function printer() {
       console.log(`\n${group}`);
     }
     console.log(`  ${scenario.title} (${scenario.id}), ${scenario.unit}`);
+    const limit = scenario.beside ?? "C";
     for (const [peer, entry] of Object.entries(summary)) {
       const { median, min, max, ratio, cost } = entry;
       const compared = ratio !== undefined && scenario.better === "more";
@@ -24,7 +25,7 @@ export function printer() {
         `    ${peer}`.padEnd(18),
         figure(median).padStart(9),
         `${figure(min)}–${figure(max)}`.padStart(20),
-        (compared ? `${ratio.toFixed(2)} of C` : "").padStart(12),
+        (compared ? `${ratio.toFixed(2)} of ${limit}` : "").padStart(12),
         cost === undefined ? "" : `${figure(cost)} µs each`.padStart(16),
       ];
       console.log(columns.join(" ").trimEnd());

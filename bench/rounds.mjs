@@ -3,7 +3,7 @@
 import { onFirstCore, withOneCore } from "./affinity.mjs";
 import { measureClient } from "./client.mjs";
 import { presentOf, turnsOf } from "./earlier.mjs";
-import { measureIdle, measureWorked } from "./idle.mjs";
+import { measureIdle, measureSecure, measureWorked } from "./idle.mjs";
 import { load } from "./measure.mjs";
 import { pairsOf } from "./pairs.mjs";
 import { processorTime } from "./processes.mjs";
@@ -13,13 +13,13 @@ import { summarize } from "./stats.mjs";
 import { ROOT } from "../scripts/runtimes.mjs";
 
 /** Each of these is a figure of its own. */
-const ALONE = new Set([undefined, "worked", "reload", "client"]);
+const ALONE = new Set([undefined, "worked", "tls-idle", "reload", "client"]);
 
 /** These take long and vary little. */
-const FEW_ROUNDS = { idle: 2, worked: 3, startup: 5, reload: 3 };
+const FEW_ROUNDS = { idle: 2, worked: 3, "tls-idle": 3, startup: 5, reload: 3 };
 
 /** Modes in which most is in small steps, and seconds until they are warm. */
-const WARM = new Set(["handshake", "rtt"]);
+const WARM = new Set(["handshake", "rtt", "tls-handshake"]);
 const WARM_UP = 1.5;
 
 /**
@@ -61,7 +61,8 @@ export class Rounds {
       for (const each of together) {
         const { runs, costs } = measured[each.id];
         done.add(each.id);
-        summaries[each.id] = summarize(runs, each.costless ? {} : costs);
+        const spent = each.costless ? {} : costs;
+        summaries[each.id] = summarize(runs, spent, each.beside);
         if (this.earlier) this.pairs[each.id] = pairsOf(each, runs, costs);
         this.say(each, summaries[each.id]);
       }
@@ -148,6 +149,8 @@ export class Rounds {
         });
       case "worked":
         return single(await measureWorked(peer, worlds.idle, settings));
+      case "tls-idle":
+        return single(await measureSecure(peer, worlds.tls));
       case "startup":
         return await measureStartup(present, worlds.main, folder);
       case "client": {

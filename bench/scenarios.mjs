@@ -187,6 +187,45 @@ const idle = [...idleInTurn, {
   paired: true,
 }];
 
+const SECURE = ["bun", "deno", "node", "haproxy", "nginx", "stunnel"];
+
+/** By TLS 1.3, on P-256, beside HAProxy: the C relay speaks no TLS. */
+const byTls = { world: "tls", group: "TLS", beside: "haproxy" };
+
+const tls = [
+  loads(
+    "tls-handshake",
+    "whole handshakes, first byte of an upstream",
+    SECURE,
+    "tls-handshake",
+    "byte",
+    ["--connections", 8, "--body", 1],
+    { ...perSecond, ...byTls },
+  ),
+  ...["up", "down"].flatMap((mode) =>
+    [1, 4].map((connections) =>
+      loads(
+        `tls-${mode}-${connections}`,
+        `${mode}, ${connections} connection${connections > 1 ? "s" : ""}`,
+        SECURE,
+        `tls-${mode}`,
+        SERVICE_OF[mode],
+        ["--connections", connections],
+        { ...megabytes, ...byTls },
+      )
+    )
+  ),
+  {
+    id: "tls-idle",
+    title: "memory each, 1,000 idle",
+    unit: "KiB",
+    better: "less",
+    peers: SECURE,
+    run: "tls-idle",
+    ...byTls,
+  },
+];
+
 const FORMS = [
   "bun-source",
   "bun-bundle",
@@ -236,6 +275,7 @@ const paced = [
   ...roundTrips,
   ...throughput,
   ...executed,
+  ...tls,
   ...idle,
   ...client,
   ...startup,

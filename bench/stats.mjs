@@ -21,15 +21,17 @@ const withRatio = (ratios) => ({
  * its costs, { peer: [microseconds of processor for each, or undefined] }. A
  * ratio is the median of the ratios within each round, in which the machine was
  * in the same mood for all.
+ *
+ * @param beside the peer that the ratios are to
  */
-export function summarize(runs, costs) {
+export function summarize(runs, costs, beside = "c") {
   const summary = {};
   for (const [peer, figures] of Object.entries(runs)) {
     const known = figures.filter((figure) => figure !== undefined);
     if (known.length === 0) continue;
     const spent = (costs[peer] ?? []).filter((cost) => cost !== undefined);
     const ratios = figures
-      .map((figure, round) => figure / runs.c?.[round])
+      .map((figure, round) => figure / runs[beside]?.[round])
       .filter((ratio) => Number.isFinite(ratio));
     summary[peer] = {
       median: round(median(known)),

@@ -75,6 +75,16 @@ export function targetsOf({ scenarios }) {
     };
   };
 
+  /** Processor time: HAProxy's of that of a peer, which it is to reach. */
+  const secured = (target, bound, peer, ids) =>
+    least(
+      target,
+      bound,
+      peer,
+      ids,
+      (id, peer) => of(id, "haproxy")?.cost / of(id, peer)?.cost,
+    );
+
   const all = idsOf(["Handshakes", ...RELAYING]);
   const relaying = idsOf(RELAYING);
   const proxied = ["handshake-proxied"];
@@ -88,6 +98,15 @@ export function targetsOf({ scenarios }) {
       "bun",
       all,
       (id, peer) => of(id, peer)?.median / of(id, "haproxy")?.median,
+    ),
+    secured("Bun: bytes by TLS for HAProxy's processor time, 0.9", 0.9, "bun", [
+      ...["up", "down"].flatMap((way) => [`tls-${way}-1`, `tls-${way}-4`]),
+    ]),
+    secured(
+      "Bun: handshakes of TLS for HAProxy's processor time, 0.7",
+      0.7,
+      "bun",
+      ["tls-handshake"],
     ),
     most("Bun: 3 KiB an idle connection", 3, "KiB", idle, "bun"),
     ratios("Deno: 0.85 of the limit, relaying", 0.85, "deno", relaying),

@@ -1,6 +1,7 @@
 // The service tables that the peers are measured with. A service is
 // { connect: HOST:PORT }, { text } or { exec: [program, argument…] }.
-import { writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { built } from "./build.mjs";
@@ -29,7 +30,24 @@ export async function startBackends() {
   return { addresses, pid: program.pid };
 }
 
-/** All worlds by name: { services, maxConnections, handsSocket }. */
+/**
+ * A key on P-256 and its certificate: the paths of the two, and of one file
+ * with both, as HAProxy wants them.
+ */
+function makeCertificate() {
+  const [cert, key, both] = ["tls.crt", "tls.key", "tls.pem"]
+    .map((name) => join(FOLDER, name));
+  const words = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"];
+  const { status, stderr } = spawnSync("openssl", [
+    ...["req", "-x509", ...words, "-nodes", "-days", "2", "-subj", "/CN=bench"],
+    ...["-keyout", key, "-out", cert],
+  ]);
+  if (status !== 0) throw new Error(`openssl: ${stderr}`);
+  writeFileSync(both, `${readFileSync(cert)}${readFileSync(key)}`);
+  return { cert, key, both };
+}
+
+/** All worlds by name: { services, maxConnections, handsSocket, tls }. */
 export function worldsOf(backends, maxConnections) {
   const relays = Object.fromEntries(
     BACKENDS.map((name) => [name, { connect: backends[name] }]),
@@ -38,6 +56,7 @@ export function worldsOf(backends, maxConnections) {
     Object.fromEntries(
       Array.from({ length: count }, (_, i) => [`n${i}`, { text: "ok" }]),
     );
+  let certificate;
   const program = built("program");
   const programs = (more) => ({
     hello: { exec: [program, "hello"], ...more },
@@ -65,6 +84,10 @@ export function worldsOf(backends, maxConnections) {
     help: { maxConnections: 1000, services: many(1000) },
     names1: { maxConnections: 1000, services: many(1) },
     names100: { maxConnections: 1000, services: many(100) },
+    get tls() {
+      certificate ??= makeCertificate();
+      return { maxConnections, services: relays, tls: certificate };
+    },
     names10000: { maxConnections: 1000, services: many(10_000) },
   };
 }

@@ -1,19 +1,23 @@
-/** The client's side of RFC 1078: a service, and the names of services. */
+/** The client's side of RFC 1078: a service of a server. */
 import { reach, readReply } from "./dial.ts";
-import { type Endpoint, formatEndpoint } from "./endpoint.ts";
+import { type Endpoint, formatEndpoint, type TlsFacts } from "./endpoint.ts";
 import {
   ENDPOINT_FORMS,
   endpointText,
   parseEndpoint,
-  parseServer,
+  parseTarget,
 } from "./parse_endpoint.ts";
 import { RefusedError, TcpmuxError } from "./errors.ts";
-import { withDeadline } from "./transport/attempt.ts";
+import {
+  type ClientTls,
+  demandsOf,
+  type TlsDemands,
+} from "./transport/net/tls/demands.ts";
 import { transportOf } from "./transport/pick.ts";
 import { type StreamConn, WrappedConn } from "./transport/stream_conn.ts";
 import type { Conn, TransportHandle } from "./transport/transport.ts";
 import { type Duration, millisecondsOf } from "./units.ts";
-import { HELP, namesIn, type Reply, requestLine } from "./wire.ts";
+import { HELP, type Reply, requestLine } from "./wire.ts";
 
 /** How a client connects. */
 export interface ConnectOptions {
@@ -53,6 +57,13 @@ export interface ConnectOptions {
    */
   dropNul?: boolean;
   /**
+   * TLS: with `true`, the server must have a certificate for its host name of
+   * an authority that the runtime trusts; an object says it in detail.
+   * `connectTimeout` is for the handshake as well.
+   * @default false, and true for `tcpmuxs://`
+   */
+  tls?: boolean | ClientTls;
+  /**
    * The sockets to use.
    * @default those of the runtime
    */
@@ -66,6 +77,8 @@ export interface ServiceConn extends StreamConn {
    * characters; it may be empty.
    */
   readonly message: string;
+  /** What TLS knows of the server; undefined without TLS. */
+  readonly tls: TlsFacts | undefined;
 }
 
 /**
@@ -73,16 +86,18 @@ export interface ServiceConn extends StreamConn {
  *
  * @param server `HOST`, `HOST:PORT`, `[V6]:PORT`, `unix:/path` or
  * `unix:@name`, with 1 as the default port; or an {@linkcode Endpoint}, such as
- * one of a server's `addresses`
+ * one of a server's `addresses`; or a URL, `tcpmux://HOST:PORT/SERVICE`, or
+ * `tcpmuxs://` for TLS, whose default port is 10001
  * @param service 1 to 255 printable ASCII characters without spaces; servers
- * ignore its case
+ * ignore its case. It is left out where the URL names it
  * @returns the connection; the first byte that it reads is the service's. The
  * caller closes it, for example by `await using`
  * @throws {RefusedError} when the server answers `-`: code `refused`, or
  * `busy` if its text says so
  * @throws {TcpmuxError} `timed_out`, `cancelled`, `host_not_found`,
  * `connection_refused` and the like; `protocol` if the other side is not a
- * TCPMUX server; `usage` if `server` is not an address
+ * TCPMUX server, or speaks no TLS; `untrusted` where one side does not take the
+ * other's certificate; `usage` if `server` is not an address
  * @throws {TypeError} if `service` is not a valid name, or an option is not a
  * duration
  *
@@ -105,8 +120,19 @@ export interface ServiceConn extends StreamConn {
 export async function connect(
   server: string | Endpoint,
   service: string,
-  options: ConnectOptions = {},
+  options?: ConnectOptions,
+): Promise<ServiceConn>;
+/** Connects to the service that a URL names, as the other form does. */
+export async function connect(
+  url: string,
+  options?: ConnectOptions,
+): Promise<ServiceConn>;
+export async function connect(
+  server: string | Endpoint,
+  ...words: [(string | ConnectOptions)?, ConnectOptions?]
 ): Promise<ServiceConn> {
+  const [first, options = typeof first === "object" ? first : {}] = words;
+  const service = typeof first === "object" ? undefined : first;
   const conn = await request(server, service, options);
   await conn.reply;
   return conn;
@@ -118,14 +144,18 @@ export async function connect(
  */
 export async function request(
   server: string | Endpoint,
-  service: string,
+  name: string | undefined,
   options: ConnectOptions = {},
 ): Promise<RequestedConn> {
-  const endpoint = serverEndpoint(server);
+  const { endpoint, tls, service: named } = targetOf(server, options);
+  if (named !== undefined && name !== undefined) {
+    throw new TypeError("the URL names a service already");
+  }
+  const service = named ?? name;
   checkName(service);
   const timeout = replyTimeoutOf(options);
   const transport = await transportOf(options.transport);
-  const conn = await reach(transport, endpoint, options);
+  const conn = await reach(transport, endpoint, options, tls);
   // Not awaited: the reply may come first, and its deadline is for both.
   conn.write(requestLine(service, options.early)).catch(() => {});
   const { signal } = options;
@@ -167,6 +197,10 @@ export class RequestedConn extends WrappedConn implements ServiceConn {
     return this.#message;
   }
 
+  get tls(): TlsFacts | undefined {
+    return this.inner.tls;
+  }
+
   override async read(): Promise<Uint8Array | null> {
     await this.reply;
     for (;;) {
@@ -180,15 +214,37 @@ export class RequestedConn extends WrappedConn implements ServiceConn {
   }
 }
 
+/** A server that a client means, and what is demanded of it. */
+export interface Target {
+  readonly endpoint: Endpoint;
+  /** Undefined without TLS. */
+  readonly tls: TlsDemands | undefined;
+  /** The service that a URL names. */
+  readonly service: string | undefined;
+}
+
 /**
- * The address of a TCPMUX server, as text or as an object.
+ * The server that a client means, as text or as an object.
  *
  * @throws {TcpmuxError} code `usage`, saying what is wrong with it
+ * @throws {TypeError} for an option `tls` that cannot be one
  */
-function serverEndpoint(server: string | Endpoint): Endpoint {
-  if (typeof server === "string") return parseServer(server);
+export function targetOf(
+  server: string | Endpoint,
+  { tls }: Pick<ConnectOptions, "tls">,
+): Target {
+  if (typeof server === "string") {
+    const target = parseTarget(server, tls !== undefined && tls !== false);
+    if (target.tls && tls === false) {
+      throw new TypeError(`${server} is reached by TLS, but tls is false`);
+    }
+    return { ...target, tls: demandsOf(tls ?? target.tls) };
+  }
   const text = endpointText(server);
-  if (text !== undefined) return parseEndpoint(text);
+  if (text !== undefined) {
+    const endpoint = parseEndpoint(text);
+    return { endpoint, tls: demandsOf(tls), service: undefined };
+  }
   throw new TcpmuxError(
     "usage",
     `${
@@ -202,12 +258,14 @@ export function nameOf(server: string | Endpoint): string {
   return typeof server === "string" ? server : formatEndpoint(server);
 }
 
-function replyTimeoutOf({ replyTimeout = 30_000 }: ConnectOptions): number {
+export function replyTimeoutOf(
+  { replyTimeout = 30_000 }: ConnectOptions,
+): number {
   return millisecondsOf("replyTimeout", replyTimeout);
 }
 
 /** @throws {TypeError} where the text cannot be the name of a service */
-function checkName(service: string): void {
+function checkName(service: string | undefined): asserts service is string {
   if (typeof service !== "string") {
     throw new TypeError(
       'connect needs a server and the name of a service, as in connect("HOST", ' +
@@ -224,69 +282,4 @@ function checkName(service: string): void {
     `${JSON.stringify(service)} is not a valid service name: a name is 1 to ` +
       "255 printable ASCII characters without blanks",
   );
-}
-
-/** The most bytes of a list that are read. */
-const MAX_LIST = 1024 * 1024;
-
-/**
- * Asks a TCPMUX server for the names of its services (RFC 1078, HELP).
- *
- * Servers answer in four ways, and all are understood: bare names; a `+` line
- * and then names; a line `HELP` and then names; and a refusal.
- *
- * @param server as for {@linkcode connect}
- * @param options as for {@linkcode connect}; `replyTimeout` is for the whole
- * list, 30 seconds by default
- * @returns the names in the server's order, and as it spells them
- * @throws {RefusedError} when the server answers `-`
- * @throws {TcpmuxError} as {@linkcode connect} does
- *
- * @example
- * ```ts
- * import { list, serve } from "./mod.ts";
- *
- * const server = await serve({
- *   server: { listen: "127.0.0.1:0" },
- *   services: { echo: { builtin: "echo" }, about: { text: "tcpmux" } },
- * });
- * console.log(await list(server.addresses[0]!)); // [ "echo", "about" ]
- * await server.close();
- * ```
- */
-export async function list(
-  server: string | Endpoint,
-  options: Omit<ConnectOptions, "early" | "dropNul"> = {},
-): Promise<string[]> {
-  const endpoint = serverEndpoint(server);
-  const timeout = replyTimeoutOf(options);
-  const transport = await transportOf(options.transport);
-  const conn = await reach(transport, endpoint, options);
-  const { signal } = options;
-  const what = `no list of services from ${formatEndpoint(conn.remote)}`;
-  try {
-    const text = await withDeadline(what, { timeout, signal }, async (own) => {
-      own.addEventListener("abort", () => conn.abort());
-      await conn.write(requestLine(HELP));
-      return await readAll(conn, what);
-    });
-    return namesIn(text, nameOf(server));
-  } finally {
-    conn.close();
-  }
-}
-
-async function readAll(conn: Conn, what: string): Promise<string> {
-  const decoder = new TextDecoder("latin1");
-  let text = "";
-  for (let bytes; (bytes = await conn.read()) !== null;) {
-    text += decoder.decode(bytes, { stream: true });
-    if (text.length > MAX_LIST) {
-      throw new TcpmuxError(
-        "protocol",
-        `${what}: the list is longer than ${MAX_LIST} bytes`,
-      );
-    }
-  }
-  return text;
 }

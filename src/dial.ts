@@ -6,13 +6,14 @@ import { timeLeft, type TimerList } from "./timers.ts";
 import { type Duration, millisecondsOf } from "./units.ts";
 import { cancelled, ConnectAttempt, timedOut } from "./transport/attempt.ts";
 import { fromSystem } from "./transport/errno.ts";
+import type { TlsDemands } from "./transport/net/tls/demands.ts";
 import type {
   Attempt,
   AttemptOptions,
   Conn,
   Transport,
 } from "./transport/transport.ts";
-import { type Reply, ReplyReader } from "./wire.ts";
+import { type Reply, ReplyReader, TLS_WAYS } from "./wire.ts";
 
 export interface DialOptions extends AttemptOptions {
   /** Only the addresses of that family: 4 or 6. */
@@ -47,6 +48,7 @@ class NameAttempt extends ConnectAttempt {
   readonly #transport: Transport;
   readonly #name: TcpEndpoint;
   readonly #family: 4 | 6 | undefined;
+  readonly #how: AttemptOptions;
   readonly #underWay = new Set<Attempt>();
   readonly #failures: Error[] = [];
   /** Addresses that have not been tried yet. */
@@ -58,6 +60,7 @@ class NameAttempt extends ConnectAttempt {
     this.#transport = transport;
     this.#name = name;
     this.#family = options.family;
+    this.#how = options.forTls ? { forTls: true } : {};
   }
 
   protected override async connect(): Promise<void> {
@@ -80,7 +83,7 @@ class NameAttempt extends ConnectAttempt {
     clearTimeout(this.#timer);
     const address = this.#addresses.shift();
     if (address !== undefined) {
-      this.#try(this.#transport.connect(address));
+      this.#try(this.#transport.connect(address, this.#how));
       this.#timer = setTimeout(() => this.#tryNext(), ATTEMPT_DELAY);
     } else if (this.#underWay.size === 0) this.fail(this.#failure());
   }
@@ -139,21 +142,42 @@ export interface ReachOptions {
   readonly family?: 4 | 6;
 }
 
-/** Connects to a server, and sends nothing yet. */
+/** The name of TCPMUX among the protocols of ALPN. */
+const ALPN = ["tcpmux"];
+
+/**
+ * Connects to a server, and sends nothing yet.
+ *
+ * @param tls what is demanded of the server by TLS; undefined without TLS
+ */
 export async function reach(
   transport: Transport,
   endpoint: Endpoint,
   options: ReachOptions,
+  tls?: TlsDemands,
 ): Promise<Conn> {
   const { signal, connectTimeout = 10_000, family } = options;
   const timeout = millisecondsOf("connectTimeout", connectTimeout);
   const what = `cannot connect to ${formatEndpoint(endpoint)}`;
   if (signal?.aborted) throw cancelled(what, signal.reason);
-  const attempt = dial(transport, endpoint, { timeout, family });
-  const abort = () => attempt.abort();
+  const begin = performance.now();
+  const forTls = tls !== undefined;
+  const attempt = dial(transport, endpoint, { timeout, family, forTls });
+  let held: { abort(): void } = attempt;
+  const abort = () => held.abort();
   signal?.addEventListener("abort", abort, { once: true });
   try {
-    return await attempt.conn;
+    const conn = await attempt.conn;
+    if (tls === undefined) return conn;
+    held = conn;
+    const { secureAsClient } = await import("./tls/client.ts");
+    const wanted = { endpoint, demands: tls, alpn: ALPN };
+    const { timers } = transport;
+    const hold = (next: typeof held) => {
+      held = next;
+      if (signal?.aborted) next.abort();
+    };
+    return await secureAsClient(conn, wanted, { timeout, begin, timers, hold });
   } catch (error) {
     throw signal?.aborted ? cancelled(what, signal.reason) : error;
   } finally {
@@ -193,10 +217,12 @@ export async function readReply(
   const timer = timers.after(timeLeft(timeout, begin), expire);
   try {
     const reader = new ReplyReader();
-    for (;;) {
+    for (let isSilent = true;; isSilent = false) {
       const bytes = await conn.read();
       if (bytes === null) {
-        throw new TcpmuxError("protocol", `${what}: it closed the connection`);
+        const hint = isSilent ? ` (perhaps it speaks TLS: ${TLS_WAYS})` : "";
+        const why = `${what}: it closed the connection${hint}`;
+        throw new TcpmuxError("protocol", why);
       }
       const state = reader.push(bytes);
       if (state.state === "reply") return state;

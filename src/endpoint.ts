@@ -28,6 +28,9 @@ export interface UnixEndpoint {
 /** The well-known port of TCPMUX (RFC 1078). */
 export const TCPMUX_PORT = 1;
 
+/** The port of TCPMUX inside TLS where none is named; no standard has one. */
+export const TCPMUXS_PORT = 10001;
+
 /** The text that `parseEndpoint` reads back. */
 export function formatEndpoint(endpoint: Endpoint): string {
   if (endpoint.transport === "unix") {
@@ -108,8 +111,20 @@ export interface TlsFacts {
   readonly sni: string | undefined;
   /** The protocol that both have agreed on (RFC 7301); undefined without. */
   readonly alpn: string | undefined;
+  /** The server's certificate, where we are its client. */
+  readonly server?: ServerCertificateFacts;
   /** Of a client that has shown one, which was found good; else undefined. */
   readonly certificate?: PeerCertificate | undefined;
+}
+
+/** What a client knows of the certificate of its server. */
+export interface ServerCertificateFacts {
+  /** Its subject, such as `CN=mux.example`, as text for people. */
+  readonly subject: string;
+  /** When it ends. */
+  readonly expires: Date;
+  /** The hash of its public key, as a pin: `sha256//BASE64`. */
+  readonly pin: string;
 }
 
 /** What a certificate says of who shows it, as its DER has it (RFC 5280). */

@@ -41,6 +41,8 @@ export type ErrorCode =
   | "unreachable"
   /** This runtime cannot do it. */
   | "unsupported"
+  /** By TLS, one side does not trust the certificate of the other. */
+  | "untrusted"
   /** An argument or a flag is wrong. */
   | "usage";
 

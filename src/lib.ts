@@ -4,12 +4,8 @@
  *
  * @module
  */
-export {
-  connect,
-  type ConnectOptions,
-  list,
-  type ServiceConn,
-} from "./connect.ts";
+export { connect, type ConnectOptions, type ServiceConn } from "./connect.ts";
+export { list, type ListOptions } from "./library/list.ts";
 export { serve, type ServeOptions, type Server } from "./serve.ts";
 export type {
   BuiltinInput,
@@ -27,6 +23,7 @@ export type {
   TcpmuxInput,
   TextInput,
   TlsInput,
+  UpstreamTlsInput,
 } from "./table/input.ts";
 export type { Handler, HandlerSession } from "./table/service.ts";
 export { type Problem, TableError } from "./table/problem.ts";
@@ -37,6 +34,7 @@ export {
   type NamePart,
   type Peer,
   type PeerCertificate,
+  type ServerCertificateFacts,
   type TcpEndpoint,
   TCPMUX_PORT,
   type TlsFacts,
@@ -71,6 +69,7 @@ export type { RemoteService } from "./table/written.ts";
 export type { Duration } from "./units.ts";
 export type { EndCode, Outcome } from "./policy/ending.ts";
 export type { Log, LogFields, LogLevel } from "./log.ts";
+export type { ClientTls } from "./transport/net/tls/demands.ts";
 export type { StreamConn } from "./transport/stream_conn.ts";
 export type { TransportHandle } from "./transport/transport.ts";
 // Users of the library get handles: what a transport does is internal.

@@ -4,6 +4,7 @@ import {
   type Endpoint,
   formatEndpoint,
   TCPMUX_PORT,
+  TCPMUXS_PORT,
   type UnixEndpoint,
 } from "./endpoint.ts";
 import { TcpmuxError } from "./errors.ts";
@@ -106,14 +107,60 @@ export function parseEndpoint(text: string, defaultPort?: number): Endpoint {
   return endpointOf(text, readEndpoint(text, defaultPort));
 }
 
+/** The forms of a TCPMUX server's address, for messages. */
+export const SERVER_FORMS =
+  "HOST, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, or a URL such as " +
+  "tcpmux://HOST:PORT or tcpmuxs://HOST:PORT";
+
+/** A TCPMUX server, as an address or a URL names it. */
+export interface ServerTarget {
+  readonly endpoint: Endpoint;
+  /** Whether it is reached by TLS. */
+  readonly tls: boolean;
+  /** The service that the URL names; undefined for none. */
+  readonly service: string | undefined;
+}
+
 /**
  * The address of a TCPMUX server: as {@linkcode parseEndpoint}, with port 1
- * (RFC 1078) where none is given, and an IPv6 address also without brackets.
+ * (RFC 1078) where none is given, or 10001 with TLS, and an IPv6 address also
+ * without brackets; or a URL.
  *
+ * @param tls whether it is reached by TLS even if it is no `tcpmuxs://`
  * @throws {TcpmuxError} code `usage`, saying what is wrong with the text
  */
-export function parseServer(text: string): Endpoint {
-  return endpointOf(text, readServer(text));
+export function parseTarget(text: string, tls = false): ServerTarget {
+  return endpointOf(text, readTarget(text, tls), SERVER_FORMS);
+}
+
+/** The same, or what is wrong with the text. */
+export function readTarget(text: string, tls = false): ServerTarget | string {
+  const [, scheme, authority = "", path = ""] =
+    /^(tcpmuxs?):\/\/([^/]*)(?:\/(.*))?$/is.exec(text) ?? [];
+  const isSecure = tls || scheme?.toLowerCase() === "tcpmuxs";
+  const service = serviceIn(path);
+  if (service === undefined || /[?#]/.test(text) && scheme !== undefined) {
+    return "a service stands in a URL as %-escapes have it, with nothing " +
+      "behind it";
+  }
+  if (authority.includes("@")) return "a URL of TCPMUX has no user";
+  const port = isSecure ? TCPMUXS_PORT : TCPMUX_PORT;
+  const endpoint = readServer(scheme === undefined ? text : authority, port);
+  if (typeof endpoint === "string") return endpoint;
+  if (scheme !== undefined && endpoint.transport === "unix") {
+    return "a URL has a host; a Unix socket is unix:/path";
+  }
+  return { endpoint, tls: isSecure, service: service || undefined };
+}
+
+/** Undefined for escapes that are none, or characters that no name has. */
+function serviceIn(path: string): string | undefined {
+  try {
+    const service = decodeURIComponent(path);
+    return /^[\x21-\x7e]*$/.test(service) ? service : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** The text of an address that a program has given; undefined for other values. */
@@ -131,9 +178,12 @@ export function endpointText(given: unknown): string | undefined {
 }
 
 /** The address of a TCPMUX server, or what is wrong with the text. */
-export function readServer(text: string): Endpoint | string {
+export function readServer(
+  text: string,
+  defaultPort = TCPMUX_PORT,
+): Endpoint | string {
   const written = isIP(text) === 6 ? `[${text}]` : text;
-  return readEndpoint(written, TCPMUX_PORT);
+  return readEndpoint(written, defaultPort);
 }
 
 /**

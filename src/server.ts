@@ -1,5 +1,5 @@
 import { type Endpoint, formatEndpoint, UNNAMED } from "./endpoint.ts";
-import { fileLimit, fittedTo, FullnessLog } from "./policy/room.ts";
+import { FullnessLog, limitsHere } from "./policy/room.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import { isHandedOver, Listeners, type OpenListener } from "./listeners.ts";
@@ -22,7 +22,7 @@ import { Session } from "./session.ts";
 import { checkLoops, checkRequirements, type Table } from "./table/table.ts";
 import type { ListenerSpec, Service } from "./table/service.ts";
 import type { TlsInForce } from "./tls/in_force.ts";
-import { proveTls, tlsOf } from "./tls/load.ts";
+import { proveTls, tlsOf, upstreamTlsOf } from "./tls/load.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
 
 /** What a {@linkcode MuxServer} works with; none of it is global. */
@@ -47,6 +47,7 @@ interface TableInForce {
   readonly identities: Map<Service, Identity>;
   readonly limits: ServerLimits;
   readonly tls: TlsInForce | undefined;
+  readonly upstreamTls: ListenerContext["upstreamTls"];
   /** By the listener's address; made when its first client comes. */
   readonly contexts: Map<string, ListenerContext>;
 }
@@ -194,13 +195,11 @@ export class MuxServer {
     checkLoops(table, file);
     const identities = await identitiesOf(table, transport, file);
     warnOfZone(table.services.map(({ hours }) => hours), getEnv("TZ"), log);
-    const files = await fileLimit();
-    const limits = files === undefined
-      ? table.server.limits
-      : fittedTo(table, files, log);
+    const limits = await limitsHere(table, log);
     const tls = await tlsOf(table, getEnv, file);
     await proveTls(table, tls, this.#inForce?.tls, transport);
-    return { table, identities, limits, tls, contexts: new Map() };
+    const upstreamTls = await upstreamTlsOf(table, getEnv, log, file);
+    return { table, identities, limits, tls, upstreamTls, contexts: new Map() };
   }
 
   /** Serves a connection that another program has accepted for it. */
@@ -227,7 +226,7 @@ export class MuxServer {
   };
 
   #addContext(spec: ListenerSpec, listener: string): ListenerContext {
-    const { table, identities, contexts, tls } = this.#inForce;
+    const { table, identities, contexts, tls, upstreamTls } = this.#inForce;
     const { log, transport, getEnv, observer } = this.#options;
     const context: ListenerContext = {
       log,
@@ -237,6 +236,7 @@ export class MuxServer {
       identities,
       spec,
       tls: spec.endpoint?.tls ? tls : undefined,
+      upstreamTls,
       listener,
       announced: spec.endpoint?.proxyHeader ? this.#announced : undefined,
       ended: this.#ended,

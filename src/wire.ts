@@ -149,6 +149,16 @@ export type ReplyState =
   | Reply
   | { readonly state: "malformed"; readonly why: string };
 
+/** How a client, or a service of a table, speaks TLS with a server. */
+export const TLS_WAYS = "--tls, tcpmuxs://HOST, or tls = true in a table";
+
+const SPEAKS_TLS = `it speaks TLS (connect to it by TLS: ${TLS_WAYS})`;
+
+/** Whether a server of TLS complains of what is no TLS (RFC 8446, 5.1). */
+function isTlsAlert([type, version]: Uint8Array): boolean {
+  return type === 0x15 && (version === undefined || version === 3);
+}
+
 /** Reads a server's reply line, in any segmentation, from any server. */
 export class ReplyReader {
   #held = NONE;
@@ -157,10 +167,10 @@ export class ReplyReader {
     const line = this.#held.length === 0 ? bytes : joined(this.#held, bytes);
     const sign = String.fromCharCode(line[0] ?? 0);
     if (line.length > 0 && sign !== "+" && sign !== "-") {
-      return {
-        state: "malformed",
-        why: "the reply does not begin with + or -",
-      };
+      const why = isTlsAlert(line)
+        ? SPEAKS_TLS
+        : "the reply does not begin with + or -";
+      return { state: "malformed", why };
     }
     const end = line.indexOf(LF);
     if ((end < 0 ? line.length : end) >= MAX_REPLY) {
@@ -202,9 +212,12 @@ export function namesIn(text: string, server: string): string[] {
     /^[\x21-\x7e]{1,255}$/.test(line) && line.toUpperCase() !== HELP
   );
   if (names.length === 0 && lines.some((line) => line !== "")) {
+    const why = text.startsWith("\x15\x03")
+      ? SPEAKS_TLS
+      : "its answer has no service names";
     throw new TcpmuxError(
       "protocol",
-      `${server} is not a TCPMUX server: its answer has no service names`,
+      `${server} is not a TCPMUX server: ${why}`,
     );
   }
   return names;

@@ -1,6 +1,6 @@
 /** Mutual TLS by what `tcpmux cert` has made, between programs of others. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
@@ -114,6 +114,7 @@ for (
   const [title, ...programs] of [
     ["A CA of your own in five minutes", "openssl"],
     ["Clients by certificate", "openssl", "gnutls-cli"],
+    ["TLS from the client", "openssl"],
   ]
 ) {
   test(
@@ -125,12 +126,19 @@ for (
         const section = guide.split(/^(?=## )/m)
           .find((one) => one.startsWith(`## ${title}\n`))!;
         const blocks = blocksOf(here(section, await freePorts("10001")));
-        const table = blocks.find(({ language }) => language === "toml");
+        const [table, aliases] = blocks.filter(({ language }) =>
+          language === "toml"
+        );
         if (table !== undefined) {
           writeFileSync(join(cwd, "services.toml"), table.text);
         }
+        const config = join(cwd, ".config");
+        mkdirSync(join(config, "tcpmux"), { recursive: true });
+        if (aliases !== undefined) {
+          writeFileSync(join(config, "tcpmux", "config.toml"), aliases.text);
+        }
         const mux = "mux.example"; // which is no host here: it is a name only
-        await follow(blocks, { cwd, mux });
+        await follow(blocks, { cwd, mux, env: { XDG_CONFIG_HOME: config } });
       }),
   );
 }

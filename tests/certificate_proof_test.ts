@@ -25,20 +25,14 @@ const transport = await pickTransport();
 
 /** Serves as a runtime would that finds this of a client's certificate. */
 function finding(isTrusted: (shown: Judged) => boolean): typeof acceptTls {
-  return (conn, hello, options) =>
-    acceptTls(conn, hello, {
-      ...options,
-      clients: options.clients && {
-        ...options.clients,
-        identify: (shown) =>
-          options.clients!.identify(
-            shown && {
-              ...shown,
-              isTrusted: shown.isTrusted || isTrusted(new Judged(shown.der)),
-            },
-          ),
-      },
-    });
+  return (conn, hello, options, identify) =>
+    acceptTls(conn, hello, options, (shown) =>
+      identify!(
+        shown && {
+          ...shown,
+          isTrusted: shown.isTrusted || isTrusted(new Judged(shown.der)),
+        },
+      ));
 }
 
 describe("the proof", () => {
@@ -71,8 +65,13 @@ describe("the proof", () => {
       () =>
         proveRefusals(
           transport,
-          (conn, hello, options) =>
-            acceptTls(conn, hello, { ...options, clients: undefined }),
+          (conn, hello, options, identify) =>
+            acceptTls(
+              conn,
+              hello,
+              { ...options, clientCa: undefined },
+              identify,
+            ),
         ),
       TcpmuxError,
       "does not take a good certificate for a good one",

@@ -79,11 +79,13 @@ core = 0
 connect = ["127.0.0.1:22", "unix:/run/x"]
 ready = "first-byte"
 connect_timeout = 0
+tls = { ca = "a.crt", cert = "b.crt", key = "b.key", server_name = "h", verify = false }
 proxy_protocol = 1
 ${COMMON.replace("ALIAS", "c").replace('b\\"c', "d")}
 [services.tcpmux]
 tcpmux = "host.example:1/name"
 connect_timeout = "1s"
+tls = true
 proxy_protocol = 2
 ${COMMON.replace("ALIAS", "e").replace('b\\"c', "f")}
 [services.text]

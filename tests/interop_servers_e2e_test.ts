@@ -1,7 +1,8 @@
 import { createHash } from "node:crypto";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { connect, list } from "../src/connect.ts";
+import { connect } from "../src/connect.ts";
+import { list } from "../src/library/list.ts";
 import { RefusedError } from "../src/errors.ts";
 import { bytes, pattern, readAll, readSome } from "./support/bytes.ts";
 import { withFolder } from "./support/daemon.ts";

@@ -195,7 +195,7 @@ describe("what is wrong is said with what helps:", () => {
   test("a URL in the place of a server", async () => {
     const error = await rejectsWith(
       "usage",
-      () => connect("tcpmux://localhost/echo", "echo"),
+      () => connect("http://localhost/echo", "echo"),
     );
     assert(error.message.includes("it is a URL"), error.message);
   });

@@ -167,7 +167,7 @@ describe("services.toml(5)", () => {
 
   test("describes every kind", () => {
     assertEquals(KIND_KEYS, ["builtin", "exec", "connect", "tcpmux", "text"]);
-    assertEquals([...TABLE.matchAll(/^\.Bl -tag -width Ds$/gm)].length, 15);
+    assertEquals([...TABLE.matchAll(/^\.Bl -tag -width Ds$/gm)].length, 16);
   });
 
   test("has an example that is a table", () => {

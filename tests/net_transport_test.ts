@@ -2,7 +2,7 @@
 import { netListen } from "../src/transport/net/listen.ts";
 import { pickTransport } from "../src/transport/pick.ts";
 import type { Transport } from "../src/transport/transport.ts";
-import { netConnect } from "./support/net_connect.ts";
+import { netConnect } from "../src/transport/net/connect.ts";
 import { transportContract } from "./transport_contract.ts";
 
 const transport = await pickTransport();

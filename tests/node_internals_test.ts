@@ -15,7 +15,7 @@ import {
 import { pickTransport } from "../src/transport/pick.ts";
 import { bytes, readAll } from "./support/bytes.ts";
 import { V4 } from "./support/ends.ts";
-import { netConnect } from "./support/net_connect.ts";
+import { netConnect } from "../src/transport/net/connect.ts";
 
 const { name, timers } = await pickTransport();
 

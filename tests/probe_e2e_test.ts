@@ -263,7 +263,7 @@ describe("tcpmux probe", () => {
       [["h", "-e", "x"], /--expect needs a SERVICE/],
       [["h", "x", "-e", "\\q"], /unknown escape \\q; allowed: \\r \\n/],
       [["h", "x", "-s", "\\"], /unknown escape \\; allowed/],
-      [["h:x"], /is not an address/],
+      [["h:x"], /is not a server's address/],
       [["h", "a b"], /"a b" is not a valid service name/],
       [["h", "-4", "-6"], /exclude each other/],
     ] as [string[], RegExp][]

@@ -430,6 +430,7 @@ describe("a table", () => {
       kind: "connect",
       ready: "connected",
       proxyProtocol: undefined,
+      tls: undefined,
     };
     assertEquals<unknown>(service(`connect = "127.0.0.1:22"`, server), {
       ...common,
@@ -469,8 +470,48 @@ describe("a table", () => {
         remoteName,
         connectTimeout: 5_000,
         proxyProtocol: undefined,
+        tls: undefined,
       });
     }
+  });
+
+  test("has services that are reached by TLS", () => {
+    const demands = {
+      ca: undefined,
+      cert: undefined,
+      key: undefined,
+      serverName: undefined,
+      pins: [],
+      verify: true,
+    };
+    const tlsOf = (text: string) =>
+      (service(text) as { tls?: unknown }).tls as unknown;
+    const secure = 'tcpmux = "tcpmuxs://h/a%2fb"';
+    assertEquals<unknown>(tlsOf(secure), demands);
+    assertEquals<unknown>(tlsOf('tcpmux = "tcpmux://h/b"'), undefined);
+    assertEquals<unknown>(tlsOf('connect = "h:1"\ntls = true'), demands);
+    assertEquals<unknown>(tlsOf('connect = "h:1"\ntls = false'), undefined);
+    const { upstream, remoteName } = service(secure) as {
+      upstream?: unknown;
+      remoteName?: unknown;
+    };
+    assertEquals<unknown>(upstream, {
+      transport: "tcp",
+      host: "h",
+      port: 10001,
+    });
+    assertEquals<unknown>(remoteName, "a/b");
+    // A pin without ca is in place of the check of authority and name.
+    const pin = `pin = "sha256//${"A".repeat(43)}="`;
+    assertEquals<unknown>(tlsOf(`connect = "h:1"\ntls = { ${pin} }`), {
+      ...demands,
+      pins: [`${"A".repeat(43)}=`],
+      verify: false,
+    });
+    assertEquals<unknown>(
+      tlsOf(`connect = "h:1"\ntls = { ${pin}, ca = "c" }`),
+      { ...demands, ca: "c", pins: [`${"A".repeat(43)}=`] },
+    );
   });
 
   test("has fixed texts, and what goes with any kind", () => {

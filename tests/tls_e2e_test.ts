@@ -9,6 +9,7 @@ import { bytes, digestAll, readAll, writePattern } from "./support/bytes.ts";
 import { Authority } from "./support/certificates.ts";
 import { ask, connectTo, exchange } from "./support/client.ts";
 import { runCommand, tcpmux } from "./support/command.ts";
+import { firstMessage } from "./support/first_message.ts";
 import { findProgram, needs } from "./support/needs.ts";
 import { run } from "./support/run.ts";
 import {
@@ -403,28 +404,6 @@ sni = mux.example
       assertMatch(await readAll(conn), /still here$/);
     }));
 });
-
-/** What a client of TLS sends first. */
-async function firstMessage(): Promise<Uint8Array> {
-  const { createServer } = await import("node:net");
-  const server = createServer();
-  const got = new Promise<Uint8Array>((resolve) => {
-    server.once("connection", (socket) => {
-      socket.on("error", () => {});
-      socket.once("data", (bytes) => {
-        socket.destroy();
-        resolve(new Uint8Array(Buffer.from(bytes)));
-      });
-    });
-  });
-  await new Promise<void>((resolve) =>
-    server.listen(0, "127.0.0.1", () => resolve())
-  );
-  const { port } = server.address() as { port: number };
-  const [, hello] = await Promise.all([run(sClient(port), { input: "" }), got]);
-  server.close();
-  return hello;
-}
 
 describe("a table with TLS", needs("openssl"), () => {
   const check = async (table: string) => {

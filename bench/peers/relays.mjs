@@ -8,7 +8,7 @@ const NGINX_STREAM = "/usr/lib/nginx/modules/ngx_stream_module.so";
 
 /**
  * A peer that one command, or one for each port, makes: `commands` gets a list
- * of [from, to] addresses.
+ * of [from, to] addresses, and where it is to end TLS, the certificate's files.
  */
 function relay({ id, title, program, version, missing, commands }) {
   return {
@@ -20,7 +20,7 @@ function relay({ id, title, program, version, missing, commands }) {
       if (!findProgram(program)) return `${program} is not installed`;
       return missing?.();
     },
-    async start({ services, maxConnections }) {
+    async start({ services, maxConnections, tls }) {
       const ports = [];
       const addresses = {};
       for (const [name, { connect }] of Object.entries(services)) {
@@ -28,7 +28,8 @@ function relay({ id, title, program, version, missing, commands }) {
         addresses[name] = `127.0.0.1:${await freePort()}`;
         ports.push([addresses[name], connect]);
       }
-      const programs = commands(ports, findProgram(program), maxConnections)
+      const path = findProgram(program);
+      const programs = commands(ports, path, maxConnections, tls)
         .map((command) => start(command));
       for (const [i, [from]] of ports.entries()) {
         await untilListening(from, programs[i] ?? programs[0]);
@@ -47,9 +48,10 @@ const haproxy = relay({
   title: "HAProxy",
   program: "haproxy",
   version: (path) => `HAProxy ${versionBy([path, "-v"], /version (\S+)/)}`,
-  commands(ports, path, maxConnections) {
+  commands(ports, path, maxConnections, tls) {
+    const secure = tls ? ` ssl crt ${tls.both}` : "";
     const sections = ports.map(([from, to], i) =>
-      `listen l${i}\n  bind ${from}\n  server s ${to}\n`
+      `listen l${i}\n  bind ${from}${secure}\n  server s ${to}\n`
     );
     const file = writeConfig(`global
   nbthread ${THREADS}
@@ -72,10 +74,15 @@ const nginx = relay({
   version: (path) => `nginx ${versionBy([path, "-v"], /nginx\/(\S+)/)}`,
   missing: () =>
     existsSync(NGINX_STREAM) ? undefined : "nginx's stream module is missing",
-  commands(ports, path, maxConnections) {
+  commands(ports, path, maxConnections, tls) {
+    const secure = tls ? " ssl" : "";
     const servers = ports.map(([from, to]) =>
-      `  server { listen ${from} backlog=4096; proxy_pass ${to}; }\n`
+      `  server { listen ${from}${secure} backlog=4096; proxy_pass ${to}; }\n`
     );
+    const certificate = tls
+      ? `  ssl_certificate ${tls.cert};\n  ssl_certificate_key ${tls.key};
+  ssl_protocols TLSv1.3;\n`
+      : "";
     const pid = writeConfig("");
     const file = writeConfig(`load_module ${NGINX_STREAM};
 user root;
@@ -86,9 +93,29 @@ worker_processes ${THREADS};
 events { worker_connections ${2 * maxConnections + 100}; }
 stream {
   proxy_timeout 1h;
-${servers.join("")}}
+${certificate}${servers.join("")}}
 `);
     return [[path, "-e", "/dev/null", "-c", file]];
+  },
+});
+
+const stunnel = relay({
+  id: "stunnel",
+  title: "stunnel",
+  program: "stunnel",
+  version: (path) =>
+    `stunnel ${versionBy([path, "-version"], /stunnel (\S+)/)}`,
+  commands(ports, path, _, { both }) {
+    const services = ports.map(([from, to], i) =>
+      `[s${i}]\naccept = ${from}\nconnect = ${to}\ncert = ${both}\n`
+    );
+    const file = writeConfig(`foreground = quiet
+pid =
+debug = emerg
+socket = l:TCP_NODELAY=1
+socket = r:TCP_NODELAY=1
+${services.join("")}`);
+    return [[path, file]];
   },
 });
 
@@ -125,4 +152,4 @@ const proxyd = relay({
     ]),
 });
 
-export const peers = [haproxy, nginx, socat, proxyd];
+export const peers = [haproxy, nginx, stunnel, socat, proxyd];

@@ -22,12 +22,16 @@ export const FORMS = {
 export function tableOf(world, address) {
   const lines = [
     "[server]",
-    `listen = "${address}"`,
+    `listen = "${world.tls ? "tls://" : ""}${address}"`,
     `max_connections = ${world.maxConnections}`,
     // All the load comes from one address, and up to 256 at once.
     "max_connections_per_source = 0",
     "max_handshakes = 512",
   ];
+  if (world.tls) {
+    const { cert, key } = world.tls;
+    lines.push("", "[server.tls]", `cert = "${cert}"`, `key = "${key}"`);
+  }
   for (const [name, service] of Object.entries(world.services)) {
     lines.push("", `[services.${name}]`);
     for (const [key, value] of Object.entries(service)) {

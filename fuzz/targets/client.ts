@@ -1,5 +1,6 @@
 /** `connect()` and `list()` against a server that says anything. */
-import { connect, list } from "../../src/connect.ts";
+import { connect } from "../../src/connect.ts";
+import { list } from "../../src/library/list.ts";
 import { RefusedError } from "../../src/errors.ts";
 import { TcpmuxError } from "../../src/errors.ts";
 import { helpText } from "../../src/wire.ts";

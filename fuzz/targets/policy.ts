@@ -2,7 +2,11 @@
 import { isIP } from "node:net";
 import { readDuration } from "../../src/units.ts";
 import { formatEndpoint } from "../../src/endpoint.ts";
-import { readEndpoint, readServer } from "../../src/parse_endpoint.ts";
+import {
+  readEndpoint,
+  readServer,
+  readTarget,
+} from "../../src/parse_endpoint.ts";
 import { Access, readPrefixes } from "../../src/policy/access.ts";
 import {
   fitted,
@@ -191,6 +195,24 @@ const endpoints = form("endpoint", [
   checkEndpoint(readServer(text));
 });
 
+const urls = form("url", [
+  ["tcpmux://", "TCPMUXS://", "tcpmuxs://", "tcpmux:/", "http://", ""],
+  HOSTS,
+  ["", ":1", ":65535", ":x", "@h"],
+  ["", "/", "/x", "/%2F%25", "/%zz", "/%", "/a/b", "/x?y", "/x#y", "?", "/é"],
+], (text) => {
+  const target = readTarget(text);
+  if (typeof target === "string") return checkEndpoint(target);
+  const { endpoint, tls, service } = target;
+  checkEndpoint(endpoint);
+  if (!/^tcpmuxs?:\/\//i.test(text)) return;
+  same(tls, /^tcpmuxs:/i.test(text), "whether it is by TLS");
+  check(service !== "", () => "a service without a name");
+  const path = service === undefined ? "" : `/${encodeURIComponent(service)}`;
+  const url = `tcpmux${tls ? "s" : ""}://${formatEndpoint(endpoint)}${path}`;
+  same(readTarget(url), target, "read back");
+});
+
 function checkEndpoint(read: ReturnType<typeof readEndpoint>): void {
   if (typeof read === "string") return check(read !== "", () => "no reason");
   if (read.transport === "tcp") {
@@ -211,4 +233,5 @@ export const FORMS: readonly Target[] = [
   rates,
   early,
   endpoints,
+  urls,
 ];

@@ -8,16 +8,18 @@ import {
   literal,
   type Node,
   SERVER_KEYS,
+  tableIn,
 } from "./keys.ts";
 
 /** The types of a table that a program passes to the library, documented. */
 export function inputTypes(): Generated[] {
+  const declared = new Set<string>();
   const kinds = Object.entries(KIND_KEYS).map(([kind, keys]) =>
     declaration(
       typeName(kind),
       `A service of the kind \`${kind}\`.`,
       keys,
-      "CommonInput",
+      { base: "CommonInput", declared },
     )
   );
   const text = [
@@ -33,18 +35,22 @@ export function inputTypes(): Generated[] {
     "  /** The services, each under its name. A function is a service too. */",
     "  services?: Record<string, ServiceInput | HandlerInput | Handler>;",
     "}\n",
-    declaration("ServerInput", "The settings of the server.", SERVER_KEYS),
+    declaration("ServerInput", "The settings of the server.", SERVER_KEYS, {
+      declared,
+    }),
     "/** A service of any kind that a file can hold. */",
     "export type ServiceInput =",
     Object.keys(KIND_KEYS).map((kind) => `  | ${typeName(kind)}`).join("\n") +
     ";\n",
-    declaration("CommonInput", "The keys of every service.", COMMON_KEYS),
+    declaration("CommonInput", "The keys of every service.", COMMON_KEYS, {
+      declared,
+    }),
     ...kinds,
     declaration(
       "HandlerInput",
       "A service that is a function.",
       HANDLER_KEYS,
-      "CommonInput",
+      { base: "CommonInput", declared },
     ),
   ].join("\n");
   return [["src/table/input.ts", text]];
@@ -61,12 +67,16 @@ function typeName(key: string): string {
   return `${key[0]!.toUpperCase()}${key.slice(1)}Input`;
 }
 
-/** An interface, and those of the tables in it. */
+/**
+ * An interface, and those of the tables in it.
+ *
+ * @param declared the names of those that there are already
+ */
 function declaration(
   name: string,
   description: string,
   keys: readonly Key[],
-  base?: string,
+  { base, declared }: { base?: string; declared: Set<string> },
 ): string {
   const members = keys.map((key) =>
     comment(documentation(key), "  ") +
@@ -74,18 +84,16 @@ function declaration(
   );
   const inner = keys.flatMap(({ name, node }) => {
     const table = tableIn(node);
-    return table === undefined
-      ? []
-      : "\n" + declaration(typeName(name), table.description!, keysOf(table));
+    if (table === undefined) return [];
+    const inside = typeName(table.typeName ?? name);
+    if (declared.has(inside)) return [];
+    declared.add(inside);
+    return "\n" +
+      declaration(inside, table.description!, keysOf(table), { declared });
   });
   const heading = base === undefined ? name : `${name} extends ${base}`;
   return `${comment([description], "")}export interface ${heading} {\n` +
     `${members.join("")}}\n${inner.join("")}`;
-}
-
-/** The table that a value is, or a list of which it is. */
-function tableIn(node: Node): Node | undefined {
-  return [node, node.items].find((one) => one?.properties !== undefined);
 }
 
 function typeOf(node: Node, key: string): string {
@@ -93,7 +101,7 @@ function typeOf(node: Node, key: string): string {
   if (node.value === "duration") return "Duration";
   if (node.value === "address") return "string | Endpoint";
   if (key === "tcpmux") return "string | RemoteService";
-  if (node.properties !== undefined) return typeName(key);
+  if (node.properties !== undefined) return typeName(node.typeName ?? key);
   if (node.const !== undefined) return literal(node.const);
   if (node.enum !== undefined) return node.enum.map(literal).join(" | ");
   if (node.anyOf !== undefined) {

@@ -11,7 +11,7 @@ export function jsonSchema(): Generated[] {
       target: "draft-7",
       override({ jsonSchema }) {
         withPreset({ jsonSchema });
-        for (const key of ["value", "form", "otherwise"]) {
+        for (const key of ["value", "form", "otherwise", "typeName"]) {
           delete jsonSchema[key];
         }
       },

@@ -1,5 +1,6 @@
 /** The keys of the service table and of forwards, as generators need them. */
 import * as z from "zod";
+import { hostSchema } from "../../src/cli/remote/hosts.ts";
 import { forwardSchema, settingsSchema } from "../../src/table/forwards.ts";
 import {
   commonSchema,
@@ -17,6 +18,8 @@ export interface Node {
   readonly otherwise?: string;
   readonly value?: string;
   readonly form?: string;
+  /** What its type is called, where not after its key. */
+  readonly typeName?: string;
   readonly type?: string;
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -62,7 +65,13 @@ export function keysOf({ properties = {}, required = [] }: Node): Key[] {
 
 /** The keys of a table within, such as `[server.log]`. */
 export function keysWithin(keys: readonly Key[], name: string): Key[] {
-  return keysOf(keys.find((key) => key.name === name)!.node);
+  return keysOf(tableIn(keys.find((key) => key.name === name)!.node)!);
+}
+
+/** The table that a value is or may be, or a list of which it is. */
+export function tableIn(node: Node): Node | undefined {
+  const all = [node, node.items, ...node.anyOf ?? []];
+  return all.find((one) => one?.properties !== undefined);
 }
 
 /** The keys of a whole file that are no tables. */
@@ -71,6 +80,8 @@ export const FILE_KEYS = keysOf(nodeOf(fileSchema))
 export const SERVER_KEYS = keysOf(nodeOf(serverSchema));
 export const COMMON_KEYS = keysOf(nodeOf(commonSchema));
 export const FORWARD_KEYS = keysOf(nodeOf(forwardSchema));
+/** The keys of an alias of a server, in the file of the client. */
+export const HOST_KEYS = keysOf(nodeOf(hostSchema));
 export const FORWARD_SERVER_KEYS = keysOf(nodeOf(settingsSchema));
 
 /** The keys of one kind of service alone. */

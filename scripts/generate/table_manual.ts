@@ -26,6 +26,7 @@ export function tableManual(): Generated[] {
     "rlimits keys": keyList(keysWithin(KIND_KEYS.exec, "rlimits")),
     "connect keys": keyList(KIND_KEYS.connect),
     "tcpmux keys": keyList(KIND_KEYS.tcpmux),
+    "upstream tls keys": keyList(keysWithin(KIND_KEYS.connect, "tls")),
     "text keys": keyList(KIND_KEYS.text),
     "forward keys": keyList(FORWARD_KEYS),
     "forward server keys": keyList(FORWARD_SERVER_KEYS),

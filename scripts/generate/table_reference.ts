@@ -8,6 +8,7 @@ import {
   COMMON_KEYS,
   defaultOf,
   FILE_KEYS,
+  HOST_KEYS,
   type Key,
   keysWithin,
   KIND_KEYS,
@@ -30,9 +31,14 @@ export function tableReference(): Generated[] {
     "exec keys": keyTable(optional(KIND_KEYS.exec)),
     "rlimits keys": keyTable(keysWithin(KIND_KEYS.exec, "rlimits")),
     "connect keys": keyTable(optional(KIND_KEYS.connect)),
+    "upstream tls keys": keyTable(keysWithin(KIND_KEYS.connect, "tls")),
     "builtin keys": keyTable(optional(KIND_KEYS.builtin)),
   };
-  return [withParts("docs/table.md", MARKDOWN_MARKERS, parts)];
+  const hosts = { "host keys": keyTable(HOST_KEYS) };
+  return [
+    withParts("docs/table.md", MARKDOWN_MARKERS, parts),
+    withParts("docs/trust.md", MARKDOWN_MARKERS, hosts),
+  ];
 }
 
 function keyTable(keys: readonly Key[]): string {

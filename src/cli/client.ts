@@ -1,10 +1,13 @@
 /** How connect, list and probe reach a server; and list, which is little more. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type ConnectOptions, list } from "../connect.ts";
+import type { ConnectOptions } from "../connect.ts";
+import type { Endpoint } from "../endpoint.ts";
 import { codeOf, type ErrorCode } from "../errors.ts";
+import { list } from "../library/list.ts";
 import { getEnv } from "../transport/permission.ts";
 import { EXIT } from "./exit.ts";
 import { readCommandLine, usage } from "./flags.ts";
+import { clientTlsOf, remoteOf, type TlsFlags } from "./remote/remote.ts";
 import { LIST } from "./spec/clients.ts";
 import { endBy, printOut } from "./system.ts";
 
@@ -31,6 +34,25 @@ export function clientOptions(
 export function familyOf({ ipv4, ipv6 }: FamilyFlags): 4 | 6 | undefined {
   if (ipv4 && ipv6) throw usage("--ipv4 and --ipv6 exclude each other");
   return ipv4 ? 4 : ipv6 ? 6 : undefined;
+}
+
+/** A server as the library takes it. */
+export interface NamedServer {
+  readonly server: string | Endpoint;
+  /** The service that a URL names. */
+  readonly service: string | undefined;
+  readonly tls: Pick<ConnectOptions, "tls">;
+}
+
+/** @throws {TcpmuxError} as `remoteOf` does, or where a file cannot be read */
+export async function namedServer(
+  word: string,
+  flags: TlsFlags,
+): Promise<NamedServer> {
+  const remote = await remoteOf(word, flags);
+  const { endpoint, service } = remote;
+  const tls = await clientTlsOf(remote);
+  return { server: endpoint, service, tls: tls === undefined ? {} : { tls } };
 }
 
 /** The errors that a server gives while it is being started. */
@@ -64,8 +86,12 @@ export async function withWait<T>(
 /** `tcpmux list`: the names of a server's services. */
 export async function listCommand(args: readonly string[]): Promise<number> {
   endBy("SIGINT", "SIGTERM", "SIGHUP");
-  const { flags, positionals: [server] } = readCommandLine(args, LIST, getEnv);
-  const options = clientOptions(flags);
+  const { flags, positionals: [word] } = readCommandLine(args, LIST, getEnv);
+  const { server, service, tls } = await namedServer(word, flags);
+  if (service !== undefined) {
+    throw usage(`${word} names a service, and list takes a server alone`);
+  }
+  const options = { ...clientOptions(flags), ...tls };
   const names = await withWait(flags.wait, () => list(server, options));
   if (flags.json) printOut(`${JSON.stringify(names)}\n`);
   else printOut(names.map((name) => `${name}\n`).join(""));

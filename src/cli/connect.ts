@@ -1,5 +1,5 @@
 import { request, type RequestedConn } from "../connect.ts";
-import { formatEndpoint } from "../endpoint.ts";
+import { formatEndpoint, type TlsFacts } from "../endpoint.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import { Relay } from "../relay.ts";
 import { getEnv } from "../transport/permission.ts";
@@ -7,7 +7,12 @@ import { pickTransport } from "../transport/pick.ts";
 import { WrappedConn } from "../transport/stream_conn.ts";
 import type { Conn, Transport } from "../transport/transport.ts";
 import { amount, clock } from "../units.ts";
-import { clientOptions, withWait } from "./client.ts";
+import {
+  clientOptions,
+  type NamedServer,
+  namedServer,
+  withWait,
+} from "./client.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
 import { LogQueue } from "./daemon/log_queue.ts";
@@ -24,7 +29,7 @@ const NO_LIMITS = { idleTimeout: 0, halfClosedTimeout: 0, stallTimeout: 0 };
 /** `tcpmux connect`: standard input and output are the connection. */
 export async function connectCommand(args: readonly string[]): Promise<number> {
   const { flags, positionals } = readCommandLine(args, CONNECT, getEnv);
-  const [server, service] = positionals;
+  const [word, name] = positionals;
   const transport = await pickTransport();
   const counters = { bytesIn: 0, bytesOut: 0, lastMoved: 0 };
   const messages = new LogQueue(transport.output(2));
@@ -43,11 +48,12 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
   if (flags.progress) progress.start();
   let stdio: OwnStdio | undefined;
   try {
+    const named = await namedServer(word, flags);
     const conn = await withWait(
       flags.wait,
-      () => ask(server, service, flags, transport),
+      () => ask(named, name, flags, transport),
     );
-    say(`connected to ${formatEndpoint(conn.remote)}`);
+    say(`connected to ${formatEndpoint(conn.remote)}${tlsText(conn.tls)}`);
     conn.reply.then(() => say(`+${conn.message}`), () => {});
     // Where nobody takes the output, the command ends at once.
     stdio = new OwnStdio(transport.stdio(), () => conn.abort());
@@ -79,16 +85,33 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
   }
 }
 
+/** What `--verbose` says of TLS. */
+function tlsText(tls: TlsFacts | undefined): string {
+  return tls === undefined
+    ? ""
+    : ` by ${tls.protocol}, ${tls.cipher}, with ${tls.server?.subject}, whose ` +
+      `pin is ${tls.server?.pin}`;
+}
+
 /** Asks for the service; without `--early`, waits for the `+` before sending. */
 async function ask(
-  server: string,
-  service: string,
+  { server, service, tls }: NamedServer,
+  name: string | undefined,
   flags: FlagsOf<typeof CONNECT>,
   transport: Transport,
 ): Promise<RequestedConn> {
-  const options = { ...clientOptions(flags), dropNul: flags.xinetd, transport };
+  if ((service === undefined) === (name === undefined)) {
+    throw usage(
+      name === undefined
+        ? "connect needs a server and a service: tcpmux connect HOST[:PORT] " +
+          "SERVICE"
+        : `the URL names the service ${service} already`,
+    );
+  }
+  const dropNul = flags.xinetd;
+  const options = { ...clientOptions(flags), ...tls, dropNul, transport };
   try {
-    const conn = await request(server, service, options);
+    const conn = await request(server, service ?? name, options);
     if (flags.early) conn.reply.catch(() => {}); // reading rejects with it
     else await conn.reply;
     return conn;

@@ -15,6 +15,7 @@ const BY_CODE: Partial<Record<ErrorCode, number>> = {
   host_not_found: EXIT.noHost,
   protocol: EXIT.protocol,
   permission_denied: EXIT.permission,
+  untrusted: EXIT.permission,
   invalid_table: EXIT.config,
   unsupported: EXIT.config,
   timed_out: EXIT.timedOut,

@@ -1,18 +1,17 @@
 /** forward and proxy: they listen for clients of this machine. */
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
-import { readServer } from "../parse_endpoint.ts";
 import type { Log } from "../log.ts";
 import type { MuxServer } from "../server.ts";
 import {
   defaultSettings,
   forwardService,
   forwardTable,
+  type ForwardTo,
   LOCAL_FORMS,
   parseForwards,
   proxyListener,
   readLocal,
   readSuffix,
-  SERVER_FORMS,
   SUFFIX_FORM,
 } from "../table/forwards.ts";
 import {
@@ -32,6 +31,7 @@ import {
   usage,
 } from "./flags.ts";
 import { type Loaded, TableSource } from "./load.ts";
+import { remoteOf, type TlsFlags } from "./remote/remote.ts";
 import type { LOCAL_FLAGS } from "./spec/parts.ts";
 import { FORWARD, PROXY } from "./spec/servers.ts";
 import { Signals } from "./system.ts";
@@ -68,7 +68,10 @@ async function loadForwards(
       `unexpected argument ${JSON.stringify(extra)}: forward takes one server`,
     );
   }
-  const upstream = server === undefined ? undefined : serverAddress(server);
+  const upstream = server === undefined
+    ? undefined
+    : await forwardTo(server, flags);
+  if (upstream === undefined) refuseTls(flags);
   if (source === undefined) {
     if (pairs.length === 0 || upstream === undefined) {
       const forwards = pairs.length === 0 ? "5432=postgres" : pairs.join(" ");
@@ -119,7 +122,7 @@ function serverAmong(words: readonly string[]): readonly string[] {
 
 function tableOf(
   pairs: readonly string[],
-  upstream: Endpoint,
+  upstream: ForwardTo,
   flags: FlagsOf<typeof FORWARD>,
 ): Table {
   const settings = localSettings(flags);
@@ -174,7 +177,8 @@ export async function proxyCommand(args: readonly string[]): Promise<number> {
   const signals = new Signals(); // first, so that no signal is lost meanwhile
   const line = readCommandLine(args, PROXY, getEnv);
   const { flags } = line;
-  const listener = listenerOf(line);
+  const server = await forwardTo(line.positionals[1], flags);
+  const listener = listenerOf(line, server);
   const table = new Table(localSettings(flags), [listener.service], [listener]);
   return await runDaemon({
     signals,
@@ -189,7 +193,8 @@ export async function proxyCommand(args: readonly string[]): Promise<number> {
 }
 
 function listenerOf(
-  { flags, positionals: [local, server] }: CommandLine<typeof PROXY>,
+  { flags, positionals: [local] }: CommandLine<typeof PROXY>,
+  server: ForwardTo,
 ): ProxyListener {
   const { suffix, isSound } = readSuffix(flags.suffix);
   if (!isSound) {
@@ -200,7 +205,7 @@ function listenerOf(
   const endpoint = localAddress(local);
   return proxyListener(
     endpoint,
-    serverAddress(server),
+    server,
     suffix,
     localSettings(flags),
     { proxy_protocol: proxyVersionOf(flags) },
@@ -269,12 +274,19 @@ function localAddress(text: string): Endpoint {
   );
 }
 
-/** The address of a TCPMUX server. @throws {TcpmuxError} code `usage` */
-function serverAddress(text: string): Endpoint {
-  const endpoint = readServer(text);
-  if (typeof endpoint !== "string") return endpoint;
+/** The TCPMUX server that is meant. @throws {TcpmuxError} code `usage` */
+async function forwardTo(text: string, flags: TlsFlags): Promise<ForwardTo> {
+  const remote = await remoteOf(text, flags);
+  if (remote.service === undefined) return remote;
+  throw usage(`${text} names a service, which is named apart here`);
+}
+
+/** Without a server, flags of TLS would have no effect. */
+function refuseTls({ tls, ...flags }: LocalFlags): void {
+  const names = ["ca", "cert", "key", "pin", "server-name"] as const;
+  const given = tls ? "tls" : names.find((name) => flags[name] !== undefined);
+  if (given === undefined) return;
   throw usage(
-    `${JSON.stringify(text)} is not a server's address (${SERVER_FORMS}): ` +
-      endpoint,
+    `--${given} goes with a server on the command line (a file has the key tls)`,
   );
 }

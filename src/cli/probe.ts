@@ -1,14 +1,21 @@
 /** A monitoring plugin by the guidelines that Nagios, Icinga and others share. */
 import { messageOf, TcpmuxError } from "../errors.ts";
-import { probe, PROBE_TIMEOUT, type ProbeOptions } from "../library/probe.ts";
+import {
+  probe,
+  PROBE_EXPIRY,
+  PROBE_TIMEOUT,
+  type ProbeOptions,
+} from "../library/probe.ts";
 import { getEnv } from "../transport/permission.ts";
-import { familyOf } from "./client.ts";
+import { familyOf, namedServer } from "./client.ts";
 import { explain } from "./exit.ts";
 import { type CommandLine, readCommandLine, usage } from "./flags.ts";
 import { jsonOf, lineOf } from "./probe_report.ts";
 import { PROBE } from "./spec/clients.ts";
 import { ESCAPE_FORMS, PROBE_STATES } from "./spec/parts.ts";
 import { endBy, printError, printOut } from "./system.ts";
+
+const DAY = 24 * 3600 * 1000;
 
 const encoder = new TextEncoder();
 
@@ -42,8 +49,11 @@ async function probeAll(
   try {
     const line = readCommandLine(args, PROBE, getEnv);
     const limits = readProbe(line);
-    const [server, ...names] = line.positionals;
-    const { status, services } = await probe(server, names, limits);
+    const [word, ...words] = line.positionals;
+    const { server, service, tls } = await namedServer(word, line.flags);
+    const names = service === undefined ? words : [service, ...words];
+    const options = { ...limits, ...tls };
+    const { status, services } = await probe(server, names, options);
     return {
       text: json ? jsonOf(services) : lineOf(services, limits),
       code: PROBE_STATES[status].code,
@@ -78,6 +88,9 @@ function readProbe(
     send,
     expect,
     family: familyOf(flags),
+    expiry: flags["warn-expiry"] === undefined
+      ? PROBE_EXPIRY
+      : flags["warn-expiry"] * DAY,
   } satisfies ProbeOptions;
 }
 

@@ -1,5 +1,6 @@
 /** The output of a probe: the plugin's one line, or JSON. */
 import { type ProbedService, WORST, worst } from "../library/probe.ts";
+import type { TlsFacts } from "../endpoint.ts";
 import { escapeOf } from "../log.ts";
 
 /** What a time is compared with, in milliseconds. */
@@ -8,6 +9,8 @@ export interface ProbeLimits {
   readonly critical?: number | undefined;
   /** 0 for none. */
   readonly timeout?: number | undefined;
+  /** Before the end of a certificate. */
+  readonly expiry?: number | undefined;
 }
 
 /** Characters of one sentence; monitoring cuts long lines anywhere. */
@@ -27,7 +30,10 @@ export function lineOf(
     ? grouped(verdicts, limits)
     : [sentence.slice(0, MAX_SENTENCE)];
   const text = visibleBesideBars(words.join("; "));
-  const times = verdicts.map((verdict) => perfdata(verdict, limits)).join(" ");
+  const times = [
+    ...verdicts.map((verdict) => perfdata(verdict, limits)),
+    ...certificateData(verdicts, limits),
+  ].join(" ");
   const state = worst(verdicts);
   return `TCPMUX ${state} - ${text}${times === "" ? "" : ` | ${times}`}\n`;
 }
@@ -52,7 +58,7 @@ function grouped(
 }
 
 function answered(
-  { name, status, seconds, message }: ProbedService,
+  { name, status, seconds, message, tls }: ProbedService,
   limits: ProbeLimits,
 ): string {
   const what = name.toUpperCase() === "HELP"
@@ -64,7 +70,26 @@ function answered(
     ? limits.warning
     : undefined;
   const over = limit === undefined ? "" : `, over ${limit / 1000} s`;
-  return `${what} in ${seconds!.toFixed(3)} s${over}`;
+  return `${what} in ${seconds!.toFixed(3)} s${over}${byTls(tls)}`;
+}
+
+function byTls(tls: TlsFacts | undefined): string {
+  if (tls?.server === undefined) return "";
+  const { subject, expires } = tls.server;
+  return ` by ${tls.protocol} (${tls.cipher}) with ${subject}, until ` +
+    expires.toISOString().slice(0, 10);
+}
+
+/** How long the server's certificate is still good; nothing without TLS. */
+function certificateData(
+  verdicts: readonly ProbedService[],
+  { expiry = 0 }: ProbeLimits,
+): string[] {
+  const expires = verdicts.find(({ tls }) => tls?.server !== undefined)?.tls
+    ?.server?.expires;
+  if (expires === undefined) return [];
+  const left = Math.floor((expires.getTime() - Date.now()) / 1000);
+  return [`certificate=${left}s;${expiry / 1000}:;0:;;`];
 }
 
 /** `'label'=value;warning;critical;min;max`; a value of U is not known. */

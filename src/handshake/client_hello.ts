@@ -34,6 +34,7 @@ const MOST_IN_RECORD = 16 * 1024;
 /** More records than any client cuts it into: each look begins anew. */
 const MOST_RECORDS = 16;
 const NOTHING = new Uint8Array(0);
+const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /**
  * Collects the bytes of a client until its first message is complete. It is
@@ -161,7 +162,7 @@ function hostIn(list: Uint8Array): string | undefined {
   const length = number(list, 3, 2);
   const isWhole = length !== undefined && list.length >= 5 + length;
   if (list[2] !== HOST_NAME || !isWhole) return undefined;
-  const host = new TextDecoder().decode(list.subarray(5, 5 + length));
+  const host = text.decode(list.subarray(5, 5 + length));
   return isHostName(host) ? host.toLowerCase() : undefined;
 }
 

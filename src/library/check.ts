@@ -5,7 +5,7 @@ import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { warnOfZone } from "../policy/hours.ts";
-import { fileLimit, fittedTo } from "../policy/room.ts";
+import { limitsHere } from "../policy/room.ts";
 import type { ServeOptions } from "../serve.ts";
 import { advise } from "../services/exec/advice.ts";
 import {
@@ -27,7 +27,7 @@ import type { ExecService } from "../table/service.ts";
 import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
 import { fromSystem } from "../transport/errno.ts";
 import type { TlsInForce } from "../tls/in_force.ts";
-import { tlsOf } from "../tls/load.ts";
+import { tlsOf, upstreamTlsOf } from "../tls/load.ts";
 import { getEnv, permitted } from "../transport/permission.ts";
 import { transportOf } from "../transport/pick.ts";
 import type { Transport } from "../transport/transport.ts";
@@ -106,6 +106,7 @@ export async function inspect(
   checkRuntime(table, transport, file);
   checkLoops(table, file);
   const tls = await tlsOf(table, getEnv, file);
+  await upstreamTlsOf(table, getEnv, () => {}, file);
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);
@@ -231,8 +232,7 @@ async function adviseStart(
   const hours = table.services.map(({ hours }) => hours);
   warnOfZone(hours, getEnv("TZ"), warns("time_zone"));
   tls?.warn(warns("tls"));
-  const files = await fileLimit();
-  if (files !== undefined) fittedTo(table, files, warns("max_connections"));
+  await limitsHere(table, warns("max_connections"));
 }
 
 /** Advises of a program or a folder that is closed to the user of a service. */

@@ -1,23 +1,24 @@
 /** forward and proxy as functions: they listen for clients of this machine. */
 import type { Endpoint } from "../endpoint.ts";
-import { endpointText, readServer } from "../parse_endpoint.ts";
+import { endpointText, readTarget, SERVER_FORMS } from "../parse_endpoint.ts";
 import { type ServeOptions, type Server, start } from "../serve.ts";
 import {
   checkAddresses,
   defaultSettings,
   forwardService,
   forwardTable,
+  type ForwardTo,
   LOCAL_FORMS,
   proxyListener,
   readLocal,
   readSuffix,
-  SERVER_FORMS,
   SUFFIX_FORM,
 } from "../table/forwards.ts";
 import { Problems } from "../table/problem.ts";
 import { isName, NAME_RULE } from "../table/schema.ts";
 import type { ForwardListener } from "../table/service.ts";
 import { type ServerSettings, Table } from "../table/table.ts";
+import { type ClientTls, demandsOf } from "../transport/net/tls/demands.ts";
 import { type Duration, millisecondsOf } from "../units.ts";
 
 /** How {@linkcode forward} and {@linkcode proxy} serve. */
@@ -40,6 +41,11 @@ export interface LocalOptions extends ServeOptions {
    * @default "30s"
    */
   drainTimeout?: Duration;
+  /**
+   * TLS with the server, as for `connect`.
+   * @default false, and true for `tcpmuxs://`
+   */
+  tls?: boolean | ClientTls;
   /**
    * The version of the PROXY protocol by whose header the server learns the
    * address of each client; the server must expect it.
@@ -98,7 +104,7 @@ export async function forward(
   const settings = settingsOf(options);
   const problems = new Problems();
   const keys = keysOf(options, problems);
-  const upstream = serverOf(server, problems);
+  const upstream = serverOf(server, options, problems);
   const listeners = Object.entries(services).map(
     ([name, local]): ForwardListener => {
       if (!isName(name)) {
@@ -144,7 +150,7 @@ export async function proxy(
   const settings = settingsOf(options);
   const problems = new Problems();
   const keys = keysOf(options, problems);
-  const upstream = serverOf(server, problems);
+  const upstream = serverOf(server, options, problems);
   const endpoint = localOf("listen", listen, problems);
   const { suffix, isSound } = readSuffix(options.suffix);
   if (!isSound) {
@@ -162,8 +168,22 @@ export async function proxy(
 /** Stands for an address that is wrong, until the problems are thrown. */
 const NOWHERE: Endpoint = { transport: "unix", path: "" };
 
-function serverOf(server: string | Endpoint, problems: Problems): Endpoint {
-  return addressOf("server", server, readServer, SERVER_FORMS, problems);
+function serverOf(
+  server: string | Endpoint,
+  { tls }: LocalOptions,
+  problems: Problems,
+): ForwardTo {
+  const read = (text: string) => {
+    const target = readTarget(text, tls !== undefined && tls !== false);
+    if (typeof target === "string") return target;
+    if (target.service !== undefined) return "a service is named apart";
+    return target.tls && tls === false
+      ? "it is reached by TLS, but tls is false"
+      : target;
+  };
+  const target = addressOf("server", server, read, SERVER_FORMS, problems) ??
+    { endpoint: NOWHERE, tls: false, service: undefined };
+  return { ...target, demands: demandsOf(tls ?? target.tls) };
 }
 
 function localOf(
@@ -172,22 +192,22 @@ function localOf(
   problems: Problems,
 ): Endpoint {
   const text = typeof local === "number" ? String(local) : local;
-  return addressOf(key, text, readLocal, LOCAL_FORMS, problems);
+  return addressOf(key, text, readLocal, LOCAL_FORMS, problems) ?? NOWHERE;
 }
 
-function addressOf(
+/** Undefined for what is none, of which there is a problem then. */
+function addressOf<A extends object>(
   key: string,
   given: string | Endpoint,
-  read: (text: string) => Endpoint | string,
+  read: (text: string) => A | string,
   forms: string,
   problems: Problems,
-): Endpoint {
+): A | undefined {
   const text = typeof given === "string" ? given : endpointText(given);
-  const endpoint = text === undefined ? "it is not an address" : read(text);
-  if (typeof endpoint !== "string") return endpoint;
+  const address = text === undefined ? "it is not an address" : read(text);
+  if (typeof address !== "string") return address;
   const shown = JSON.stringify(given) ?? String(given);
-  problems.add([key], `is ${shown}; allowed: ${forms} (${endpoint})`);
-  return NOWHERE;
+  problems.add([key], `is ${shown}; allowed: ${forms} (${address})`);
 }
 
 function keysOf({ proxyProtocol }: LocalOptions, problems: Problems) {

@@ -1,26 +1,28 @@
 /** Whether services of a TCPMUX server answer, and how fast. */
-import { clearTimeout, setTimeout } from "node:timers";
-import { connect, type ConnectOptions, list, nameOf } from "../connect.ts";
-import type { Endpoint } from "../endpoint.ts";
+import { connect, type ConnectOptions, nameOf } from "../connect.ts";
+import type { Endpoint, TlsFacts } from "../endpoint.ts";
 import { codeOf, type ErrorCode, messageOf, TcpmuxError } from "../errors.ts";
 import { visible } from "../log.ts";
 import { withDeadline } from "../transport/attempt.ts";
-import type { StreamConn } from "../transport/stream_conn.ts";
 import { type Duration, millisecondsOf } from "../units.ts";
 import { HELP } from "../wire.ts";
+import {
+  characters,
+  endsAtOnce,
+  excerpt,
+  hear,
+  type Heard,
+} from "./answers.ts";
+import { listing } from "./list.ts";
 
 /** Milliseconds for one service: what monitoring usually allows a plugin. */
 export const PROBE_TIMEOUT = 10_000;
 
 /**
- * Milliseconds in which a service that was opened must not end without a byte.
- * A server that accepts and closes, such as the published port of a container
- * that is not up, does so at once.
+ * Milliseconds before the end of a certificate from which on it is a warning:
+ * two weeks.
  */
-const MOMENT = 200;
-
-/** Bytes of an answer that are searched at the most. */
-const MAX_ANSWER = 64 * 1024;
+export const PROBE_EXPIRY = 14 * 24 * 3600 * 1000;
 
 /** The state of a service, by the words of monitoring plugins. */
 export type ProbeStatus = "OK" | "WARNING" | "CRITICAL" | "UNKNOWN";
@@ -40,6 +42,8 @@ export interface ProbedService {
   readonly message: string | null;
   /** What is wrong, in printable ASCII; null for nothing. */
   readonly error: string | null;
+  /** What TLS knows of the server; absent without TLS. */
+  readonly tls?: TlsFacts;
 }
 
 /** What {@linkcode probe} has found. */
@@ -52,7 +56,7 @@ export interface ProbeResult {
 
 /** What {@linkcode probe} asks of each service. */
 export interface ProbeOptions
-  extends Pick<ConnectOptions, "family" | "transport"> {
+  extends Pick<ConnectOptions, "family" | "tls" | "transport"> {
   /**
    * An answer that takes longer is a warning: milliseconds, or `"500ms"`.
    * @default none
@@ -63,6 +67,12 @@ export interface ProbeOptions
    * @default none
    */
   critical?: Duration | undefined;
+  /**
+   * A certificate of the server that ends within this time is a warning:
+   * milliseconds, or `"72h"`; 0 for no warning.
+   * @default two weeks
+   */
+  expiry?: Duration | undefined;
   /**
    * The time for one service: milliseconds, or `"5s"`; 0 for no limit.
    * @default "10s"
@@ -81,8 +91,9 @@ export interface ProbeOptions
 }
 
 /** The options of one probe, read. Times are milliseconds. */
-interface Asked extends Pick<ProbeOptions, "family" | "transport"> {
+interface Asked extends Pick<ProbeOptions, "family" | "tls" | "transport"> {
   readonly server: string | Endpoint;
+  readonly expiry: number;
   readonly warning: number | undefined;
   readonly critical: number | undefined;
   readonly timeout: number;
@@ -124,14 +135,17 @@ export async function probe(
   options: ProbeOptions = {},
 ): Promise<ProbeResult> {
   const { warning, critical, timeout = PROBE_TIMEOUT, send, expect } = options;
+  const { expiry = PROBE_EXPIRY } = options;
   const asked: Asked = {
     server,
     warning: limitOf("warning", warning),
     critical: limitOf("critical", critical),
+    expiry: millisecondsOf("expiry", expiry),
     timeout: millisecondsOf("timeout", timeout),
     send: encoded(send),
     expect: encoded(expect),
     family: options.family,
+    tls: options.tls,
     transport: options.transport,
   };
   if ((asked.warning ?? 0) > (asked.critical ?? Infinity)) {
@@ -161,11 +175,6 @@ function encoded(text: string | Uint8Array | undefined) {
   return typeof text === "string" ? new TextEncoder().encode(text) : text;
 }
 
-/** What a service has said so far behind its `+`, one character a byte. */
-interface Heard {
-  text: string;
-}
-
 async function judge(probe: Asked, name: string): Promise<ProbedService> {
   const begin = performance.now();
   const heard: Heard = { text: "" };
@@ -191,16 +200,35 @@ async function judge(probe: Asked, name: string): Promise<ProbedService> {
   const time = answer.at - begin;
   const over = (limit: number | undefined) =>
     limit !== undefined && time > limit;
-  const status = over(probe.critical)
+  const { message, hasEnded, tls } = answer;
+  const isCritical = over(probe.critical);
+  const wrong = hasEnded
+    ? "opened, but closed at once without sending a byte"
+    : whyExpiring(tls, probe.expiry);
+  const status = isCritical
     ? "CRITICAL"
-    : over(probe.warning) || answer.hasEnded
+    : over(probe.warning) || wrong !== undefined
     ? "WARNING"
     : "OK";
-  const { message, hasEnded } = answer;
-  const error = hasEnded
-    ? "opened, but closed at once without sending a byte"
-    : null;
-  return { name, status, seconds: time / 1000, message, error };
+  const error = isCritical && !hasEnded ? null : wrong ?? null;
+  const found = { name, status, seconds: time / 1000, message, error } as const;
+  return tls === undefined ? found : { ...found, tls };
+}
+
+/** Undefined for a certificate that is good for a while. */
+function whyExpiring(
+  tls: TlsFacts | undefined,
+  expiry: number,
+): string | undefined {
+  if (tls?.server === undefined || expiry === 0) return undefined;
+  const { subject, expires } = tls.server;
+  const left = expires.getTime() - Date.now();
+  if (left > expiry) return undefined;
+  const day = expires.toISOString().slice(0, 10);
+  return left < 0
+    ? `the certificate of the server (${subject}) has expired on ${day}`
+    : `the certificate of the server (${subject}) ends on ${day}, in ` +
+      `${Math.floor(left / (24 * 3600 * 1000))} days`;
 }
 
 interface Answer {
@@ -210,6 +238,7 @@ interface Answer {
   readonly at: number;
   /** Whether the service has ended at once without a byte. */
   readonly hasEnded: boolean;
+  readonly tls: TlsFacts | undefined;
 }
 
 async function ask(
@@ -218,22 +247,23 @@ async function ask(
   heard: Heard,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { server, send, expect, family, transport } = probe;
+  const { server, send, expect, family, tls, transport } = probe;
   // One deadline, which the caller keeps, is for all of this.
   const options: ConnectOptions = {
     signal,
     connectTimeout: 0,
     replyTimeout: 0,
     ...(family === undefined ? {} : { family }),
+    ...(tls === undefined ? {} : { tls }),
     ...(transport === undefined ? {} : { transport }),
   };
   if (name.toUpperCase() === HELP) {
-    const { length } = await list(server, options);
+    const { names: { length }, tls } = await listing(server, options);
     if (length === 0) {
       throw new TcpmuxError("protocol", `${nameOf(server)} lists no services`);
     }
     const message = length === 1 ? "1 service" : `${length} services`;
-    return { message, at: performance.now(), hasEnded: false };
+    return { message, at: performance.now(), hasEnded: false, tls };
   }
   const conn = await connect(server, name, options);
   signal.addEventListener("abort", () => conn.abort(), { once: true });
@@ -242,47 +272,10 @@ async function ask(
     if (expect !== undefined) await hear(conn, characters(expect), heard);
     const at = performance.now();
     const hasEnded = (send ?? expect) === undefined && await endsAtOnce(conn);
-    return { message: conn.message, at, hasEnded };
+    return { message: conn.message, at, hasEnded, tls: conn.tls };
   } finally {
     conn.close();
   }
-}
-
-/** Whether the service ends, or breaks off, before it has said anything. */
-async function endsAtOnce(conn: StreamConn): Promise<boolean> {
-  const timer = setTimeout(() => conn.interrupt(WAITED), MOMENT);
-  try {
-    return await conn.read() === null;
-  } catch (error) {
-    return error !== WAITED;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-const WAITED = new TcpmuxError("cancelled", "it goes on");
-
-/** Reads until the bytes so far hold the text. */
-async function hear(conn: StreamConn, wanted: string, heard: Heard) {
-  const fail = (how: string): never => {
-    throw new TcpmuxError("protocol", `${how} without ${excerpt(wanted)}`);
-  };
-  while (!heard.text.includes(wanted)) {
-    const room = MAX_ANSWER - heard.text.length;
-    if (room === 0) fail(`the first ${MAX_ANSWER} bytes came`);
-    const bytes = await conn.read();
-    if (bytes === null) return fail("the answer ended");
-    heard.text += characters(bytes.subarray(0, room));
-  }
-}
-
-function excerpt(text: string): string {
-  return `"${text.slice(0, 100)}${text.length > 100 ? "..." : ""}"`;
-}
-
-/** The bytes as text, one character a byte. */
-function characters(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
 /** What says nothing of the server, but that no probe could be made. */

@@ -54,6 +54,17 @@ export async function fileLimit(): Promise<number | undefined> {
 /** One in so many descriptors is for clients that have not named a service. */
 const HANDSHAKE_PART = 4;
 
+/** The limits of a table's server, lowered to what this process may open. */
+export async function limitsHere(
+  table: DescriptorUsers,
+  log: Log,
+): Promise<ServerLimits> {
+  const files = await fileLimit();
+  return files === undefined
+    ? table.server.limits
+    : fittedTo(table, files, log);
+}
+
 /** The limits of a table's server, lowered so that the open files suffice. */
 export function fittedTo(
   table: DescriptorUsers,

@@ -6,6 +6,7 @@ import type { ConnectService } from "../table/service.ts";
 import { timeLeft, type TimerList } from "../timers.ts";
 import type { Conn } from "../transport/transport.ts";
 import { announceClient } from "./announce.ts";
+import { secureUpstream } from "./secure.ts";
 import type { Opening, RunningService, SessionContext } from "./service.ts";
 
 /** Connects to the first of the service's addresses that answers. */
@@ -15,18 +16,22 @@ export async function openConnect(
 ): Opening {
   const { transport, observer } = context.server;
   const { name, connectTimeout: timeout, message, ready } = service;
-  const { proxyProtocol } = service;
+  const { proxyProtocol, tls } = service;
+  const forTls = tls !== undefined;
   const failures: string[] = [];
   for (const endpoint of service.upstreams) {
-    const attempt = dial(transport, endpoint, { timeout });
+    const attempt = dial(transport, endpoint, { timeout, forTls });
     context.hold(attempt);
     try {
       const begin = performance.now();
-      const conn = await attempt.conn;
+      let conn = await attempt.conn;
       context.upstream = endpoint;
       observer?.upstreamAnswered(name, endpoint, performance.now() - begin);
       if (proxyProtocol !== undefined) {
         await announceClient(conn, { name, proxyProtocol }, context);
+      }
+      if (forTls) {
+        conn = await secureUpstream(conn, service, endpoint, context, begin);
       }
       if (ready === "connected") return new Upstream(message, conn);
       context.hold(conn);

@@ -2,6 +2,8 @@ import type { Endpoint, Peer } from "../endpoint.ts";
 import type { Log } from "../log.ts";
 import type { Observer } from "../record.ts";
 import type { Refusal } from "../policy/refusal.ts";
+import type { ConnectService, TcpmuxService } from "../table/service.ts";
+import type { TimerList } from "../timers.ts";
 import type { Conn, Transport } from "../transport/transport.ts";
 
 /** What a service may know of the server and of the client's listener. */
@@ -18,6 +20,26 @@ export interface ServerContext {
   readonly leavers: { ended(program: EndedProgram): void };
   /** Who counts what happens; undefined where nobody does. */
   readonly observer: Observer | undefined;
+  /** Who begins TLS with upstreams; undefined where no service wants it. */
+  readonly upstreamTls: UpstreamTls | undefined;
+}
+
+/** Who begins TLS with upstreams, by the files that are in force. */
+export interface UpstreamTls {
+  /** Closes the connection where it rejects, with a `TcpmuxError`. */
+  secure(
+    conn: Conn,
+    service: ConnectService | TcpmuxService,
+    endpoint: Endpoint,
+    time: {
+      /** Milliseconds in all; 0 for no limit. */
+      readonly timeout: number;
+      /** When they began, by `performance.now()`. */
+      readonly begin: number;
+      readonly timers: TimerList;
+      hold(held: { abort(): void }): void;
+    },
+  ): Promise<Conn>;
 }
 
 /** A program whose process group is gone. */

@@ -6,6 +6,7 @@ import type { Conn } from "../transport/transport.ts";
 import { requestLine } from "../wire.ts";
 import { announceClient } from "./announce.ts";
 import { Upstream } from "./connect.ts";
+import { secureUpstream } from "./secure.ts";
 import type { Opening, SessionContext } from "./service.ts";
 
 /** Opens a service of another TCPMUX server, and passes its reply on. */
@@ -14,11 +15,12 @@ export async function openTcpmux(
   context: SessionContext,
 ): Opening {
   const { name, upstream: endpoint, remoteName } = service;
-  const { connectTimeout: timeout, proxyProtocol } = service;
+  const { connectTimeout: timeout, proxyProtocol, tls } = service;
   const { transport, observer } = context.server;
   const { timers } = transport;
   const begin = performance.now();
-  const attempt = dial(transport, endpoint, { timeout });
+  const forTls = tls !== undefined;
+  const attempt = dial(transport, endpoint, { timeout, forTls });
   context.hold(attempt);
   let conn: Conn | undefined;
   try {
@@ -28,6 +30,10 @@ export async function openTcpmux(
     context.hold(conn);
     if (proxyProtocol !== undefined) {
       await announceClient(conn, { name, proxyProtocol }, context);
+    }
+    if (forTls) {
+      conn = await secureUpstream(conn, service, endpoint, context, begin);
+      context.hold(conn);
     }
     await conn.write(requestLine(remoteName));
     // The time is for the connection and the reply together.

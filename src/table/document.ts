@@ -196,7 +196,9 @@ export function validated<T extends z.ZodType>(
 /** If a value may be one or a list, what is wrong with items of its list. */
 function ofItems(issue: z.core.$ZodIssue): z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
-  const items = issue.errors.flat().filter(({ path }) => path.length > 0);
+  const items = issue.errors.flat().filter(({ path, code }) =>
+    path.length > 0 || code === "unrecognized_keys"
+  );
   if (items.length === 0) return [issue];
   return items.map((item) => ({
     ...item,
@@ -245,19 +247,19 @@ function unknownKey(key: string, known: readonly string[]): string {
 }
 
 function keysAt(schema: z.ZodType, path: readonly PropertyKey[]): string[] {
-  let at: unknown = schema;
-  for (const part of path) {
-    at = shapeOf(at)?.[String(part)];
-  }
+  const at = path.reduce((at: unknown, part) => shapeOf(at)?.[part], schema);
   return Object.keys(shapeOf(at) ?? {});
 }
 
-function shapeOf(schema: unknown): Record<string, unknown> | undefined {
+type Shape = Readonly<Record<PropertyKey, unknown>>;
+/** Of a table, also of one that is optional or one of several forms. */
+function shapeOf(schema: unknown): Shape | undefined {
   const { shape, def } = (schema ?? {}) as {
-    shape?: Record<string, unknown>;
-    def?: { innerType?: unknown };
+    shape?: Shape;
+    def?: { innerType?: unknown; options?: readonly unknown[] };
   };
-  return shape ?? (def?.innerType ? shapeOf(def.innerType) : undefined);
+  if (shape !== undefined || def === undefined) return shape;
+  return [def.innerType, ...def.options ?? []].map(shapeOf).find(Boolean);
 }
 
 function valueAt(value: unknown, path: readonly PropertyKey[]): unknown {

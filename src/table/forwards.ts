@@ -4,7 +4,9 @@ import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import {
   readBehindScheme,
   readEndpoint,
-  readServer,
+  readTarget,
+  SERVER_FORMS,
+  type ServerTarget,
 } from "../parse_endpoint.ts";
 import { asObject, onlyKeys, readDocument, validated } from "./document.ts";
 import type { KeyPath, Problems } from "./problem.ts";
@@ -23,6 +25,7 @@ import {
   type ProxyVersion,
   type TcpmuxService,
 } from "./service.ts";
+import { upstreamTls, type UpstreamTlsSettings } from "./steps/upstream_tls.ts";
 import { type ServerSettings, Table } from "./table.ts";
 import {
   duration,
@@ -43,11 +46,7 @@ export function readLocal(text: string): Endpoint | string {
   return readEndpoint(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
 }
 
-/** The forms of a TCPMUX server's address. */
-export const SERVER_FORMS =
-  "HOST, HOST:PORT, [V6]:PORT, unix:/path or unix:@name";
-
-const server = transformed(readServer, SERVER_FORMS, "address");
+const server = transformed((text) => readTarget(text), SERVER_FORMS, "address");
 
 export const settingsSchema = serverSchema.pick({
   connect_timeout: true,
@@ -99,27 +98,35 @@ export const forwardSchema = z.strictObject({
   server: optional(
     server,
     "`default_server`",
-    "The TCPMUX server; the default port is 1.",
+    "The TCPMUX server; the default port is 1, and 10001 in a URL " +
+      "`tcpmuxs://HOST`, for TLS. A URL may name the service as well.",
   ),
   service: optional(
     nameSchema,
-    "the forward's name",
+    "that of the URL, or the forward's name",
     "The name of the service at that server.",
   ),
   connect_timeout: optional(duration(), SERVERS, TIMES.connect_timeout),
   ...relayTimes(SERVERS),
+  tls: upstreamTls,
   proxy_protocol: proxyProtocol,
 });
 
 type Forward = z.output<typeof forwardSchema>;
 type ForwardKeys = Partial<Omit<Forward, "listen" | "server" | "service">>;
 
+/** A server that forwards lead to. */
+export interface ForwardTo extends ServerTarget {
+  /** Whom it must be, where not what is usual with TLS. */
+  readonly demands?: UpstreamTlsSettings | undefined;
+}
+
 /** The command line, which takes precedence over the file. */
 export interface ForwardOptions {
   /** Takes precedence over all forwards' own. */
   readonly proxyProtocol?: ProxyVersion | undefined;
   /** The server of forwards that name none. */
-  readonly server?: Endpoint | undefined;
+  readonly server?: ForwardTo | undefined;
   /** Changes the settings of `[server]` as the command line says. */
   readonly settings: (ofFile: ServerSettings) => ServerSettings;
 }
@@ -196,9 +203,13 @@ function listenersOf(
   const {
     listen,
     server: upstream = fallback,
-    service: remoteName = name,
+    service: remoteName = upstream?.service ?? name,
     ...keys
   } = valid;
+  if (upstream?.tls && keys.tls === false) {
+    const why = "is false; allowed: true or a table, as tcpmuxs:// is TLS";
+    problems.add([...path, "tls"], why);
+  }
   if (upstream === undefined) {
     problems.add(
       path,
@@ -218,17 +229,18 @@ function listenersOf(
 /** A service of the kind `tcpmux`, as a service table makes it. */
 export function forwardService(
   name: string,
-  upstream: Endpoint,
+  { endpoint: upstream, tls: isTls, demands }: ForwardTo,
   remoteName: string,
   settings: ServerSettings,
   keys: ForwardKeys = {},
 ): TcpmuxService {
   const valid = {
     ...commonSchema.parse({}),
-    tcpmux: { upstream, remoteName },
+    tcpmux: { upstream, remoteName, isTls },
     ...keys,
   };
-  return resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
+  const made = resolveService(name, "tcpmux", valid, settings) as TcpmuxService;
+  return demands === undefined ? made : { ...made, tls: demands };
 }
 
 /** The form of that suffix, for messages. */
@@ -246,7 +258,7 @@ export function readSuffix(
 /** A proxy to one server: each connection puts the name it asks for for "". */
 export function proxyListener(
   endpoint: Endpoint,
-  upstream: Endpoint,
+  upstream: ForwardTo,
   suffix: string,
   settings: ServerSettings,
   keys: ForwardKeys = {},

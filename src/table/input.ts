@@ -948,6 +948,15 @@ export interface ConnectInput extends CommonInput {
    */
   connect_timeout?: Duration;
   /**
+   * Whether TLS is spoken with the server, and whom it must be. The handshake
+   * is within `connect_timeout`.
+   *
+   * Value: `true`, or table.
+   *
+   * Default: `false`.
+   */
+  tls?: boolean | UpstreamTlsInput;
+  /**
    * The version of the PROXY protocol: each connection to the server begins
    * with its header, by which that learns the client's address. Version 2 also
    * has the service's name (AUTHORITY), a unique ID that the log has as
@@ -960,12 +969,75 @@ export interface ConnectInput extends CommonInput {
   proxy_protocol?: 1 | 2;
 }
 
+/** TLS with a server. */
+export interface UpstreamTlsInput {
+  /**
+   * The file of the certificates in PEM of the authorities that are trusted. A
+   * path begins where the table is; a name without a slash is first looked for
+   * among the credentials that systemd hands over.
+   *
+   * Value: path of a file.
+   *
+   * Default: those that the runtime trusts.
+   */
+  ca?: string;
+  /**
+   * The file of our own certificate in PEM, for a server that demands one,
+   * followed by those between it and the one that the server trusts. It needs
+   * `key`.
+   *
+   * Value: path of a file.
+   *
+   * Default: none.
+   */
+  cert?: string;
+  /**
+   * The file of the private key of `cert` in PEM, without a password.
+   *
+   * Value: path of a file.
+   *
+   * Default: none.
+   */
+  key?: string;
+  /**
+   * The name or the address that the server's certificate must have. A name is
+   * also what the server is asked for (SNI).
+   *
+   * Value: host name, or address.
+   *
+   * Default: the host that is connected to.
+   */
+  server_name?: string;
+  /**
+   * The hash of the server's public key, as curl's `--pinnedpubkey` has it, or
+   * several with `;` between them, of which one must fit. Beside `ca` it is one
+   * more demand; without `ca` it is the only one.
+   *
+   * Value: sha256//BASE64, the hash of a public key, or several with ; between
+   * them.
+   *
+   * Default: none.
+   */
+  pin?: string;
+  /**
+   * Whether the server must have a certificate of an authority that is trusted,
+   * for its name. With `false` anybody can be the server, unless `pin` is
+   * given.
+   *
+   * Value: `true` or `false`.
+   *
+   * @default true
+   */
+  verify?: boolean;
+}
+
 /** A service of the kind `tcpmux`. */
 export interface TcpmuxInput extends CommonInput {
   /**
-   * A service of another TCPMUX server. Its reply is passed on.
+   * A service of another TCPMUX server. Its reply is passed on. In a URL,
+   * `tcpmux://` or, for TLS, `tcpmuxs://`, the name has %-escapes.
    *
-   * Value: HOST:PORT/NAME or unix:/path/NAME.
+   * Value: HOST:PORT/NAME, unix:/path/NAME or tcpmuxs://HOST:PORT/NAME.
    */
   tcpmux: string | RemoteService;
   /**
@@ -977,6 +1049,15 @@ export interface TcpmuxInput extends CommonInput {
    * Default: the server's.
    */
   connect_timeout?: Duration;
+  /**
+   * Whether TLS is spoken with the server, and whom it must be. The handshake
+   * is within `connect_timeout`.
+   *
+   * Value: `true`, or table.
+   *
+   * Default: `false`.
+   */
+  tls?: boolean | UpstreamTlsInput;
   /**
    * The version of the PROXY protocol: each connection to the server begins
    * with its header, by which that learns the client's address. Version 2 also

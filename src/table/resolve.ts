@@ -26,6 +26,7 @@ import type { HandlerService, Service } from "./service.ts";
 import type { ServerSettings } from "./table.ts";
 import { resolveFirstBytes } from "./steps/first_bytes.ts";
 import { resolveTls } from "./steps/tls_settings.ts";
+import { resolveUpstreamTls } from "./steps/upstream_tls.ts";
 
 type Valid<K extends KindKey> = z.output<typeof kindSchemas[K]>;
 
@@ -138,6 +139,7 @@ export function resolveService(
         connectTimeout: others.connect_timeout ?? server.connectTimeout,
         ready,
         proxyProtocol: others.proxy_protocol,
+        tls: resolveUpstreamTls(others.tls),
       };
     }
     case "tcpmux": {
@@ -145,9 +147,11 @@ export function resolveService(
       return {
         ...base,
         kind,
-        ...tcpmux,
+        upstream: tcpmux.upstream,
+        remoteName: tcpmux.remoteName,
         connectTimeout: others.connect_timeout ?? server.connectTimeout,
         proxyProtocol: others.proxy_protocol,
+        tls: resolveUpstreamTls(others.tls, tcpmux.isTls),
       };
     }
     case "text":

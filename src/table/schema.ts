@@ -7,6 +7,7 @@
  */
 import * as z from "zod";
 import type { Endpoint } from "../endpoint.ts";
+import { readTarget } from "../parse_endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
 import { execKeys } from "./exec_schema.ts";
 import {
@@ -17,6 +18,7 @@ import {
 } from "./server_schema.ts";
 import { BUILTINS, type Handler } from "./service.ts";
 import { allowCertificate } from "./steps/tls_schema.ts";
+import { upstreamTls } from "./steps/upstream_tls.ts";
 import {
   addresses,
   choice,
@@ -185,6 +187,7 @@ export const kindSchemas = {
         "`connect_timeout`, for servers that speak first (ssh, SMTP, MySQL).",
     ),
     connect_timeout: connectTimeout,
+    tls: upstreamTls,
     proxy_protocol: proxyProtocol,
     ...common,
   }),
@@ -192,14 +195,19 @@ export const kindSchemas = {
     tcpmux: required(
       transformed(
         readRemoteService,
-        "HOST:PORT/NAME or unix:/path/NAME",
-        '`"HOST:PORT/NAME"` or `"unix:/path/NAME"`',
+        "HOST:PORT/NAME, unix:/path/NAME or tcpmuxs://HOST:PORT/NAME",
+        '`"HOST:PORT/NAME"`, `"unix:/path/NAME"` or `"tcpmuxs://HOST:PORT/NAME"`',
       ),
-      "A service of another TCPMUX server. Its reply is passed on.",
+      "A service of another TCPMUX server. Its reply is passed on. In a URL, " +
+        "`tcpmux://` or, for TLS, `tcpmuxs://`, the name has %-escapes.",
     ),
     connect_timeout: connectTimeout,
+    tls: upstreamTls,
     proxy_protocol: proxyProtocol,
     ...common,
+  }).refine(({ tcpmux, tls }) => !tcpmux.isTls || tls !== false, {
+    error: "true or a table, as tcpmuxs:// is TLS",
+    path: ["tls"],
   }),
   text: z.strictObject({
     text: required(text(), "The text that is sent to the client."),
@@ -221,17 +229,33 @@ export const handlerSchema = z.strictObject({
 export type KindKey = keyof typeof kindSchemas;
 export const KIND_KEYS = Object.keys(kindSchemas) as KindKey[];
 
-/** `HOST:PORT/NAME` or `unix:/path/NAME`, the name behind the last slash. */
-function readRemoteService(
-  value: string,
-): { upstream: Endpoint; remoteName: string } | string {
+/** A service of another server, as one text names it. */
+interface RemoteOne {
+  readonly upstream: Endpoint;
+  readonly remoteName: string;
+  /** Whether the address itself says that there is TLS. */
+  readonly isTls: boolean;
+}
+
+/** A URL, or else `HOST:PORT/NAME` or `unix:/path/NAME`. */
+function readRemoteService(value: string): RemoteOne | string {
+  if (/^tcpmuxs?:\/\//i.test(value)) {
+    const target = readTarget(value);
+    if (typeof target === "string") return target;
+    const { endpoint: upstream, service: remoteName = "", tls } = target;
+    return isName(remoteName)
+      ? { upstream, remoteName, isTls: tls }
+      : `a name is ${NAME_RULE}`;
+  }
   const cut = value.startsWith("unix:")
     ? value.lastIndexOf("/")
     : value.indexOf("/");
   const remoteName = cut < 0 ? "" : value.slice(cut + 1);
   if (!isName(remoteName)) return `a name is ${NAME_RULE}`;
   const upstream = readDestination(value.slice(0, cut));
-  return typeof upstream === "string" ? upstream : { upstream, remoteName };
+  return typeof upstream === "string"
+    ? upstream
+    : { upstream, remoteName, isTls: false };
 }
 
 export const includeSchema = preset(

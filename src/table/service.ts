@@ -9,6 +9,7 @@ import type { Access } from "../policy/access.ts";
 import type { CertificateList } from "../policy/certificates.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServiceLimits } from "../policy/limit_settings.ts";
+import type { TlsDemands } from "../transport/net/tls/demands.ts";
 import type { StreamConn } from "../transport/stream_conn.ts";
 
 /** One service, every value of it resolved. */
@@ -129,6 +130,8 @@ export interface ConnectService extends ServiceBase {
   readonly connectTimeout: number;
   readonly ready: "connected" | "first-byte";
   readonly proxyProtocol: ProxyVersion | undefined;
+  /** In `ca`, `cert` and `key`, names of files; undefined without TLS. */
+  readonly tls: TlsDemands | undefined;
 }
 
 export interface TcpmuxService extends ServiceBase {
@@ -138,6 +141,8 @@ export interface TcpmuxService extends ServiceBase {
   readonly remoteName: string;
   readonly connectTimeout: number;
   readonly proxyProtocol: ProxyVersion | undefined;
+  /** In `ca`, `cert` and `key`, names of files; undefined without TLS. */
+  readonly tls: TlsDemands | undefined;
 }
 
 export interface TextService extends ServiceBase {

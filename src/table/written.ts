@@ -57,9 +57,9 @@ function addressText(value: unknown): unknown {
   const { server, service } = (value ?? {}) as Record<string, unknown>;
   if (server === undefined) return endpointText(value) ?? value;
   const at = typeof server === "string" ? server : endpointText(server);
-  return at === undefined || typeof service !== "string"
-    ? value
-    : `${at}/${service}`;
+  if (at === undefined || typeof service !== "string") return value;
+  const isUrl = /^tcpmuxs?:\/\//i.test(at);
+  return `${at}/${isUrl ? encodeURIComponent(service) : service}`;
 }
 
 function duration(value: unknown): unknown {

@@ -60,11 +60,16 @@ export class TlsFolder {
    * Which files there are now: it changes whenever one of them does. Links are
    * followed, as a volume of Kubernetes has them.
    */
-  async stateOf(settings: TlsSettings): Promise<string> {
+  stateOf(settings: TlsSettings): Promise<string> {
     const { certificates, clientCa, crl } = settings;
     const names = certificates.flatMap(({ cert, key }) => [cert, key]);
     if (clientCa !== undefined) names.push(clientCa);
     if (crl !== undefined) names.push(crl);
+    return this.stateOfFiles(names);
+  }
+
+  /** The same of these files. */
+  async stateOfFiles(names: readonly string[]): Promise<string> {
     const states = names.map(async (name) => {
       const found = await stat(await this.pathOf(name)).catch(() => undefined);
       return [found?.dev, found?.ino, found?.size, found?.ctimeMs].join(":");
@@ -82,7 +87,7 @@ export class TlsFolder {
     for (const [index, files] of certificates.entries()) {
       const path = ["server", "tls"];
       const at = index === 0 ? path : [...path, "certificates", index - 1];
-      const one = await this.#pair(files, at, problems);
+      const one = await this.pair(files, at, problems);
       if (one !== undefined) read.push(one);
     }
     const clients = await this.#clients(settings, problems);
@@ -117,7 +122,7 @@ export class TlsFolder {
     problems: Problems,
     make: (pem: string) => T,
   ): Promise<T | undefined> {
-    const pem = await this.#text(name, at, problems);
+    const pem = await this.text(name, at, problems);
     if (pem === undefined) return undefined;
     try {
       return make(pem);
@@ -127,13 +132,14 @@ export class TlsFolder {
     }
   }
 
-  async #pair(
+  /** Adds a problem where they are missing or do not fit each other. */
+  async pair(
     files: CertificateFiles,
     at: KeyPath,
     problems: Problems,
   ): Promise<ServerCertificate | undefined> {
-    const cert = await this.#text(files.cert, [...at, "cert"], problems);
-    const key = await this.#text(files.key, [...at, "key"], problems);
+    const cert = await this.text(files.cert, [...at, "cert"], problems);
+    const key = await this.text(files.key, [...at, "key"], problems);
     const own = cert && ownOf(cert);
     const publicKey = key && publicKeyOf(key);
     if (cert !== undefined && own === undefined) {
@@ -161,11 +167,13 @@ export class TlsFolder {
     return { cert, key, hosts: hostsOf(own), file: files.cert, until };
   }
 
-  async #text(
+  /** What stands in a file, or what a program has given in its place. */
+  async text(
     name: string,
     at: KeyPath,
     problems: Problems,
   ): Promise<string | undefined> {
+    if (name.includes("-----BEGIN ")) return name;
     const path = await this.pathOf(name);
     try {
       return await readFile(path, "utf8");

@@ -9,11 +9,16 @@ import { refusal } from "../policy/refusal.ts";
 import { Problems } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
 import type { TlsSettings } from "../table/steps/tls_settings.ts";
-import { acceptTls } from "../transport/net/tls/accept.ts";
+import { acceptTls, type TlsOptions } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
 import type { ClientVerdict } from "./clients.ts";
 import { type CertificateEnd, warnOfExpiry } from "./expiry.ts";
-import { isHost, TlsFolder, type TlsMaterial } from "./files.ts";
+import {
+  isHost,
+  type ServerCertificate,
+  TlsFolder,
+  type TlsMaterial,
+} from "./files.ts";
 import { ALPN, nameBySni } from "./sni_names.ts";
 
 /** Milliseconds after which the files are looked at again. */
@@ -37,7 +42,11 @@ export class TlsInForce implements TlsEnds {
   readonly #settings: TlsSettings;
   readonly #byName: Table["byName"];
   readonly #folder: TlsFolder;
+  /** Milliseconds for a handshake. */
+  readonly #limit: number;
   #material: TlsMaterial;
+  /** Of its certificates, by the protocols that clients may ask for. */
+  readonly #options = new WeakMap<ServerCertificate, Map<string, TlsOptions>>();
   /** Of the files that were looked at last, right or not. */
   #state: string;
   #looking: ReturnType<typeof setInterval> | undefined;
@@ -51,12 +60,14 @@ export class TlsInForce implements TlsEnds {
   private constructor(
     settings: TlsSettings,
     byName: Table["byName"],
+    limit: number,
     folder: TlsFolder,
     material: TlsMaterial,
     state: string,
   ) {
     this.#settings = settings;
     this.#byName = byName;
+    this.#limit = limit;
     this.#folder = folder;
     this.#material = material;
     this.#state = state;
@@ -69,7 +80,7 @@ export class TlsInForce implements TlsEnds {
    */
   static async of(
     tls: TlsSettings,
-    { located, byName }: Table,
+    { located, byName, server: { handshakeTimeout } }: Table,
     getEnv: (name: string) => string | undefined,
     file?: string,
   ): Promise<TlsInForce> {
@@ -78,7 +89,14 @@ export class TlsInForce implements TlsEnds {
     const problems = new Problems(file, located);
     const material = await folder.read(tls, problems);
     problems.throwIfAny();
-    return new TlsInForce(tls, byName, folder, material, state);
+    return new TlsInForce(
+      tls,
+      byName,
+      handshakeTimeout,
+      folder,
+      material,
+      state,
+    );
   }
 
   /** Those in force, in the order of the table. */
@@ -147,22 +165,37 @@ export class TlsInForce implements TlsEnds {
       certificates.find(({ hosts }) =>
         sni !== undefined && hosts.some((name) => isHost(name, sni))
       ) ?? certificates[0]!;
+    const alpn = name === undefined
+      ? [ALPN]
+      : this.#byName.get(name.toUpperCase())?.alpn ?? [];
     let verdict: ClientVerdict = {};
-    const conn = await acceptTls(client, hello, {
-      cert: own.cert,
-      key: own.key,
-      minVersion: `TLSv${this.#settings.minVersion}`,
-      alpn: name === undefined
-        ? [ALPN]
-        : this.#byName.get(name.toUpperCase())?.alpn ?? [],
-      clients: clients && {
-        ca: clients.authorities.pem,
-        identify: (shown) => (verdict = clients.judge(shown)).certificate,
-      },
-    });
+    const conn = await acceptTls(
+      client,
+      hello,
+      this.#optionsOf(own, alpn),
+      clients && ((shown) => (verdict = clients.judge(shown)).certificate),
+    );
     const lacksAlpn = name === undefined && this.#settings.requireAlpn &&
       conn.tls.alpn !== ALPN;
     const refusal = verdict.refusal ?? (lacksAlpn ? NO_ALPN : undefined);
     return { kind: "secured", conn, refusal };
+  }
+
+  #optionsOf(own: ServerCertificate, alpn: readonly string[]): TlsOptions {
+    const all = this.#options.get(own) ?? new Map<string, TlsOptions>();
+    const found = all.get(String(alpn));
+    if (found !== undefined) return found;
+    const { cert, key } = own;
+    const options: TlsOptions = {
+      cert,
+      key,
+      minVersion: `TLSv${this.#settings.minVersion}`,
+      alpn,
+      clientCa: this.#material.clients?.authorities.pem,
+      limit: this.#limit,
+      free: [],
+    };
+    this.#options.set(own, all.set(String(alpn), options));
+    return options;
   }
 }

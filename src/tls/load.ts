@@ -1,6 +1,8 @@
+import type { Log } from "../log.ts";
 import type { Table } from "../table/table.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { TlsInForce } from "./in_force.ts";
+import type { UpstreamsInForce } from "./upstreams.ts";
 
 /**
  * The TLS of a table; its code is loaded only where a table asks for it.
@@ -16,6 +18,26 @@ export async function tlsOf(
   if (tls === undefined) return undefined;
   const { TlsInForce } = await import("./in_force.ts");
   return await TlsInForce.of(tls, table, getEnv, file);
+}
+
+/**
+ * The TLS of its services with their upstreams, in the same way.
+ *
+ * @param log is told of files that change
+ * @throws {TableError} as `UpstreamsInForce.of` does
+ */
+export async function upstreamTlsOf(
+  table: Table,
+  getEnv: (name: string) => string | undefined,
+  log: Log,
+  file?: string,
+): Promise<UpstreamsInForce | undefined> {
+  const isAsked = table.services.some((service) =>
+    "tls" in service && service.tls !== undefined
+  );
+  if (!isAsked) return undefined;
+  const { UpstreamsInForce } = await import("./upstreams.ts");
+  return await UpstreamsInForce.of(table, getEnv, log, file);
 }
 
 /**

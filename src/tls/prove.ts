@@ -4,7 +4,9 @@ import { HelloReader } from "../handshake/client_hello.ts";
 import { nodeTls } from "../transport/net/builtins.ts";
 import {
   acceptTls,
+  type Identify,
   type ShownCertificate,
+  type TlsOptions,
 } from "../transport/net/tls/accept.ts";
 import type { Conn, Listener, Transport } from "../transport/transport.ts";
 import { type Made, makeCertificate, makeIssuer } from "./made.ts";
@@ -34,7 +36,14 @@ export async function proveRefusals(
   accept = acceptTls,
 ): Promise<void> {
   const [own, foreign] = [makeIssuer("proof"), makeIssuer("proof")];
-  const server = makeCertificate("server", { issuer: own });
+  const options: TlsOptions = {
+    ...makeCertificate("server", { issuer: own }),
+    minVersion: "TLSv1.2",
+    alpn: [],
+    clientCa: own.cert,
+    limit: DEADLINE,
+    free: [],
+  };
   const cases: Case[] = [
     {
       what: "a good certificate",
@@ -63,9 +72,9 @@ export async function proveRefusals(
   let listener: Listener | undefined;
   try {
     listener = await transport.listen(at, { forTls: true });
-    const prover = { transport, listener, server, accept };
+    const prover = { transport, listener, options, accept };
     for (const { what, shown, isGood = false } of cases) {
-      const isTrusted = await trusts(prover, own.cert, shown);
+      const isTrusted = await trusts(prover, shown);
       if (isTrusted === isGood) continue;
       throw new TcpmuxError(
         "unsupported",
@@ -89,29 +98,20 @@ export async function proveRefusals(
 interface Prover {
   readonly transport: Transport;
   readonly listener: Listener;
-  readonly server: Made;
+  readonly options: TlsOptions;
   readonly accept: typeof acceptTls;
 }
 
 /** Whether this runtime finds that a client has a good certificate. */
 async function trusts(
-  { transport, listener, server, accept }: Prover,
-  ca: string,
+  { transport, listener, options, accept }: Prover,
   shown: Made | undefined,
 ): Promise<boolean> {
   let seen: ShownCertificate | undefined;
-  const options = {
-    ...server,
-    minVersion: "TLSv1.2",
-    alpn: [],
-    clients: {
-      ca,
-      identify: (shown: ShownCertificate | undefined) => {
-        seen = shown;
-        return undefined;
-      },
-    },
-  } as const;
+  const identify: Identify = (shown) => {
+    seen = shown;
+    return undefined;
+  };
   const { endpoint } = listener;
   const socket = nodeTls().connect({
     host: HOST,
@@ -129,7 +129,7 @@ async function trusts(
   try {
     conn = await listener.accept();
     if (conn === null) throw late;
-    const secured = await accept(conn, await helloOf(conn), options);
+    const secured = await accept(conn, await helloOf(conn), options, identify);
     secured.abort();
   } catch (error) {
     conn?.abort();

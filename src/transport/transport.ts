@@ -110,6 +110,8 @@ export interface AttemptOptions {
    * default, waits as long as the system does.
    */
   timeout?: number;
+  /** Whether TLS can go on with it: by node:net, but on Deno. */
+  forTls?: boolean;
 }
 
 /** A connection that is being opened. */

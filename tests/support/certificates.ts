@@ -158,12 +158,21 @@ commonName = optional
   }
 }
 
-/** A certificate that has signed itself. */
-export async function selfSigned(folder: string, name: string) {
+/**
+ * A certificate that has signed itself.
+ *
+ * @param names such as `DNS:localhost`
+ */
+export async function selfSigned(
+  folder: string,
+  name: string,
+  names?: string,
+) {
   const [cert, key] = [`${folder}/${name}.crt`, `${folder}/${name}.key`];
   await mustRun([
     ...["openssl", "req", "-x509", ...KEY, "-keyout", key, "-out", cert],
     ...["-days", "30", "-subj", `/CN=${name}`],
+    ...(names === undefined ? [] : ["-addext", `subjectAltName=${names}`]),
   ]);
   return { cert, key };
 }

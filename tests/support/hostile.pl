@@ -11,6 +11,8 @@
 #
 #   small           first of all: a receive buffer as small as can be
 #   send:TEXT       with \r, \n and \xHH
+#   times:N:TEXT    the text N times
+#   flip:TEXT       connection N has bit N of it changed
 #   cut:TEXT        connection N cuts it where N, in binary, has a 1
 #   upto:TEXT       connection N sends the first N bytes
 #   slowly:MS:TEXT  byte by byte
@@ -110,6 +112,17 @@ sub step {
   if ($verb eq "send") {
     my $text = unescaped($what);
     send_on($_, $text) for @conns;
+  } elsif ($verb eq "times") {
+    my ($times, $text) = split /:/, $what, 2;
+    $text = unescaped($text) x $times;
+    send_on($_, $text) for @conns;
+  } elsif ($verb eq "flip") {
+    my $text = unescaped($what);
+    for my $c (@conns) {
+      my $changed = $text;
+      vec($changed, $c->{number}, 1) ^= 1;
+      send_on($c, $changed);
+    }
   } elsif ($verb eq "cut") {
     my $text = unescaped($what);
     for my $at (0 .. length($text) - 1) {

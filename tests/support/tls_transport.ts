@@ -4,8 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect, type ConnectionOptions } from "node:tls";
 import { HelloReader } from "../../src/handshake/client_hello.ts";
+import { secureAsClient } from "../../src/tls/client.ts";
 import { acceptTls } from "../../src/transport/net/tls/accept.ts";
 import { TlsConn } from "../../src/transport/net/tls/conn.ts";
+import { demandsOf } from "../../src/transport/net/tls/demands.ts";
 import { outerOf } from "../../src/transport/net/tls/records.ts";
 import { netListen } from "../../src/transport/net/listen.ts";
 import { pickTransport } from "../../src/transport/pick.ts";
@@ -15,7 +17,7 @@ import type {
   Transport,
 } from "../../src/transport/transport.ts";
 import { selfSigned } from "./certificates.ts";
-import { netConnect } from "./net_connect.ts";
+import { netConnect } from "../../src/transport/net/connect.ts";
 
 const NOTHING = new Uint8Array(0);
 
@@ -39,8 +41,11 @@ export async function tlsTransport(inner: Transport): Promise<Transport> {
     key: readFileSync(key, "utf8"),
     minVersion: "TLSv1.2" as const,
     alpn: ["tcpmux"],
+    limit: 0,
+    free: [],
   };
   rmSync(folder, { recursive: true });
+  const demands = demandsOf({ verify: false })!;
 
   async function accepted(listener: Listener): Promise<Conn | null> {
     for (;;) {
@@ -66,10 +71,17 @@ export async function tlsTransport(inner: Transport): Promise<Transport> {
       };
     },
     connect: (endpoint, how = {}) => {
-      const attempt = netConnect(endpoint, how, inner.timers);
+      const attempt = inner.connect(endpoint, { ...how, forTls: true });
       return {
         abort: () => attempt.abort(),
-        conn: attempt.conn.then((conn) => secured(conn)),
+        conn: attempt.conn.then((conn) =>
+          secureAsClient(conn, { endpoint, demands, alpn: ["tcpmux"] }, {
+            timeout: 0,
+            begin: performance.now(),
+            timers: inner.timers,
+            hold() {},
+          })
+        ),
       };
     },
   };

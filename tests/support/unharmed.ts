@@ -26,13 +26,13 @@ const HEAP = ["--max-semi-space-size=8", "--max-old-space-size=200"];
 
 /** As `withServer`, for a server that is to be attacked. */
 export function withVictim(
-  ...[table, use]: Parameters<typeof withServer>
+  ...[table, use, options]: Parameters<typeof withServer>
 ): Promise<void> {
   const env = {
     NODE_OPTIONS: HEAP.join(" "),
     DENO_V8_FLAGS: HEAP.join(","),
   };
-  return withServer(table, use, { env });
+  return withServer(table, use, { ...options, env });
 }
 
 /** Attacks that bring a heap to about its size, and the most that follow. */

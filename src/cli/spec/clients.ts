@@ -9,6 +9,7 @@ import {
   SECONDS,
   SERVER,
   STRING,
+  TLS_FLAGS,
 } from "./parts.ts";
 
 const SERVICE = {
@@ -26,12 +27,14 @@ export const CONNECT = {
     "end of the input it closes its sending side (half-close), and it reads " +
     "until the server closes the connection.",
   ],
+  usages: ["HOST[:PORT] SERVICE", "tcpmux[s]://HOST[:PORT]/SERVICE"],
   positionals: [
     SERVER,
-    SERVICE,
+    { ...SERVICE, optional: true },
   ],
   flags: {
     ...CLIENT_FLAGS,
+    ...TLS_FLAGS,
     quiet: {
       short: "q",
       about: "print no error message; the exit code shows the failure",
@@ -79,7 +82,11 @@ export const LIST = {
   about: "print the names of a server's services",
   description: ["Prints the names of a server's services, one per line."],
   positionals: [SERVER],
-  flags: { ...CLIENT_FLAGS, json: { about: "print a JSON array" } },
+  flags: {
+    ...CLIENT_FLAGS,
+    ...TLS_FLAGS,
+    json: { about: "print a JSON array" },
+  },
   exits: CLIENT_EXITS,
   examples: [{
     about: "wait until a server is up, then list its services",
@@ -94,7 +101,8 @@ export const PROBE = {
     "A monitoring plugin for Nagios, Icinga and compatible systems. It asks " +
     "for every SERVICE at the same time and prints one line: the worst " +
     "state, the findings and, after `|`, the response times as performance " +
-    "data. Without a SERVICE it only checks that `HELP` lists a service.",
+    "data. Without a SERVICE it only checks that `HELP` lists a service. By " +
+    "TLS, the line also says the server's certificate and how long it is good.",
   ],
   positionals: [
     SERVER,
@@ -131,10 +139,16 @@ export const PROBE = {
       details: "only the first 64 KiB are searched",
     },
     ...FAMILY_FLAGS,
+    ...TLS_FLAGS,
+    "warn-expiry": {
+      value: { name: "DAYS", kind: "count" },
+      default: "14",
+      about: "WARNING if the server's certificate ends within so many days",
+    },
     json: {
       about: "print one JSON object instead of the line",
       details: "it has `status` and `services`, each with `name`, `status`, " +
-        "`seconds`, `message` (the server's reply) and `error`",
+        "`seconds`, `message` (the server's reply), `error` and, by TLS, `tls`",
     },
   },
   exits: Object.values(PROBE_STATES),

@@ -1,5 +1,6 @@
 /** What several commands have: exit codes, signals, values and flags. */
 import { ENDPOINT_FORMS } from "../../parse_endpoint.ts";
+import { PIN_FORM } from "../../transport/net/tls/demands.ts";
 import { LOG_FORMATS, LOG_LEVELS } from "../../log.ts";
 import type { FlagSpec, ReadableCommand, ValueSpec } from "../flags.ts";
 
@@ -37,10 +38,15 @@ export const EXIT_CODES = {
     meaning: "the connection failed or broke; cannot listen; cannot write",
   },
   busy: { code: 75, meaning: "the server is busy; try again later" },
-  protocol: { code: 76, meaning: "the other side is not a TCPMUX server" },
+  protocol: {
+    code: 76,
+    meaning: "the other side is not a TCPMUX server, or speaks no TLS",
+  },
   permission: {
     code: 77,
-    meaning: "permission denied, for example to listen on port 1",
+    meaning:
+      "permission denied, for example to listen on port 1; by TLS, one " +
+      "side does not accept the certificate of the other",
   },
   config: {
     code: 78,
@@ -94,12 +100,15 @@ export function formsOf(long: string, { short }: FlagSpec): string[] {
 }
 
 const { done, usage, noHost, refused, broken, busy, protocol } = EXIT_CODES;
-const { permission, timedOut } = EXIT_CODES;
+const { permission, config, timedOut } = EXIT_CODES;
 export const DAEMON_EXITS = [
   { ...done, meaning: "stopped by a signal" },
   usage,
   { ...broken, meaning: "cannot listen" },
-  permission,
+  {
+    ...permission,
+    meaning: "permission denied, for example to listen on port 1",
+  },
 ];
 export const CLIENT_EXITS = [
   { ...done, meaning: "success" },
@@ -109,6 +118,11 @@ export const CLIENT_EXITS = [
   { ...broken, meaning: "the connection failed or broke; cannot write" },
   busy,
   protocol,
+  {
+    ...permission,
+    meaning: "by TLS, one side does not accept the certificate of the other",
+  },
+  { ...config, meaning: "`config.toml` has errors" },
   timedOut,
 ];
 
@@ -140,8 +154,9 @@ export const SERVER = {
   name: "HOST[:PORT]",
   kind: "host",
   about: "a server",
-  forms: "HOST, HOST:PORT, [V6]:PORT, unix:/path or unix:@name; the default " +
-    "port is 1",
+  forms: "HOST, HOST:PORT, [V6]:PORT, unix:/path, unix:@name, a URL such as " +
+    "tcpmuxs://HOST:PORT, or a name from `~/.config/tcpmux/config.toml`; the " +
+    "default port is 1, and 10001 with TLS",
 } as const;
 export const LOCAL_ADDRESS_FORMS =
   "PORT (on 127.0.0.1; 0 chooses a free port), " +
@@ -174,6 +189,46 @@ export const CLIENT_FLAGS = {
     about: "retry for this long while the server is down or busy",
   },
   ...FAMILY_FLAGS,
+} as const satisfies Record<string, FlagSpec>;
+
+const PEM = {
+  name: "PEM",
+  kind: "file",
+  forms: "the path of a file in PEM",
+} as const satisfies ValueSpec;
+
+export const TLS_FLAGS = {
+  tls: {
+    about: "connect by TLS",
+    details: "a URL `tcpmuxs://HOST` and each of the next flags imply it",
+  },
+  ca: {
+    value: PEM,
+    default: "those that the runtime trusts",
+    about: "trust the authorities in this file",
+  },
+  cert: {
+    value: PEM,
+    default: "none",
+    about: "show this certificate to a server that demands one",
+    details: "it needs `--key`",
+  },
+  key: {
+    value: PEM,
+    default: "none",
+    about: "the private key of `--cert`",
+  },
+  "server-name": {
+    value: { name: "NAME", kind: "text" },
+    default: "the host",
+    about: "the name that the server's certificate must have",
+  },
+  pin: {
+    value: { name: "PIN", kind: "text", forms: PIN_FORM },
+    default: "none",
+    about: "demand this public key, as curl's `--pinnedpubkey` does",
+    details: "without `--ca` it is the only demand",
+  },
 } as const satisfies Record<string, FlagSpec>;
 
 export const LOG_FLAGS = {
@@ -212,6 +267,7 @@ export const LOCAL_FLAGS = {
     default: "4096",
     about: "maximum number of connections at a time",
   },
+  ...TLS_FLAGS,
   "proxy-protocol": {
     value: { name: "VERSION", kind: "choice", choices: ["1", "2"] },
     about: "announce each client's address to the server by a PROXY header",

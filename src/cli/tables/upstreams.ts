@@ -4,6 +4,7 @@ import type { Endpoint } from "../../endpoint.ts";
 import { messageOf, TcpmuxError } from "../../errors.ts";
 import { ownHeader } from "../../handshake/proxy_protocol.ts";
 import { firstBytes } from "../../services/connect.ts";
+import type { UpstreamTls } from "../../services/service.ts";
 import { type KeyPath, type Problem, Problems } from "../../table/problem.ts";
 import type {
   ConnectService,
@@ -11,6 +12,8 @@ import type {
   TcpmuxService,
 } from "../../table/service.ts";
 import { type Table, upstreamsOf } from "../../table/table.ts";
+import { upstreamTlsOf } from "../../tls/load.ts";
+import { getEnv } from "../../transport/permission.ts";
 import type { Transport } from "../../transport/transport.ts";
 
 /** How many are asked at a time. */
@@ -37,12 +40,13 @@ export async function askUpstreams(
   file: string,
 ): Promise<readonly Problem[]> {
   const found = new Problems(file, table.located);
+  const tls = await upstreamTlsOf(table, getEnv, () => {}, file);
   const all = table.services.flatMap(offeredOf);
   const failures = new Map<Upstream, string>();
   const waiting = all.values();
   const ask = async () => {
     for (const upstream of waiting) {
-      const why = await failureOf(upstream, transport);
+      const why = await failureOf(upstream, transport, tls);
       if (why !== undefined) failures.set(upstream, why);
     }
   };
@@ -68,14 +72,20 @@ function offeredOf(service: Service): Upstream[] {
 async function failureOf(
   { service, endpoint }: Upstream,
   transport: Transport,
+  tls: UpstreamTls | undefined,
 ): Promise<string | undefined> {
   const timeout = service.connectTimeout || LONGEST;
   const begin = performance.now();
   try {
-    const conn = await dial(transport, endpoint, { timeout }).conn;
+    const forTls = service.tls !== undefined;
+    let conn = await dial(transport, endpoint, { timeout, forTls }).conn;
     const { proxyProtocol } = service;
     if (proxyProtocol !== undefined) {
       await conn.write(ownHeader(proxyProtocol, conn));
+    }
+    if (forTls) {
+      const time = { timeout, begin, timers: transport.timers, hold() {} };
+      conn = await tls!.secure(conn, service, endpoint, time);
     }
     const speaksFirst = service.kind === "connect" &&
       service.ready === "first-byte";

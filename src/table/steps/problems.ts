@@ -9,6 +9,7 @@ import type { CertificateList } from "../../policy/certificates.ts";
 import type { KeyPath, Problems } from "../problem.ts";
 import { type ListenerSpec, placeOf, type Service } from "../service.ts";
 import type { TlsSettings } from "./tls_settings.ts";
+import { addUpstreamTlsProblems } from "./upstream_tls.ts";
 
 /** What concerns the schemes, of a table. */
 interface Stepping {
@@ -55,6 +56,7 @@ export function addStepProblems(table: Stepping, problems: Problems): void {
   }
   if (tls !== undefined) addClientProblems(tls, problems);
   addNameProblems(table, problems);
+  addUpstreamTlsProblems(table, problems);
 }
 
 function itemOf(listener: ListenerSpec, index: number): KeyPath {

@@ -9,7 +9,7 @@ import {
 import { codeOf } from "../../errors.ts";
 import type { TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
-import { NetAttempt } from "../net/connect.ts";
+import { NetAttempt, netConnect } from "../net/connect.ts";
 import type { Attempt, AttemptOptions, Transport } from "../transport.ts";
 import { connectedTo, type Libc } from "../net/libc.ts";
 import { isListenedOn } from "../net/unix_listeners.ts";
@@ -45,7 +45,9 @@ export function bunConnect(
 ): Transport["connect"] {
   const connector = new BunConnector(timers, libc);
   return (endpoint, options = {}) =>
-    new BunAttempt(connector, endpoint, options).start(timers);
+    options.forTls
+      ? netConnect(endpoint, options, timers)
+      : new BunAttempt(connector, endpoint, options).start(timers);
 }
 
 /**

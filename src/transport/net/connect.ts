@@ -1,11 +1,25 @@
 import type { OnReadOpts } from "node:net";
 import { connectedEnds, type Endpoint, type Peer } from "../../endpoint.ts";
+import type { TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
-import type { AttemptOptions, Conn } from "../transport.ts";
-import { QuietSocket, type SocketOwner } from "./conn.ts";
+import type { Attempt, AttemptOptions, Conn } from "../transport.ts";
+import { NetConn, QuietSocket, type SocketOwner } from "./conn.ts";
 
 /** Makes a connection of a socket that has just been connected. */
 export type ToConn = (socket: QuietSocket, ends: Peer) => Conn;
+
+/** Connects by the documented `node:net` alone. */
+export function netConnect(
+  endpoint: Endpoint,
+  options: AttemptOptions,
+  timers: TimerList,
+): Attempt {
+  return new NetAttempt(
+    endpoint,
+    options,
+    (socket, ends) => new NetConn(socket, ends, timers),
+  ).start(timers);
+}
 
 /** `Transport.connect` by `node:net`, once it is started. */
 export class NetAttempt extends ConnectAttempt implements SocketOwner {

@@ -1,7 +1,7 @@
 /** Connecting on Node: https://nodejs.org/api/net.html */
 import type { TimerList } from "../../timers.ts";
 import type { Buffers } from "../buffers.ts";
-import { NetAttempt } from "../net/connect.ts";
+import { NetAttempt, netConnect } from "../net/connect.ts";
 import { inheritedEnds, socketOn } from "../net/inherited.ts";
 import type { Transport } from "../transport.ts";
 import { NodeConn, Reads } from "./conn.ts";
@@ -23,6 +23,7 @@ export function nodeConnect(
   buffers: Buffers,
 ): Transport["connect"] {
   return (endpoint, options = {}) => {
+    if (options.forTls) return netConnect(endpoint, options, timers);
     const reads = new Reads(buffers);
     return new NetAttempt(
       endpoint,

@@ -1,4 +1,4 @@
-import type { TLSSocket } from "node:tls";
+import type { Server, TLSSocket } from "node:tls";
 import type { PeerCertificate } from "../../../endpoint.ts";
 import { TcpmuxError } from "../../../errors.ts";
 import type { Conn } from "../../transport.ts";
@@ -13,17 +13,28 @@ export interface TlsOptions {
   readonly minVersion: "TLSv1.2" | "TLSv1.3";
   /** The protocols that clients may ask for (RFC 7301); none for any. */
   readonly alpn: readonly string[];
-  /** Undefined where clients are not asked for a certificate. */
-  readonly clients?: ClientIdentification | undefined;
+  /**
+   * The authorities that sign the certificates of clients, as PEM; undefined
+   * where clients are not asked for one.
+   */
+  readonly clientCa?: string | undefined;
+  /** Milliseconds that the caller gives a client; 0 for no limit. */
+  readonly limit: number;
+  /**
+   * Servers of these options whose handshake is over, for the next ones: to
+   * make one takes a quarter of a millisecond, to read the key and the
+   * certificate anew.
+   */
+  readonly free: Server[];
 }
 
-/** How clients say who they are. */
-export interface ClientIdentification {
-  /** The authorities that sign their certificates, as PEM. */
-  readonly ca: string;
-  /** Given what a client shows, finds who it is; undefined for nobody. */
-  identify(shown: ShownCertificate | undefined): PeerCertificate | undefined;
-}
+/**
+ * Given what a client shows, undefined for nothing, finds who it is; undefined
+ * for nobody.
+ */
+export type Identify = (
+  shown: ShownCertificate | undefined,
+) => PeerCertificate | undefined;
 
 /** The certificate of a client, which has its key. */
 export interface ShownCertificate {
@@ -45,14 +56,26 @@ export function mayResume(): boolean {
   return "Deno" in globalThis;
 }
 
-/** Longer than any deadline of ours, in milliseconds. */
+/** As many as a burst of handshakes needs; each takes some 20 to 60 KB. */
+const MOST_FREE = 32;
+
+/** The longest wait of a runtime's timer, in milliseconds. */
 const NEVER = 2 ** 31 - 1;
 
 /**
+ * Milliseconds after which TLS itself gives up: later than the caller, who says
+ * why, but no later than needed: on Deno, a handshake that has failed keeps its
+ * memory for so long.
+ */
+const giveUpAfter = (limit: number) =>
+  limit === 0 ? NEVER : Math.min(limit + 1_000, NEVER);
+
+/**
  * Begins TLS as the server, on a connection of a listener that was opened
- * `forTls`. Each connection has a server object of its own: nobody has to find
- * out which of the connections of a shared one has got ready, and no session is
- * resumed (but on Deno, whose tickets are for the whole process).
+ * `forTls`. While its handshake goes on, each connection has a server object of
+ * its own: nobody has to find out which of the connections of a shared one has
+ * got ready. No session is resumed (but on Deno, whose tickets are for the whole
+ * process).
  *
  * @throws {TcpmuxError} rejects with `protocol` where the client and the server
  * do not agree
@@ -60,35 +83,46 @@ const NEVER = 2 ** 31 - 1;
 export function acceptTls(
   conn: Conn,
   { bytes, sni }: { readonly bytes: Uint8Array; readonly sni?: string },
-  { cert, key, minVersion, alpn, clients }: TlsOptions,
+  options: TlsOptions,
+  identify?: Identify,
 ): Promise<TlsConn> {
-  const server = nodeTls().createServer({
-    cert,
-    key,
-    minVersion,
-    ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
-    handshakeTimeout: NEVER,
-    // Node alone would renegotiate: who a client is must not change.
-    secureOptions: nodeCrypto().constants.SSL_OP_NO_RENEGOTIATION,
-    // Who is refused gets a reply inside TLS, so nobody is refused by this.
-    ...(clients === undefined
-      ? {}
-      : { requestCert: true, rejectUnauthorized: false, ca: clients.ca }),
-  });
+  const { free } = options;
+  const server = free.pop() ?? serverOf(options);
   const outer = outerOf(conn, bytes);
   return new Promise((resolve, reject) => {
+    const refused = (error: Error) => reject(failed(error));
     server.once("secureConnection", (socket) => {
+      server.removeListener("tlsClientError", refused);
+      if (free.length < MOST_FREE) free.push(server);
       socket.allowHalfOpen = true;
-      const certificate = clients?.identify(shownBy(socket));
+      const certificate = identify?.(shownBy(socket));
       const facts = { ...factsOf(socket, sni), certificate };
       resolve(new TlsConn(socket, conn, outer, facts));
     });
-    server.once("tlsClientError", (error) => reject(failed(error)));
+    server.once("tlsClientError", refused);
     outer.once("close", () => reject(failed(new Error("the client has left"))));
     // As long as the handshake goes on, the client's end is the end of it.
     outer.allowHalfOpen = false;
     server.emit("connection", outer);
     outer.allowHalfOpen = true;
+  });
+}
+
+function serverOf(options: TlsOptions): Server {
+  const { cert, key, minVersion, alpn, clientCa, limit } = options;
+  const { SSL_OP_NO_RENEGOTIATION, SSL_OP_NO_TICKET } = nodeCrypto().constants;
+  return nodeTls().createServer({
+    cert,
+    key,
+    minVersion,
+    // Who a client is must not change; and it would keep the server busy.
+    secureOptions: SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET,
+    ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
+    handshakeTimeout: giveUpAfter(limit),
+    // Who is refused gets a reply inside TLS, so nobody is refused by this.
+    ...(clientCa === undefined
+      ? {}
+      : { requestCert: true, rejectUnauthorized: false, ca: clientCa }),
   });
 }
 

@@ -1,5 +1,6 @@
 import type { TLSSocket } from "node:tls";
 import type { TlsFacts } from "../../../endpoint.ts";
+import { codeOf, TcpmuxError } from "../../../errors.ts";
 import { closedHere, fromSystem } from "../../errno.ts";
 import { PushedConn } from "../../pushed_conn.ts";
 import type { Conn } from "../../transport.ts";
@@ -15,10 +16,21 @@ export class TlsConn extends PushedConn {
   readonly #records: RecordStream | undefined;
   /** Of the writes under way: on Bun, destroying the stream ends none. */
   readonly #failing = new Set<(error: Error) => void>();
+  readonly #explain: (error: Error) => Error;
 
-  /** @param stream what stands between the socket and the connection */
-  constructor(socket: TLSSocket, outer: Conn, stream: Outer, tls: TlsFacts) {
+  /**
+   * @param stream what stands between the socket and the connection
+   * @param explain makes one of our errors of one that breaks it
+   */
+  constructor(
+    socket: TLSSocket,
+    outer: Conn,
+    stream: Outer,
+    tls: TlsFacts,
+    explain: (error: Error) => Error = broken,
+  ) {
     super(outer);
+    this.#explain = explain;
     this.#socket = socket;
     this.#outer = outer;
     this.#records = stream instanceof RecordStream ? stream : undefined;
@@ -30,7 +42,7 @@ export class TlsConn extends PushedConn {
   }
 
   #broke(error: Error): void {
-    this.over(fromSystem(error, "cannot read"));
+    this.over(this.#explain(error));
   }
 
   #closed(): void {
@@ -106,4 +118,12 @@ export class TlsConn extends PushedConn {
   isAlive(): Promise<boolean> {
     return Promise.resolve(!this.#socket.destroyed && !this.isDropped);
   }
+}
+
+/** What a peer does against the rules of TLS is a break by this peer. */
+function broken(error: Error & { reason?: string }): Error {
+  const known = fromSystem(error, "cannot read");
+  if (codeOf(known) !== "failed") return known;
+  const why = `TLS has failed: ${error.reason ?? error.message}`;
+  return new TcpmuxError("connection_reset", why, { cause: error });
 }

@@ -1,0 +1,142 @@
+/** The server that a command line means: an address, a URL, or an alias. */
+import { readFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { TcpmuxError } from "../../errors.ts";
+import {
+  readTarget,
+  SERVER_FORMS,
+  type ServerTarget,
+} from "../../parse_endpoint.ts";
+import { fromSystem } from "../../transport/errno.ts";
+import {
+  asDemanded,
+  type ClientTls,
+  readPins,
+  type TlsDemands,
+  whyWrong,
+} from "../../transport/net/tls/demands.ts";
+import { getEnv, permitted } from "../../transport/permission.ts";
+import { type FlagsOf, usage } from "../flags.ts";
+import type { TLS_FLAGS } from "../spec/parts.ts";
+import type { HostAlias } from "./hosts.ts";
+
+export type TlsFlags = FlagsOf<
+  { name: string; positionals: []; flags: typeof TLS_FLAGS }
+>;
+
+/** A server, and what is demanded of it by TLS, with whole paths of files. */
+export interface Remote extends ServerTarget {
+  /** Undefined without TLS. */
+  readonly demands: TlsDemands | undefined;
+}
+
+/**
+ * Finds out what server is meant. Flags come before what an alias says.
+ *
+ * @throws {TcpmuxError} code `usage`, or `invalid_table` for the file of aliases
+ */
+export async function remoteOf(word: string, flags: TlsFlags): Promise<Remote> {
+  const [, scheme = "", name = "", path = ""] =
+    /^(tcpmuxs?:\/\/)?([\w.-]+)(\/.*)?$/i.exec(word) ?? [];
+  const alias = name === "" || scheme === "" && path !== ""
+    ? undefined
+    : await aliasOf(name);
+  const own = demandsOfFlags(flags);
+  const isTls = flags.tls || own !== undefined || alias?.isTls === true ||
+    /^tcpmuxs:/i.test(scheme);
+  const target = read(alias?.address ?? word, word, isTls);
+  const ofUrl = alias === undefined ? target : read(scheme + name + path, word);
+  const service = ofUrl.service ?? target.service;
+  if (!target.tls) return { ...target, service, demands: undefined };
+  const demands = { ...NO_DEMANDS, ...alias?.demands, ...own };
+  const wrong = whyWrong(demands);
+  if (wrong !== undefined) throw usage(`TLS: ${wrong}`);
+  return { ...target, service, demands: asDemanded(demands) };
+}
+
+const NO_DEMANDS: TlsDemands = {
+  ca: undefined,
+  cert: undefined,
+  key: undefined,
+  serverName: undefined,
+  pins: [],
+  verify: true,
+};
+
+function read(address: string, word: string, isTls = false): ServerTarget {
+  const target = readTarget(address, isTls);
+  if (typeof target !== "string") return target;
+  throw usage(
+    `${JSON.stringify(word)} is not a server's address (${SERVER_FORMS}): ` +
+      target,
+  );
+}
+
+/** Undefined where no flag says anything of TLS. */
+function demandsOfFlags(flags: TlsFlags): Partial<TlsDemands> | undefined {
+  const { ca, cert, key, pin, "server-name": serverName } = flags;
+  const pins = readPins(pin);
+  if (typeof pins === "string") throw usage(`--pin: ${pins}`);
+  const path = (file: string | undefined) => file && resolve(file);
+  const all = {
+    ca: path(ca),
+    cert: path(cert),
+    key: path(key),
+    serverName,
+    pins: pin === undefined ? undefined : pins,
+  };
+  const given = Object.entries(all).filter(([, value]) => value !== undefined);
+  return given.length === 0 ? undefined : Object.fromEntries(given);
+}
+
+/** What the library wants: the texts in place of their files. */
+export async function clientTlsOf(
+  { demands }: Remote,
+): Promise<ClientTls | undefined> {
+  if (demands === undefined) return undefined;
+  const { pins, serverName, verify } = demands;
+  const [ca, cert, key] = await Promise.all(
+    [demands.ca, demands.cert, demands.key].map(textOf),
+  );
+  const pin = pins.map((one) => `sha256//${one}`).join(";") || undefined;
+  return { ca, cert, key, serverName, pin, verify };
+}
+
+async function textOf(file: string | undefined): Promise<string | undefined> {
+  if (file === undefined) return undefined;
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw fromSystem(error, `cannot read ${file}`);
+  }
+}
+
+/** The alias of that name; undefined where no file has it. */
+async function aliasOf(name: string): Promise<HostAlias | undefined> {
+  const file = configFile();
+  if (file === undefined || !permitted("read")) return undefined;
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    const { code } = error as { code?: unknown };
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    const { message } = fromSystem(error, `cannot read ${file}`);
+    throw new TcpmuxError("invalid_table", message, { cause: error });
+  }
+  // Only who has such a file pays for what reads it.
+  const { readHosts } = await import("./hosts.ts");
+  return readHosts(text, file, dirname(file)).get(name);
+}
+
+/** By the XDG Base Directory Specification; undefined without a home. */
+function configFile(): string | undefined {
+  const xdg = getEnv("XDG_CONFIG_HOME");
+  const home = getEnv("HOME");
+  const folder = xdg?.startsWith("/")
+    ? xdg
+    : home === undefined || home === ""
+    ? undefined
+    : join(home, ".config");
+  return folder && join(folder, "tcpmux", "config.toml");
+}

@@ -1,0 +1,240 @@
+/** TLS with a server: who it must be, and what is wrong if it is not. */
+import { isIP } from "node:net";
+import {
+  type AlternativeName,
+  canonicalHost,
+  type Endpoint,
+  formatEndpoint,
+  type ServerCertificateFacts,
+  type TlsFacts,
+} from "../endpoint.ts";
+import { messageOf, TcpmuxError } from "../errors.ts";
+import { timeLeft, type TimerList } from "../timers.ts";
+import { cancelled, timedOut } from "../transport/attempt.ts";
+import { fromSystem } from "../transport/errno.ts";
+import { nodeCrypto } from "../transport/net/builtins.ts";
+import { refusedOf, troubleOf } from "../transport/net/tls/alerts.ts";
+import {
+  ClientHandshake,
+  type ServerJudge,
+  type ShownByServer,
+} from "../transport/net/tls/connect.ts";
+import { sniOf, type TlsDemands } from "../transport/net/tls/demands.ts";
+import type { Conn } from "../transport/transport.ts";
+import { readCertificate } from "./certificate.ts";
+import { isHost } from "./files.ts";
+
+/** The server, and what is demanded of it. */
+export interface WantedServer {
+  readonly endpoint: Endpoint;
+  readonly demands: TlsDemands;
+  /** The protocols to offer (RFC 7301). */
+  readonly alpn: readonly string[];
+}
+
+/** How long the handshake may take, and who may end it. */
+export interface HandshakeTime {
+  /** Milliseconds for connection and handshake; 0 for no limit. */
+  readonly timeout: number;
+  /** When the connection was begun, by `performance.now()`. */
+  readonly begin: number;
+  readonly timers: TimerList;
+  /** Is given what ends it at once. */
+  hold(held: { abort(): void }): void;
+}
+
+/** Certificates in PEM (RFC 7468). */
+const PEM = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
+
+/**
+ * Begins TLS as a client, on a connection that was opened `forTls` and that
+ * nobody has read from. It closes the connection where it fails.
+ *
+ * @throws {TcpmuxError} `untrusted` where one side does not take the other's
+ * certificate, `protocol` where there is no TLS to agree on, `timed_out`, or
+ * `cancelled`
+ */
+export async function secureAsClient(
+  conn: Conn,
+  wanted: WantedServer,
+  { timeout, begin, timers, hold }: HandshakeTime,
+): Promise<Conn> {
+  const { demands, alpn } = wanted;
+  const wrong = whyUnusable(demands);
+  if (wrong !== undefined) {
+    conn.abort();
+    throw new TcpmuxError("usage", wrong);
+  }
+  const handshake = new ClientHandshake(conn, {
+    ca: demands.ca?.match(PEM) ?? undefined,
+    cert: demands.cert,
+    key: demands.key,
+    sni: sniOf(nameOf(wanted)),
+    alpn,
+  }, new Judge(wanted));
+  const what = `no TLS with ${formatEndpoint(wanted.endpoint)}`;
+  hold({ abort: () => handshake.fail(cancelled(what)) });
+  const expire = () => handshake.fail(timedOut(what, timeout));
+  const timer = timers.after(timeLeft(timeout, begin), expire);
+  try {
+    return await handshake.done;
+  } finally {
+    timer?.cancel();
+  }
+}
+
+/** What of our own cannot be used: Deno would only be silent then. */
+function whyUnusable({ ca, cert, key }: TlsDemands): string | undefined {
+  const { createPrivateKey, X509Certificate } = nodeCrypto();
+  const use = (text: string) => {
+    // Without any, the runtime would trust its own authorities.
+    if (text.match(PEM) === null) throw new Error("there is none");
+    return new X509Certificate(text);
+  };
+  const certificates = "certificates in PEM";
+  const failures = [
+    { what: `ca must be ${certificates}`, text: ca, use },
+    { what: `cert must be ${certificates}`, text: cert, use },
+    {
+      what: "key must be a private key in PEM, without a password",
+      text: key,
+      use: createPrivateKey,
+    },
+  ].flatMap(({ what, text, use }) => {
+    try {
+      if (text !== undefined) use(text);
+      return [];
+    } catch (error) {
+      return [`${what}: ${messageOf(error)}`];
+    }
+  });
+  return failures[0];
+}
+
+/** The name that the certificate must have. */
+function nameOf({ endpoint, demands }: WantedServer): string | undefined {
+  if (demands.serverName !== undefined) return demands.serverName;
+  return endpoint.transport === "tcp"
+    ? endpoint.host.replace(/%.*/, "")
+    : undefined;
+}
+
+class Judge implements ServerJudge {
+  readonly #wanted: WantedServer;
+  readonly #who: string;
+  /** Whether the server has been accepted. */
+  #isDone = false;
+
+  constructor(wanted: WantedServer) {
+    this.#wanted = wanted;
+    this.#who = formatEndpoint(wanted.endpoint);
+  }
+
+  judge(shown: ShownByServer): TlsFacts {
+    const { protocol, cipher, alpn, certificate } = shown;
+    const { names, publicKey } = readCertificate(certificate);
+    const server = factsOf(certificate, publicKey);
+    const { demands } = this.#wanted;
+    const why = whyNotPinned(server, demands) ??
+      (demands.verify
+        ? this.#whyUntrusted(shown, server) ?? this.#whyUnnamed(names, server)
+        : undefined);
+    if (why !== undefined) {
+      throw new TcpmuxError(
+        "untrusted",
+        `the certificate of ${this.#who} ${why}`,
+        { address: this.#who },
+      );
+    }
+    this.#isDone = true;
+    return { protocol, cipher, sni: sniOf(nameOf(this.#wanted)), alpn, server };
+  }
+
+  #whyUntrusted(
+    { distrust, certificate }: ShownByServer,
+    { pin }: ServerCertificateFacts,
+  ): string | undefined {
+    if (distrust === undefined) return undefined;
+    const { validFrom, validTo } = read(certificate);
+    const day = (time: string) => new Date(time).toISOString().slice(0, 10);
+    if (Date.parse(validTo) < Date.now()) {
+      return `has expired on ${day(validTo)} (the server needs a new one)`;
+    }
+    if (Date.parse(validFrom) > Date.now()) {
+      return `is not valid before ${day(validFrom)} (or the clock of this ` +
+        "machine is wrong)";
+    }
+    if (distrust === "INVALID_PURPOSE") {
+      return "is not one for servers (tcpmux cert issue has --server)";
+    }
+    const cure = `give its authority as ca, or its key as pin ${pin}`;
+    return /SELF_SIGNED_CERT$/.test(distrust) && /^DEPTH_ZERO/.test(distrust)
+      ? `is signed by itself, and nobody vouches for it (${cure})`
+      : `is not signed by an authority that is trusted, or the server does ` +
+        `not send those between: ${distrust} (${cure})`;
+  }
+
+  #whyUnnamed(
+    names: readonly AlternativeName[],
+    { subject }: ServerCertificateFacts,
+  ): string | undefined {
+    const name = nameOf(this.#wanted);
+    if (name === undefined) {
+      return "cannot be checked, as a Unix socket has no host name (give the " +
+        "server's name)";
+    }
+    if (names.some((one) => isName(one, name))) return undefined;
+    const has = names.filter(({ kind }) => kind === "dns" || kind === "ip")
+      .map(({ value }) => value);
+    const listed = has.length === 0
+      ? `it has no subjectAltName, only ${subject}`
+      : `it is for ${has.slice(0, 8).join(", ")}`;
+    return `is not for ${name}: ${listed} (connect to that name, or give it ` +
+      "as the server's name)";
+  }
+
+  explain(error: unknown): Error {
+    const refused = refusedOf(error, this.#who);
+    if (refused !== undefined) return refused;
+    return this.#isDone
+      ? fromSystem(error, "cannot read")
+      : troubleOf(error, this.#who);
+  }
+}
+
+function isName({ kind, value }: AlternativeName, name: string): boolean {
+  if (isIP(name) !== 0) {
+    return kind === "ip" && canonicalHost(value) === canonicalHost(name);
+  }
+  const host = name.toLowerCase().replace(/\.$/, "");
+  return kind === "dns" && isHost(value.toLowerCase(), host);
+}
+
+function whyNotPinned(
+  { pin }: ServerCertificateFacts,
+  { pins }: TlsDemands,
+): string | undefined {
+  if (pins.length === 0 || pins.some((one) => pin === `sha256//${one}`)) {
+    return undefined;
+  }
+  return `has another key than the one pinned: its pin is ${pin} (if the ` +
+    "server has got a new key, and you know that, pin that one)";
+}
+
+function read(certificate: Uint8Array) {
+  return new (nodeCrypto().X509Certificate)(certificate);
+}
+
+function factsOf(
+  certificate: Uint8Array,
+  publicKey: Uint8Array,
+): ServerCertificateFacts {
+  const { subject, validTo } = read(certificate);
+  const hash = nodeCrypto().createHash("sha256").update(publicKey);
+  return {
+    subject: (subject || "(none)").trim().replaceAll(/\n/g, ", ")
+      .replaceAll(/[^\x20-\x7e]/g, "?"),
+    expires: new Date(validTo),
+    pin: `sha256//${hash.digest("base64")}`,
+  };
+}

@@ -1,0 +1,131 @@
+import type { TLSSocket } from "node:tls";
+import { messageOf, TcpmuxError } from "../../../errors.ts";
+import type { TlsFacts } from "../../../endpoint.ts";
+import type { Conn } from "../../transport.ts";
+import { nodeTls } from "../builtins.ts";
+import { TlsConn } from "./conn.ts";
+import { outerOf } from "./records.ts";
+
+/** What a client begins TLS with. */
+export interface ClientTlsOptions {
+  /** PEM, one certificate each; undefined for those that the runtime trusts. */
+  readonly ca: readonly string[] | undefined;
+  readonly cert: string | undefined;
+  readonly key: string | undefined;
+  /** The name to ask the server for (RFC 6066); undefined for none. */
+  readonly sni: string | undefined;
+  /** The protocols to offer (RFC 7301). */
+  readonly alpn: readonly string[];
+}
+
+/** What the handshake has shown of the server. */
+export interface ShownByServer {
+  readonly protocol: string;
+  readonly cipher: string;
+  readonly alpn: string | undefined;
+  /** The server's own certificate, as DER. */
+  readonly certificate: Uint8Array;
+  /** Why the runtime trusts no authority of it; undefined where it does. */
+  readonly distrust: string | undefined;
+}
+
+/** Who decides whether the server is the right one, and explains failures. */
+export interface ServerJudge {
+  /** @throws where it is not the one that is wanted */
+  judge(shown: ShownByServer): TlsFacts;
+  /** What an error of the handshake means, or one that came after it. */
+  explain(error: unknown): Error;
+}
+
+const NOTHING = new Uint8Array(0);
+
+/**
+ * TLS as the client, on a connection that was opened `forTls`. Whoever fails to
+ * agree, or is aborted, has closed the connection.
+ */
+export class ClientHandshake {
+  /** Rejects with what the judge has thrown or explained. */
+  readonly done: Promise<TlsConn>;
+  readonly #conn: Conn;
+  #socket: TLSSocket | undefined;
+  #isOver = false;
+  #reject!: (error: Error) => void;
+
+  constructor(conn: Conn, options: ClientTlsOptions, judge: ServerJudge) {
+    this.#conn = conn;
+    this.done = new Promise((resolve, reject) => {
+      this.#reject = reject;
+      // No TLS socket notices an end that was there before it.
+      if (conn.end !== undefined) {
+        return this.fail(judge.explain(conn.end ?? LEFT));
+      }
+      try {
+        this.#begin(options, judge, resolve);
+      } catch (error) {
+        if (error instanceof TcpmuxError) return this.fail(error);
+        const why = `TLS cannot begin: ${messageOf(error)} (look at ca, cert ` +
+          "and key)";
+        this.fail(new TcpmuxError("usage", why, { cause: error }));
+      }
+    });
+  }
+
+  #begin(
+    { ca, cert, key, sni, alpn }: ClientTlsOptions,
+    judge: ServerJudge,
+    succeed: (conn: TlsConn) => void,
+  ): void {
+    const outer = outerOf(this.#conn, NOTHING);
+    const socket = this.#socket = nodeTls().connect({
+      socket: outer,
+      ...(ca === undefined ? {} : { ca: [...ca] }),
+      ...(cert === undefined || key === undefined ? {} : { cert, key }),
+      ...(sni === undefined ? {} : { servername: sni }),
+      ...(alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] }),
+      // The judge decides, who can tell what is wrong with a certificate.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+    });
+    socket.on("error", (error) => this.fail(judge.explain(error)));
+    socket.once("close", () => this.fail(judge.explain(LEFT)));
+    socket.once("secureConnect", () => {
+      try {
+        const { raw } = socket.getPeerCertificate();
+        const facts = judge.judge({
+          protocol: socket.getProtocol() ?? "",
+          cipher: socket.getCipher()?.name ?? "",
+          alpn: socket.alpnProtocol || undefined,
+          certificate: raw === undefined ? NOTHING : new Uint8Array(raw),
+          distrust: socket.authorized
+            ? undefined
+            : codeIn(socket.authorizationError),
+        });
+        socket.allowHalfOpen = true;
+        const explain = (error: Error) => judge.explain(error);
+        this.#isOver = true;
+        succeed(new TlsConn(socket, this.#conn, outer, facts, explain));
+      } catch (error) {
+        this.fail(error as Error);
+      }
+    });
+  }
+
+  /** Ends it, unless it is done. */
+  fail(error: Error): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#reject(error);
+    // First what is within: Node crashes where a socket ends beneath TLS.
+    this.#socket?.destroy();
+    this.#conn.abort();
+  }
+}
+
+/** The other side has ended the connection. */
+const LEFT = new TcpmuxError("connection_reset", "the connection was closed");
+
+/** Of an error, or the text that a runtime has in place of one. */
+function codeIn(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return String(code ?? error ?? "unknown");
+}
