@@ -13,6 +13,7 @@ import {
 } from "@std/assert";
 import { TcpmuxError } from "../src/errors.ts";
 import { Authorities, Judged } from "../src/tls/authorities.ts";
+import { ClientTrust } from "../src/tls/clients.ts";
 import { blocksIn, certificatesIn } from "../src/tls/der.ts";
 import { proveRefusals } from "../src/tls/prove.ts";
 import { RevocationLists } from "../src/tls/revocation.ts";
@@ -160,6 +161,25 @@ describe("what is checked besides", needs("openssl"), () => {
       );
     });
   }
+
+  test("does not take a resumed session's word for a certificate", async () => {
+    await make("one", kinds[2]![1], "sha384");
+    await make("two", kinds[2]![1], "sha384");
+    const pem = readFileSync(file("one.crt"), "utf8");
+    const trust = new ClientTrust(true, new Authorities(pem, true), undefined);
+    const judged = (name: string) => {
+      const [der] = ders(`${name}-client.crt`);
+      const found = { isTrusted: true, isDoubtful: true, verdict: "null" };
+      return trust.judge({ der: der!, ...found });
+    };
+    assertEquals(judged("one").certificate?.subject, [
+      { type: "CN", value: "client" },
+    ]);
+    assertMatch(
+      judged("two").refusal!.reason,
+      /^certificate CN=client is signed by CN=two, which is not in client_ca$/,
+    );
+  });
 
   test("reads a list of many, and none that lacks a byte", async () => {
     const [name, key, digest] = kinds.find(([name]) => name === "p384")!;

@@ -120,6 +120,11 @@ function withClients(
   );
 }
 
+/** How openssl s_client presents a session, if it was given one. */
+function presenting(session: string): string[] {
+  return existsSync(session) ? ["-sess_in", session] : [];
+}
+
 /** What openssl s_client gets that asks for a service. */
 async function asked(
   port: number,
@@ -276,6 +281,32 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
       assertEquals(await exchange(plain, "HELP\r\n"), "hello\r\nenv\r\n");
     }, { listen: ["tls://127.0.0.1:0", "127.0.0.1:0"] }));
 
+  test("serves by SNI whom a name in the certificate lets in", () =>
+    withClients(async (server) => {
+      const { port } = server;
+      const by = (host: string, client: Issued) =>
+        asked(port, "", client, "-servername", `${host}.mux.example`);
+      assertEquals(await by("field", alice), "field\n");
+      // Neither who may not use it nor who means no service hears a word.
+      assertEquals(await by("field", bob), "");
+      assertEquals(await by("nosuch", bob), "");
+      assertEquals(await by("hello", bad["of another authority"]!), "");
+      const codes = () =>
+        server.log.filter(({ message }) => message === "connection")
+          .map(({ code }) => code);
+      await until("all are recorded", () => codes().length === 4);
+      assertEquals(codes(), ["ok", "denied", "unknown", "bad_certificate"]);
+    }, { tls: 'sni_names = ["mux.example"]' }));
+
+  test("keeps those from a service who begin no TLS where they need not", () =>
+    withClients(async ({ port }) => {
+      assertEquals(await asked(port, "field", alice), "+Go\nfield\n");
+      assertEquals(
+        await exchange(port, "field\r\n"),
+        "-Service not available\r\n",
+      );
+    }, { listen: ["tls-or-plain://127.0.0.1:0"] }));
+
   test("takes an authority between, in client_ca or from the client", () =>
     withClients(async ({ port }) => {
       assertEquals(await asked(port, "hello", deep), REFUSED);
@@ -313,7 +344,7 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
         await asked(port, "hello", stranger, ...keep, bad2);
         await asked(port, "hello", NOBODY, ...keep, none);
         // Each ticket says what its client has shown, and nothing more.
-        const again = [version, "-sess_in"];
+        const again = (session: string) => [version, ...presenting(session)];
         for (
           const [kept, shown, wants] of [
             [ticket, client, "+Go\nhello\n"],
@@ -321,12 +352,12 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
             [none, NOBODY, REQUIRED],
           ] as const
         ) {
-          const said = await asked(port, "hello", shown, ...again, kept);
+          const said = await asked(port, "hello", shown, ...again(kept));
           assertEquals(said, wants, kept);
         }
         assert(
           /^-Certificate/.test(
-            await asked(port, "hello", NOBODY, ...again, bad2),
+            await asked(port, "hello", NOBODY, ...again(bad2)),
           ),
         );
         await copyFile(await ca.revoke(client), file("list.new"));
@@ -334,11 +365,11 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
         await server.logged(
           "the files of [server.tls] have changed, and are in use",
         );
-        for (const words of [[version], [...again, ticket]]) {
+        for (const words of [[version], again(ticket)]) {
           const said = await asked(port, "hello", client, ...words);
           assertEquals(said, REFUSED, words.join(" "));
         }
-        const byTicket = await asked(port, "hello", NOBODY, ...again, ticket);
+        const byTicket = await asked(port, "hello", NOBODY, ...again(ticket));
         assertMatch(byTicket, /^-Certificate/);
         const { reason } = refusals(server).at(-2)!;
         assertEquals(reason, `certificate CN=${name} is revoked`);
@@ -359,7 +390,7 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
           await asked(port, "hello", client, ...keep);
         }
         const again = (name: string, client?: Issued) =>
-          asked(port, "hello", client, version, "-sess_in", ticketOf(name));
+          asked(port, "hello", client, version, ...presenting(ticketOf(name)));
         const said = await again("bad");
         // Where no session is resumed, it is as if the client had no ticket.
         assert([REFUSED, "+Go\nhello\n"].includes(said), said);

@@ -37,7 +37,7 @@ export const certificates: Target = {
   generate: (random) => random.pick(MADE),
   check(input) {
     const der = bytesOf(input);
-    const shownOf = { der, isTrusted: true, verdict: "" };
+    const shownOf = { der, isTrusted: true, isDoubtful: false, verdict: "" };
     const { certificate, refusal } = TRUST.judge(shownOf);
     check(
       (certificate === undefined) !== (refusal === undefined),

@@ -3,10 +3,7 @@ import type { PeerCertificate } from "../endpoint.ts";
 import { messageOf } from "../errors.ts";
 import { type Refusal, refusal } from "../policy/refusal.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
-import {
-  mayResume,
-  type ShownCertificate,
-} from "../transport/net/tls/accept.ts";
+import type { ShownCertificate } from "../transport/net/tls/accept.ts";
 import { type Authorities, Judged } from "./authorities.ts";
 import { readCertificate } from "./certificate.ts";
 import type { RevocationLists } from "./revocation.ts";
@@ -72,17 +69,17 @@ export class ClientTrust {
 
   #against(
     certificate: Judged,
-    { isTrusted, verdict }: ShownCertificate,
+    { isTrusted, isDoubtful, verdict }: ShownCertificate,
   ): string | undefined {
     const now = Date.now();
     const unfit = certificate.outOfDate(now) ?? certificate.unfit();
     if (unfit !== undefined) return unfit;
-    if (mayResume() && !certificate.fields.isVersion3) {
+    if (isDoubtful && !certificate.fields.isVersion3) {
       return "not of version 3, and Deno takes no other";
     }
     const { authorities, lists } = this;
     // Who was found good may have come by an authority that it has shown along.
-    if (isTrusted && lists === undefined && !mayResume()) return undefined;
+    if (isTrusted && lists === undefined && !isDoubtful) return undefined;
     const authority = authorities.issuerOf(certificate);
     if (authority === undefined) {
       return `signed by ${certificate.issuerName}, which is not in client_ca`;

@@ -41,9 +41,11 @@ export interface ShownCertificate {
   readonly der: Uint8Array;
   /**
    * Whether the runtime has found that an authority has signed it and that it
-   * is in force. Of a session that is resumed, it says so of all.
+   * is in force.
    */
   readonly isTrusted: boolean;
+  /** Whether that has to be found out again: the session may be resumed. */
+  readonly isDoubtful: boolean;
   /** What it has found, in a word. */
   readonly verdict: string;
 }
@@ -141,6 +143,7 @@ function shownBy(socket: TLSSocket): ShownCertificate | undefined {
   return {
     der: new Uint8Array(der),
     isTrusted: socket.authorized === true,
+    isDoubtful: mayResume() || socket.isSessionReused(),
     verdict: String(socket.authorizationError),
   };
 }
