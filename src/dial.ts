@@ -217,13 +217,15 @@ export async function readReply(
   const timer = timers.after(timeLeft(timeout, begin), expire);
   try {
     const reader = new ReplyReader();
-    for (let isSilent = true;; isSilent = false) {
+    let isSilent = true;
+    for (;;) {
       const bytes = await conn.read();
       if (bytes === null) {
         const hint = isSilent ? ` (perhaps it speaks TLS: ${TLS_WAYS})` : "";
         const why = `${what}: it closed the connection${hint}`;
         throw new TcpmuxError("protocol", why);
       }
+      if (bytes.length > 0) isSilent = false;
       const state = reader.push(bytes);
       if (state.state === "reply") return state;
       if (state.state === "malformed") {

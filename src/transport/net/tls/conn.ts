@@ -88,7 +88,9 @@ export class TlsConn extends PushedConn {
     if (this.isDropped) return closedHere();
     if (this.end instanceof Error) return this.end;
     if (this.#socket.writableEnded) return closedHere();
-    return fromSystem(error ?? { code: "EPIPE" }, "cannot write");
+    return error
+      ? broken(error, "cannot write")
+      : fromSystem({ code: "EPIPE" }, "cannot write");
   }
 
   closeWrite(): Promise<void> {
@@ -121,8 +123,11 @@ export class TlsConn extends PushedConn {
 }
 
 /** What a peer does against the rules of TLS is a break by this peer. */
-function broken(error: Error & { reason?: string }): Error {
-  const known = fromSystem(error, "cannot read");
+function broken(
+  error: Error & { reason?: string },
+  what = "cannot read",
+): Error {
+  const known = fromSystem(error, what);
   if (codeOf(known) !== "failed") return known;
   const why = `TLS has failed: ${error.reason ?? error.message}`;
   return new TcpmuxError("connection_reset", why, { cause: error });
