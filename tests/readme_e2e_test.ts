@@ -70,6 +70,21 @@ describe("README.md", () => {
   );
 
   test(
+    "has TLS",
+    needs("openssl"),
+    () =>
+      withFolder(async (folder) => {
+        const text = here(section("With TLS"), await freePorts("10001"));
+        const [table] = blocks(text, "toml");
+        writeFileSync(join(folder, "tls.toml"), `${table!.text}\n`);
+        await follow(blocks(text, "sh", "console", "console stays"), {
+          cwd: folder,
+          mux: "mux.example", // which is no host here: it is a name only
+        });
+      }),
+  );
+
+  test(
     "reaches them by clients that know no TCPMUX",
     {
       ...needsPostgres(),
