@@ -154,10 +154,8 @@ export const TLS_WAYS = "--tls, tcpmuxs://HOST, or tls = true in a table";
 
 const SPEAKS_TLS = `it speaks TLS (connect to it by TLS: ${TLS_WAYS})`;
 
-/** Whether a server of TLS complains of what is no TLS (RFC 8446, 5.1). */
-function isTlsAlert([type, version]: Uint8Array): boolean {
-  return type === 0x15 && (version === undefined || version === 3);
-}
+/** By which a server of TLS complains of what is no TLS (RFC 8446, 5.1). */
+const TLS_ALERT = 0x15;
 
 /** Reads a server's reply line, in any segmentation, from any server. */
 export class ReplyReader {
@@ -167,7 +165,7 @@ export class ReplyReader {
     const line = this.#held.length === 0 ? bytes : joined(this.#held, bytes);
     const sign = String.fromCharCode(line[0] ?? 0);
     if (line.length > 0 && sign !== "+" && sign !== "-") {
-      const why = isTlsAlert(line)
+      const why = line[0] === TLS_ALERT
         ? SPEAKS_TLS
         : "the reply does not begin with + or -";
       return { state: "malformed", why };
