@@ -132,7 +132,12 @@ describe("a listener with TLS", needs("openssl"), () => {
             `https://mux.example:${server.port}/`,
           ]);
         assert((await curl()).code !== 0);
-        await recordOf(server, "tls_error");
+        const { reason } = await recordOf(server, "tls_error");
+        assertEquals(
+          reason,
+          "the client (SNI: mux.example) asks for the protocols h2, http/1.1 " +
+            "(ALPN), and not for tcpmux",
+        );
         const { stdout } = await curl("--no-alpn");
         assertMatch(String(stdout), /^-/);
       }),
@@ -382,6 +387,7 @@ sni = mux.example
         const line = await server.logged(
           "the files of [server.tls] have changed and are not used",
         );
+        assertMatch(String(line.files), /^\S*server\.crt$/);
         assertMatch(String(line.reason), /server\.key.* is not the key/);
         const still = await run([
           ...["openssl", "s_client", "-connect", `127.0.0.1:${server.port}`],

@@ -68,13 +68,14 @@ export class TlsFolder {
     return this.stateOfFiles(names);
   }
 
-  /** The same of these files. */
+  /** The same of these files, each with a line of its own that begins so. */
   async stateOfFiles(names: readonly string[]): Promise<string> {
     const states = names.map(async (name) => {
       const found = await stat(await this.pathOf(name)).catch(() => undefined);
-      return [found?.dev, found?.ino, found?.size, found?.ctimeMs].join(":");
+      const { dev, ino, size, ctimeMs } = found ?? {};
+      return `${name} ${[dev, ino, size, ctimeMs].join(":")}`;
     });
-    return (await Promise.all(states)).join(" ");
+    return (await Promise.all(states)).join("\n");
   }
 
   /** Adds a problem for each file that is missing or does not fit. */

@@ -1,10 +1,11 @@
-import { messageOf } from "../errors.ts";
+import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
 import type {
   ClientHello,
+  SecureConn,
   SecuredClient,
   TlsEnds,
 } from "../handshake/tls_step.ts";
-import type { Log } from "../log.ts";
+import { type Log, visible } from "../log.ts";
 import { refusal } from "../policy/refusal.ts";
 import { Problems } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
@@ -125,16 +126,19 @@ export class TlsInForce implements TlsEnds {
     if (Date.now() > this.#warned + DAY) this.warn(log);
     const state = await this.#folder.stateOf(this.#settings);
     if (state === this.#state) return;
+    const files = changed(this.#state, state);
     this.#state = state; // what is wrong is said once
     const problems = new Problems();
     try {
       const material = await this.#folder.read(this.#settings, problems);
       problems.throwIfAny();
       this.#material = material;
-      log("info", "the files of [server.tls] have changed, and are in use");
+      const what = "the files of [server.tls] have changed, and are in use";
+      log("info", what, { files });
       this.warn(log);
     } catch (error) {
       log("error", "the files of [server.tls] have changed and are not used", {
+        files,
         reason: messageOf(error),
       });
     }
@@ -169,12 +173,17 @@ export class TlsInForce implements TlsEnds {
       ? [ALPN]
       : this.#byName.get(name.toUpperCase())?.alpn ?? [];
     let verdict: ClientVerdict = {};
-    const conn = await acceptTls(
-      client,
-      hello,
-      this.#optionsOf(own, alpn),
-      clients && ((shown) => (verdict = clients.judge(shown)).certificate),
-    );
+    let conn: SecureConn;
+    try {
+      conn = await acceptTls(
+        client,
+        hello,
+        this.#optionsOf(own, alpn),
+        clients && ((shown) => (verdict = clients.judge(shown)).certificate),
+      );
+    } catch (error) {
+      throw foreignProtocols(hello, alpn, error) ?? error;
+    }
     const lacksAlpn = name === undefined && this.#settings.requireAlpn &&
       conn.tls.alpn !== ALPN;
     const refusal = verdict.refusal ?? (lacksAlpn ? NO_ALPN : undefined);
@@ -198,4 +207,35 @@ export class TlsInForce implements TlsEnds {
     this.#options.set(own, all.set(String(alpn), options));
     return options;
   }
+}
+
+/** The names of the files whose states are not the same. */
+function changed(before: string, now: string): string {
+  const old = before.split("\n");
+  return now.split("\n").filter((line) => !old.includes(line))
+    .map((line) => line.slice(0, line.lastIndexOf(" "))).join(", ");
+}
+
+/** Of a long list of protocols, so many are said. */
+const MOST_PROTOCOLS = 4;
+
+/**
+ * The error for a client that asks for none of our protocols (ALPN), which each
+ * runtime says in words of its own; undefined for any other client.
+ */
+function foreignProtocols(
+  { alpn: asked, sni = "no name" }: ClientHello,
+  spoken: readonly string[],
+  cause: unknown,
+): TcpmuxError | undefined {
+  const isForeign = asked.length > 0 && spoken.length > 0 &&
+    !asked.some((name) => spoken.includes(name));
+  if (codeOf(cause) !== "protocol" || !isForeign) return undefined;
+  const names = asked.slice(0, MOST_PROTOCOLS).map(visible).join(", ");
+  return new TcpmuxError(
+    "protocol",
+    `the client (SNI: ${sni}) asks for the protocols ${names} (ALPN), and not ` +
+      `for ${spoken.join(" or ")}`,
+    { cause },
+  );
 }

@@ -94,7 +94,7 @@ export class Authority {
       if (found !== undefined && found.revoked === undefined) {
         throw refused(
           `${found.name} has a certificate already (tcpmux cert renew ` +
-            `${found.name} makes a new one)`,
+            `${found.name} makes a new one; for other names, revoke it first)`,
         );
       }
       for (const file of [`${name}.key`, `${name}.crt`]) {
@@ -258,7 +258,10 @@ export class Authority {
     const found = newestOf(this.#issued(), name);
     if (found?.revoked === undefined && found !== undefined) return found;
     const why = found === undefined ? "has no certificate" : "was revoked";
-    throw refused(`${name} ${why} (tcpmux cert issue ${name} makes one)`);
+    throw refused(
+      `${name} ${why} (tcpmux cert issue ${name} makes one, and tcpmux cert ` +
+        "list shows all)",
+    );
   }
 
   #certificate(serial: string): OwnCertificate {

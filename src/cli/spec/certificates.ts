@@ -84,7 +84,7 @@ export const CERT = {
       },
       repeated: true,
       default: "with `--server`, NAME as `dns` or `ip`; else none",
-      about: "another name in the certificate (subjectAltName)",
+      about: "a name in the certificate (subjectAltName), in place of NAME",
       environment: false,
       actions: ["issue"],
     },
@@ -118,7 +118,7 @@ export const CERT = {
     about: "make a CA, and certificates for a server and for a client",
     lines: [
       "tcpmux cert init",
-      "tcpmux cert issue mux.example --server --san ip:192.0.2.1",
+      "tcpmux cert issue mux.example --server",
       "tcpmux cert issue alice",
     ],
   }, {

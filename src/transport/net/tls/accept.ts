@@ -102,7 +102,7 @@ export function acceptTls(
       resolve(new TlsConn(socket, conn, outer, facts));
     });
     server.once("tlsClientError", refused);
-    outer.once("close", () => reject(failed(new Error("the client has left"))));
+    outer.once("close", () => reject(failed(new Error(LEFT))));
     // As long as the handshake goes on, the client's end is the end of it.
     outer.allowHalfOpen = false;
     server.emit("connection", outer);
@@ -148,9 +148,13 @@ function shownBy(socket: TLSSocket): ShownCertificate | undefined {
   };
 }
 
+/** Many a client says no more of a certificate that it does not accept. */
+const LEFT = "the client has left before TLS was agreed on (perhaps it does " +
+  "not accept the server's certificate)";
+
 /** OpenSSL puts what has happened into one of its members. */
 function failed(error: Error & { reason?: string; code?: string }) {
   const { reason, code, message } = error;
-  const why = code === "ECONNRESET" ? "the client has left" : reason ?? message;
+  const why = code === "ECONNRESET" ? LEFT : reason ?? message;
   return new TcpmuxError("protocol", why, { cause: error });
 }
