@@ -20,7 +20,7 @@ import { identitiesOf, type Identity } from "./services/exec/identity.ts";
 import { LeaverWatch } from "./services/exec/orphans.ts";
 import { Session } from "./session.ts";
 import { checkLoops, checkRequirements, type Table } from "./table/table.ts";
-import type { ListenerSpec, Service } from "./table/service.ts";
+import type { Service } from "./table/service.ts";
 import type { TlsInForce } from "./tls/in_force.ts";
 import { proveTls, tlsOf, upstreamTlsOf } from "./tls/load.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
@@ -41,6 +41,8 @@ export interface MuxServerOptions {
   readonly onSessions?: (count: number) => void;
 }
 
+type Accepting = Omit<OpenListener, "listener">;
+
 /** A table in force, with what `#prepare` has found out about it. */
 interface TableInForce {
   readonly table: Table;
@@ -48,8 +50,8 @@ interface TableInForce {
   readonly limits: ServerLimits;
   readonly tls: TlsInForce | undefined;
   readonly upstreamTls: ListenerContext["upstreamTls"];
-  /** By the listener's address; made when its first client comes. */
-  readonly contexts: Map<string, ListenerContext>;
+  /** Each made when its listener's first client comes: two may share an address. */
+  readonly contexts: Map<Accepting, ListenerContext>;
 }
 
 /** What a server is doing. */
@@ -208,12 +210,8 @@ export class MuxServer {
     this.#accept(conn, { spec, address: formatEndpoint(conn.local) });
   }
 
-  #accept = (
-    conn: Conn,
-    { spec, address }: Omit<OpenListener, "listener">,
-  ): void => {
-    const context = this.#inForce.contexts.get(address) ??
-      this.#addContext(spec, address);
+  #accept = (conn: Conn, at: Accepting): void => {
+    const context = this.#inForce.contexts.get(at) ?? this.#addContext(at);
     const { limits } = this.#inForce;
     // A proxy is no source of limits: like a Unix socket, it has many clients.
     const source = context.announced === undefined ? conn.remote : UNNAMED;
@@ -225,7 +223,8 @@ export class MuxServer {
     this.#options.onSessions?.(this.#sessions.size);
   };
 
-  #addContext(spec: ListenerSpec, listener: string): ListenerContext {
+  #addContext(at: Accepting): ListenerContext {
+    const { spec, address: listener } = at;
     const { table, identities, contexts, tls, upstreamTls } = this.#inForce;
     const { log, transport, getEnv, observer } = this.#options;
     const context: ListenerContext = {
@@ -245,7 +244,7 @@ export class MuxServer {
       isStopping: () => this.#isDraining,
       switchedOff: this.#switchedOff,
     };
-    contexts.set(listener, context);
+    contexts.set(at, context);
     return context;
   }
 

@@ -305,7 +305,10 @@ describe("a listener that asks for certificates", needs("openssl"), () => {
         await exchange(port, "field\r\n"),
         "-Service not available\r\n",
       );
-    }, { listen: ["tls-or-plain://127.0.0.1:0"] }));
+    }, {
+      listen: ["tls-or-plain://127.0.0.1:0"],
+      tls: 'client_certificate = "optional"',
+    }));
 
   test("takes an authority between, in client_ca or from the client", () =>
     withClients(async ({ port }) => {
@@ -602,6 +605,22 @@ text = ""
 `);
     assertMatch(said, /:6: .*client_certificate: is "required", which needs/);
     assertMatch(said, /:7: .*crl: needs client_ca/);
+  });
+
+  test("requires none where clients may leave out TLS", async () => {
+    const said = await check(`[server]
+listen = "tls-or-plain://127.0.0.1:0"
+[server.tls]
+cert = "server.crt"
+key = "server.key"
+client_ca = "ca.crt"
+[services.a]
+text = ""
+`);
+    assertMatch(
+      said,
+      /:2: server\.listen.*: tls-or-plain:\/\/ lets clients leave/,
+    );
   });
 
   test("says what is wrong with the files", async () => {

@@ -117,6 +117,28 @@ describe("sockets of systemd", () => {
       });
     }));
 
+  test("two at one address are served each as the table says of it", () =>
+    withFolder(async (folder) => {
+      const file = join(folder, "services.toml");
+      const listen = ["proxy://systemd:outer", "systemd:inner"];
+      const server = `[server]\nlisten = ${JSON.stringify(listen)}\n` +
+        'trusted_proxies = ["127.0.0.1"]\n';
+      writeFileSync(file, server + SERVICES);
+      const program = activated("same=outer", "same=inner");
+      await withServer(
+        server + SERVICES,
+        async ({ port }) => {
+          const answers = new Set<string>();
+          for (let client = 0; client < 40; client++) {
+            answers.add(await exchange(port, "about\r\n").catch(() => "reset"));
+          }
+          assert(answers.has("+Go\r\nabout"), [...answers].join());
+          assert(answers.size > 1, "the header of a proxy is required nowhere");
+        },
+        { args: [], program },
+      );
+    }));
+
   test("programs get neither the sockets nor their variables", () =>
     withSockets("systemd", ["tcp", "tcp6"], async (server) => {
       const said = await exchange(server.port, "open\r\n");

@@ -1,13 +1,14 @@
 # Plays systemd, which opens sockets, and becomes the program that gets them.
 #
 # usage: perl activate.pl KIND[=NAME]… -- WORD…
-# KIND is tcp, tcp6, conn (a connection), udp, unix:PATH or file. With ACTIVATE_PID, the sockets are for that process.
+# KIND is tcp, tcp6, same (one port for all of that kind), conn (a connection), udp, unix:PATH or file. With ACTIVATE_PID, the sockets are for that process.
 use strict;
 use Fcntl;
 use POSIX;
 use Socket qw(:all);
 
 my (@kinds, @names, @sockets);
+my $same = pack_sockaddr_in(0, INADDR_LOOPBACK);
 while (@ARGV && (my $word = shift @ARGV) ne "--") {
   my ($kind, $name) = split /=/, $word;
   push @kinds, $kind;
@@ -28,7 +29,12 @@ sub opened {
   my $address = defined $path ? pack_sockaddr_un($path)
     : $kind eq "tcp6" ? pack_sockaddr_in6(0, IN6ADDR_ANY)
     : pack_sockaddr_in(0, INADDR_LOOPBACK);
+  if ($kind eq "same") {
+    setsockopt($socket, SOL_SOCKET, SO_REUSEPORT, 1) or die "SO_REUSEPORT: $!";
+    $address = $same;
+  }
   bind($socket, $address) or die "bind: $!";
+  $same = getsockname($socket) if $kind eq "same";
   return $socket if $type == SOCK_DGRAM;
   listen($socket, 128) or die "listen: $!";
   return $socket if $kind ne "conn";

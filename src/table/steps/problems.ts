@@ -48,6 +48,16 @@ export function addStepProblems(table: Stepping, problems: Problems): void {
         `${scheme} needs [server.tls] with cert and key (or take ${scheme} away)`,
       );
     }
+    const asked = tls?.clientCertificate;
+    if (endpoint.tls === "or-plain" && asked === "required") {
+      const scheme = schemeOf({ tls: "or-plain" });
+      problems.add(
+        item,
+        `${scheme} lets clients leave out TLS, and their certificate with it, ` +
+          "which client_certificate in [server.tls] requires (put tls:// in its " +
+          'place, or say client_certificate = "optional")',
+      );
+    }
     const isTwice = seen.has(place) && seen.get(place) !== endpoint.tls;
     if (isTwice && !/:0$/.test(place)) {
       problems.add(item, `${place} stands there both with tls:// and without`);
