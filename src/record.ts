@@ -66,7 +66,9 @@ export interface ConnectionRecord {
    * digits. Absent without one.
    */
   readonly subject?: string;
+  /** The alternative names in it, as `dns:a.example,uri:spiffe://fleet/a`. */
   readonly san?: string;
+  /** The SHA-256 of it, in hexadecimal. */
   readonly fingerprint?: string;
   /** How it ended. */
   readonly outcome: Outcome;
