@@ -139,7 +139,7 @@ function fits(
 function isNamed(pattern: string, { kind, value }: AlternativeName): boolean {
   switch (kind) {
     case "dns":
-      return isHost(pattern, value.toLowerCase());
+      return isHost(pattern, dnsName(value));
     case "uri":
       return isUri(pattern, value);
     case "email":
@@ -148,9 +148,18 @@ function isNamed(pattern: string, { kind, value }: AlternativeName): boolean {
   }
 }
 
+/**
+ * A DNS name of a certificate (RFC 5280, section 4.2.1.6), in lower case;
+ * undefined for one that is not all ASCII, which is the name of no host: other
+ * letters have some of ASCII's for their lower case.
+ */
+export function dnsName(value: string): string | undefined {
+  return /^\p{ASCII}*$/u.test(value) ? value.toLowerCase() : undefined;
+}
+
 /** A name whose first label may be `*`, and a host of a certificate. */
-function isHost(pattern: string, host: string): boolean {
-  if (!pattern.startsWith("*.")) return pattern === host;
+function isHost(pattern: string, host: string | undefined): boolean {
+  if (host === undefined || !pattern.startsWith("*.")) return pattern === host;
   const dot = host.indexOf(".");
   return /^[a-z0-9_-]+$/.test(host.slice(0, dot)) &&
     host.slice(dot) === pattern.slice(1);
