@@ -44,7 +44,8 @@ describe("a rule for certificates", () => {
     ["CN=Alice", false],
     ["CN=alic", false],
     ["OU=alice", false],
-    ["2.5.4.3=alice", false],
+    ["2.5.4.3=alice", true],
+    ["2.5.4.11=alice", false],
     ["SAN:dns:alice", false],
   ];
   for (const [rule, isIn] of cases) {

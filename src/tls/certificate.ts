@@ -11,6 +11,7 @@ import {
   type NamePart,
 } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
+import { attributeType } from "../policy/certificates.ts";
 import {
   ALTERNATIVE_NAMES,
   fieldsOf,
@@ -28,21 +29,6 @@ export interface Certificate {
   /** The key's algorithm and bits, as DER (SubjectPublicKeyInfo). */
   readonly publicKey: Uint8Array;
 }
-
-/** The short names of RFC 4514, section 3, and of others that are usual. */
-const TYPES: Readonly<Record<string, string>> = {
-  "2.5.4.3": "CN",
-  "2.5.4.5": "serialNumber",
-  "2.5.4.6": "C",
-  "2.5.4.7": "L",
-  "2.5.4.8": "ST",
-  "2.5.4.9": "STREET",
-  "2.5.4.10": "O",
-  "2.5.4.11": "OU",
-  "0.9.2342.19200300.100.1.25": "DC",
-  "0.9.2342.19200300.100.1.1": "UID",
-  "1.2.840.113549.1.9.1": "emailAddress",
-};
 
 /** By the tag of a GeneralName. */
 const KINDS: Readonly<Record<number, AlternativeName["kind"]>> = {
@@ -80,8 +66,7 @@ function read(der: Uint8Array): Certificate {
 export function distinguishedName(name: AsnType | undefined): NamePart[] {
   return parts(name).flatMap(parts).map((attribute) => {
     const [type, value] = parts(attribute);
-    const oid = identifierOf(type);
-    return { type: TYPES[oid] ?? oid, value: textOf(value!) };
+    return { type: attributeType(identifierOf(type)), value: textOf(value!) };
   });
 }
 
