@@ -44,7 +44,8 @@ describe("a rule for certificates", () => {
     ["CN=Alice", false],
     ["CN=alic", false],
     ["OU=alice", false],
-    ["2.5.4.3=alice", false],
+    ["2.5.4.3=alice", true],
+    ["2.5.4.11=alice", false],
     ["SAN:dns:alice", false],
   ];
   for (const [rule, isIn] of cases) {
@@ -61,6 +62,9 @@ describe("a rule for certificates", () => {
     ["SAN:dns:*.dev.example", "dns", "*.dev.example", false],
     ["SAN:dns:*.dev.example", "dns", "a\0.dev.example", false],
     ["SAN:dns:*.dev.example", "uri", "a.dev.example", false],
+    ["SAN:dns:k.example", "dns", "K.example", true],
+    ["SAN:dns:k.example", "dns", "\u212a.example", false],
+    ["SAN:dns:*.k.example", "dns", "a.\u212a.example", false],
     ["SAN:uri:spiffe://fleet/*", "uri", "spiffe://fleet/a", true],
     ["SAN:uri:spiffe://fleet/*", "uri", "spiffe://fleet/", false],
     ["SAN:uri:spiffe://fleet/*", "uri", "spiffe://fleet/a/b", false],

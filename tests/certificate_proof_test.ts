@@ -1,11 +1,14 @@
 /** A server proves that its runtime refuses bad certificates of clients. */
 import { Buffer } from "node:buffer";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { appendFile, writeFile } from "node:fs/promises";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import {
+  assert,
   assertEquals,
   assertMatch,
   assertRejects,
@@ -38,6 +41,27 @@ function finding(isTrusted: (shown: Judged) => boolean): typeof acceptTls {
 
 describe("the proof", () => {
   test("holds on this runtime", () => proveRefusals(transport));
+
+  test("is about its own clients, whoever else connects", async () => {
+    const strangers: Socket[] = [];
+    const listen: typeof transport.listen = async (...given) => {
+      const listener = await transport.listen(...given);
+      const { endpoint } = listener;
+      assert(endpoint.transport === "tcp");
+      for (let i = 0; i < 2; i++) {
+        const stranger = connect(endpoint.port, endpoint.host);
+        stranger.on("error", () => {}); // it is dropped
+        strangers.push(stranger);
+        await once(stranger, "connect");
+      }
+      return listener;
+    };
+    try {
+      await proveRefusals({ ...transport, listen });
+    } finally {
+      for (const stranger of strangers) stranger.destroy();
+    }
+  });
 
   test("fails where all certificates are taken for good", async () => {
     const error = await assertRejects(

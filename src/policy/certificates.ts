@@ -23,20 +23,28 @@ export const CERTIFICATE_FORM =
   'a name such as "CN=alice", "OU=field", "SAN:dns:*.dev.example" or ' +
   '"SAN:uri:spiffe://fleet/*"';
 
+/** The short names of RFC 4514, section 3, and of others that are usual. */
+const TYPES: Readonly<Record<string, string>> = {
+  "2.5.4.3": "CN",
+  "2.5.4.11": "OU",
+  "2.5.4.10": "O",
+  "2.5.4.7": "L",
+  "2.5.4.8": "ST",
+  "2.5.4.6": "C",
+  "2.5.4.9": "STREET",
+  "0.9.2342.19200300.100.1.25": "DC",
+  "0.9.2342.19200300.100.1.1": "UID",
+  "1.2.840.113549.1.9.1": "emailAddress",
+  "2.5.4.5": "serialNumber",
+};
+
 /** The attributes of a subject that can be named, besides OIDs. */
-const ATTRIBUTES = [
-  "CN",
-  "OU",
-  "O",
-  "L",
-  "ST",
-  "C",
-  "STREET",
-  "DC",
-  "UID",
-  "emailAddress",
-  "serialNumber",
-];
+const ATTRIBUTES = Object.values(TYPES);
+
+/** What an attribute is called: its short name if it has one, else its OID. */
+export function attributeType(oid: string): string {
+  return TYPES[oid] ?? oid;
+}
 
 const NO_STAR =
   "* stands for a label or a segment only in SAN:dns: and SAN:uri:";
@@ -58,7 +66,8 @@ export function readCertificateRule(text: string): CertificateRule | string {
       `${ATTRIBUTES.join(", ")}, and OIDs`;
   }
   if (value!.includes("*")) return NO_STAR;
-  return { text, of: { attribute: known ?? attribute }, value: value! };
+  const type = known ?? attributeType(attribute);
+  return { text, of: { attribute: type }, value: value! };
 }
 
 function alternativeRule(
@@ -139,7 +148,7 @@ function fits(
 function isNamed(pattern: string, { kind, value }: AlternativeName): boolean {
   switch (kind) {
     case "dns":
-      return isHost(pattern, value.toLowerCase());
+      return isHost(pattern, dnsName(value));
     case "uri":
       return isUri(pattern, value);
     case "email":
@@ -148,9 +157,18 @@ function isNamed(pattern: string, { kind, value }: AlternativeName): boolean {
   }
 }
 
+/**
+ * A DNS name of a certificate (RFC 5280, section 4.2.1.6), in lower case;
+ * undefined for one that is not all ASCII, which is the name of no host: other
+ * letters have some of ASCII's for their lower case.
+ */
+export function dnsName(value: string): string | undefined {
+  return /^\p{ASCII}*$/u.test(value) ? value.toLowerCase() : undefined;
+}
+
 /** A name whose first label may be `*`, and a host of a certificate. */
-function isHost(pattern: string, host: string): boolean {
-  if (!pattern.startsWith("*.")) return pattern === host;
+function isHost(pattern: string, host: string | undefined): boolean {
+  if (host === undefined || !pattern.startsWith("*.")) return pattern === host;
   const dot = host.indexOf(".");
   return /^[a-z0-9_-]+$/.test(host.slice(0, dot)) &&
     host.slice(dot) === pattern.slice(1);

@@ -1,28 +1,29 @@
 /** The authorities that sign the certificates of clients (RFC 5280). */
-import { Buffer } from "node:buffer";
-import { Boolean } from "asn1js";
 import { TcpmuxError } from "../errors.ts";
 import { nameText } from "../policy/certificates.ts";
-import { nodeCrypto } from "../transport/net/builtins.ts";
-import { distinguishedName } from "./certificate.ts";
+import { comparedName, distinguishedName } from "./certificate.ts";
 import {
   ALTERNATIVE_NAMES,
   certificatesIn,
-  encodingOf,
+  elementsOf,
   type Fields,
   fieldsOf,
-  identifierOf,
-  parsed,
-  parts,
+  hexOf,
   type Signed,
   signedOf,
 } from "./der.ts";
+import { isSignedBy, KNOWN_WAYS } from "./signatures.ts";
 
 const KEY_USAGE = "2.5.29.15";
 const BASIC_CONSTRAINTS = "2.5.29.19";
 const NAME_CONSTRAINTS = "2.5.29.30";
 const EXTENDED_KEY_USAGE = "2.5.29.37";
-const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+/** The encoding of 1.3.6.1.5.5.7.3.2. */
+const CLIENT_AUTH = "06082b06010505070302";
+/** The encoding of TRUE. */
+const TRUE = "0101ff";
+/** Alternative names of a client. */
+const MOST_NAMES = 256;
 /** The extensions of a client's certificate that are looked at here. */
 const KNOWN = [
   KEY_USAGE,
@@ -31,33 +32,26 @@ const KNOWN = [
   EXTENDED_KEY_USAGE,
 ];
 
-/** The digest of each algorithm of signatures; null where it has none. */
-const DIGESTS: Readonly<Record<string, string | null>> = {
-  "1.2.840.113549.1.1.11": "sha256",
-  "1.2.840.113549.1.1.12": "sha384",
-  "1.2.840.113549.1.1.13": "sha512",
-  "1.2.840.10045.4.3.2": "sha256",
-  "1.2.840.10045.4.3.3": "sha384",
-  "1.2.840.10045.4.3.4": "sha512",
-  "1.3.101.112": null, // Ed25519
-};
-
 /** A certificate, for those who judge it. */
 export class Judged {
   readonly signed: Signed;
   readonly fields: Fields;
-  /** The subject and the issuer, by their encoding. */
+  /** The subject and the issuer, as they are compared. */
   readonly subject: string;
   readonly issuer: string;
   readonly serial: string;
+  readonly isAuthority: boolean;
 
   /** @throws for what is no certificate */
   constructor(der: Uint8Array) {
     this.signed = signedOf(der);
     const fields = this.fields = fieldsOf(der);
-    this.subject = encodingOf(fields.subject);
-    this.issuer = encodingOf(fields.issuer);
-    this.serial = encodingOf(fields.serial);
+    this.subject = comparedName(fields.subject);
+    this.issuer = comparedName(fields.issuer);
+    this.serial = hexOf(fields.serial);
+    const constraints = fields.extensions.get(BASIC_CONSTRAINTS);
+    const [is] = constraints === undefined ? [] : elementsOf(constraints);
+    this.isAuthority = is !== undefined && hexOf(is) === TRUE;
   }
 
   /** The subject as text, for messages. */
@@ -67,12 +61,6 @@ export class Judged {
 
   get issuerName(): string {
     return nameText(distinguishedName(this.fields.issuer));
-  }
-
-  get isAuthority(): boolean {
-    const value = this.fields.extensions.get(BASIC_CONSTRAINTS);
-    const [is] = value === undefined ? [] : parts(parsed(value));
-    return is instanceof Boolean && is.getValue();
   }
 
   get hasNameConstraints(): boolean {
@@ -96,8 +84,12 @@ export class Judged {
     if (this.issuer === this.subject) return "signed by itself";
     if (this.isAuthority) return "an authority's own";
     const usage = extensions.get(EXTENDED_KEY_USAGE);
-    const purposes = usage && parts(parsed(usage)).map(identifierOf);
+    const purposes = usage && elementsOf(usage).map(hexOf);
     if (purposes?.includes(CLIENT_AUTH) === false) return "not for clients";
+    const names = extensions.get(ALTERNATIVE_NAMES);
+    if (names !== undefined && elementsOf(names).length > MOST_NAMES) {
+      return `with more than ${MOST_NAMES} alternative names`;
+    }
     const unknown = critical.find((id) => !KNOWN.includes(id));
     return unknown && `with the critical extension ${unknown}, unknown here`;
   }
@@ -105,29 +97,18 @@ export class Judged {
   /** Whether it has the signature of that authority. */
   isSignedBy(authority: Judged): boolean {
     return this.issuer === authority.subject &&
-      isSignedBy(this.signed, authority);
+      isSignedBy(this.signed, authority.fields.publicKey);
+  }
+
+  hasKeyOf({ fields }: Judged): boolean {
+    return hexOf(this.fields.publicKey) === hexOf(fields.publicKey);
   }
 }
 
-/** Whether an authority has signed something. */
-export function isSignedBy(
-  { content, algorithm, signature }: Signed,
-  { fields }: Judged,
-): boolean {
-  const digest = DIGESTS[algorithm];
-  if (digest === undefined) return false;
-  const { createPublicKey, verify } = nodeCrypto();
-  try {
-    const key = Buffer.from(fields.publicKey!.valueBeforeDecodeView);
-    return verify(
-      digest,
-      content,
-      createPublicKey({ key, format: "der", type: "spki" }),
-      signature,
-    );
-  } catch {
-    return false; // the key is of another kind than the signature
-  }
+/** Who has signed a certificate. */
+export interface Signature {
+  readonly of: Judged;
+  readonly by: Judged;
 }
 
 /** Those that `client_ca` names. */
@@ -135,8 +116,8 @@ export class Authorities {
   /** PEM. */
   readonly pem: string;
   readonly all: readonly Judged[];
-  /** Each of them, with those that are above it here. */
-  readonly #lines: ReadonlyMap<Judged, readonly Judged[]>;
+  /** Those here that have signed each; none of who has signed itself. */
+  readonly #above: ReadonlyMap<Judged, readonly Judged[]>;
 
   /**
    * @param mayResume whether the runtime gives sessions back unverified
@@ -163,26 +144,75 @@ export class Authorities {
         );
       }
     }
-    this.#lines = new Map(this.all.map((one) => [one, this.#line(one)]));
+    this.#above = new Map(this.all.map((one) => [one, this.#aboveOf(one)]));
   }
 
-  /** The one that has signed a certificate; undefined if none of them has. */
-  issuerOf(certificate: Judged): Judged | undefined {
-    return this.all.find((one) => certificate.isSignedBy(one));
+  /** Those that have signed a certificate: one, and what it was renewed by. */
+  issuersOf(certificate: Judged): readonly Judged[] {
+    return this.all.filter((one) => certificate.isSignedBy(one));
   }
 
-  /** An authority, and those that are above it here. */
-  lineOf(authority: Judged): readonly Judged[] {
-    return this.#lines.get(authority)!;
+  /** One of those, if it can be one that is in force; undefined without any. */
+  issuerOf(certificate: Judged, now = Date.now()): Judged | undefined {
+    const issuers = this.issuersOf(certificate);
+    return issuers.find((one) => this.whyNotInForce(one, now) === undefined) ??
+      issuers[0];
   }
 
-  #line(authority: Judged): readonly Judged[] {
-    const line = [authority];
-    for (const one of line) {
-      const above = this.issuerOf(one);
-      if (above !== undefined && !line.includes(above)) line.push(above);
+  /**
+   * What is wrong with an authority's dates, or with those of all that have
+   * signed it; undefined for nothing.
+   *
+   * @param below those that are asked about already
+   */
+  whyNotInForce(
+    authority: Judged,
+    now: number,
+    below: readonly Judged[] = [],
+  ): string | undefined {
+    const why = authority.outOfDate(now);
+    if (why !== undefined) return `of ${authority.name}, which is ${why}`;
+    const line = [...below, authority];
+    const whys = this.#above.get(authority)!.filter((one) =>
+      !line.includes(one)
+    ).map((one) => this.whyNotInForce(one, now, line));
+    return whys.includes(undefined) ? undefined : whys[0];
+  }
+
+  /**
+   * Who has signed a certificate, who has signed those, and so on, as far as
+   * they are in force. Whoever stands at the top has signed itself, or nobody
+   * here has its issuer's name.
+   */
+  signaturesOn(certificate: Judged, now: number): readonly Signature[] {
+    const signatures: Signature[] = [];
+    const line = [certificate];
+    for (const of of line) {
+      for (const by of this.#above.get(of) ?? this.issuersOf(of)) {
+        if (this.whyNotInForce(by, now) !== undefined) continue;
+        signatures.push({ of, by });
+        if (!line.includes(by)) line.push(by);
+      }
     }
-    return line;
+    return signatures;
+  }
+
+  /** @throws {TcpmuxError} where it cannot be found out whose list it is on */
+  #aboveOf(authority: Judged): readonly Judged[] {
+    const signers = this.issuersOf(authority);
+    if (signers.includes(authority)) return [];
+    const named = this.all.filter((one) =>
+      one.subject === authority.issuer &&
+      // Nobody but itself can have signed it, in whatever way.
+      !(one.subject === authority.subject && one.hasKeyOf(authority))
+    );
+    if (signers.length === 0 && named.length > 0) {
+      throw wrong(
+        `has ${authority.name}, which no ${authority.issuerName} there has ` +
+          `signed in a way that is known here (${KNOWN_WAYS})`,
+      );
+    }
+    return signers;
   }
 }
 

@@ -4,19 +4,23 @@
  * like two.
  */
 import { Buffer } from "node:buffer";
-import type { AsnType } from "asn1js";
 import {
   type AlternativeName,
   canonicalHost,
   type NamePart,
 } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
+import { attributeType } from "../policy/certificates.ts";
 import {
   ALTERNATIVE_NAMES,
+  contentOf,
+  elementsOf,
+  type Fields,
   fieldsOf,
-  identifierOf,
+  HAS_ELEMENTS,
+  hexOf,
+  identifierIn,
   parsed,
-  parts,
 } from "./der.ts";
 
 export interface Certificate {
@@ -29,91 +33,106 @@ export interface Certificate {
   readonly publicKey: Uint8Array;
 }
 
-/** The short names of RFC 4514, section 3, and of others that are usual. */
-const TYPES: Readonly<Record<string, string>> = {
-  "2.5.4.3": "CN",
-  "2.5.4.5": "serialNumber",
-  "2.5.4.6": "C",
-  "2.5.4.7": "L",
-  "2.5.4.8": "ST",
-  "2.5.4.9": "STREET",
-  "2.5.4.10": "O",
-  "2.5.4.11": "OU",
-  "0.9.2342.19200300.100.1.25": "DC",
-  "0.9.2342.19200300.100.1.1": "UID",
-  "1.2.840.113549.1.9.1": "emailAddress",
+/** By the first byte of a GeneralName. */
+const KINDS: Readonly<Record<number, AlternativeName["kind"]>> = {
+  0x81: "email",
+  0x82: "dns",
+  0x86: "uri",
+  0x87: "ip",
 };
 
-/** By the tag of a GeneralName. */
-const KINDS: Readonly<Record<number, AlternativeName["kind"]>> = {
-  1: "email",
-  2: "dns",
-  6: "uri",
-  7: "ip",
-};
+/** The tags of strings and times, which asn1js has a text of. */
+const TEXTS = [0x0c, ...Array.from({ length: 13 }, (_, index) => 0x12 + index)];
+
+/** Attributes of a name; people's have some ten. */
+const MOST_ATTRIBUTES = 64;
 
 /** @throws {TcpmuxError} for bytes that are no certificate */
 export function readCertificate(der: Uint8Array): Certificate {
   try {
-    return read(der);
+    return certificateOf(fieldsOf(der));
   } catch (cause) {
     const message = "it is no certificate of X.509";
     throw new TcpmuxError("failed", message, { cause });
   }
 }
 
-function read(der: Uint8Array): Certificate {
-  const { issuer, until, subject, publicKey, extensions } = fieldsOf(der);
+export function certificateOf(
+  { issuer, until, subject, publicKey, extensions }: Fields,
+): Certificate {
   const names = extensions.get(ALTERNATIVE_NAMES);
   return {
     issuer: distinguishedName(issuer),
     subject: distinguishedName(subject),
     until: new Date(until),
-    publicKey: publicKey!.valueBeforeDecodeView.slice(),
+    publicKey: publicKey.slice(),
     names: names === undefined
       ? []
-      : parts(parsed(names)).flatMap(alternativeName),
+      : elementsOf(names).flatMap(alternativeName),
   };
 }
 
 /** All attributes, in their order. */
-export function distinguishedName(name: AsnType | undefined): NamePart[] {
-  return parts(name).flatMap(parts).map((attribute) => {
-    const [type, value] = parts(attribute);
-    const oid = identifierOf(type);
-    return { type: TYPES[oid] ?? oid, value: textOf(value!) };
-  });
+export function distinguishedName(name: Uint8Array): NamePart[] {
+  return attributesOf(name).flat();
+}
+
+/**
+ * What two encodings of one name have in common (RFC 5280, section 7.1): the
+ * type of a string says nothing, nor does the case of ASCII's letters, nor how
+ * many of its blanks stand in a row.
+ */
+export function comparedName(name: Uint8Array): string {
+  return JSON.stringify(
+    attributesOf(name).map((set) =>
+      set.map(({ type, value }) => `${type}=${folded(value)}`).sort()
+    ),
+  );
+}
+
+function folded(value: string): string {
+  return value.replaceAll(/[\t-\r ]+/g, " ").replaceAll(/^ | $/g, "")
+    .replaceAll(/[A-Z]+/g, (letters) => letters.toLowerCase());
+}
+
+/** The attributes of a name, those apart that stand together in a set. */
+function attributesOf(name: Uint8Array): NamePart[][] {
+  const sets = elementsOf(name).map(elementsOf);
+  if (sets.flat().length > MOST_ATTRIBUTES) {
+    throw new TypeError(`a name has more than ${MOST_ATTRIBUTES} attributes`);
+  }
+  return sets.map((attributes) =>
+    attributes.map((attribute) => {
+      const [type, value] = elementsOf(attribute);
+      return {
+        type: attributeType(identifierIn(type!)),
+        value: textOf(value!),
+      };
+    })
+  );
 }
 
 /** The text of a string of any of ASN.1's types; else its bytes. */
-function textOf(block: AsnType): string {
-  const { value } = block.valueBlock as unknown as { value?: unknown };
-  return typeof value === "string" ? value : `#${hex(bytesOf(block))}`;
-}
-
-function bytesOf(block: AsnType): Uint8Array {
-  const { valueHexView } = block.valueBlock as unknown as {
-    valueHexView?: Uint8Array;
-  };
-  return valueHexView ?? block.valueBeforeDecodeView;
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
+function textOf(der: Uint8Array): string {
+  const [tag] = der;
+  if (TEXTS.includes(tag!)) {
+    const { value } = parsed(der).valueBlock as unknown as { value?: unknown };
+    if (typeof value === "string") return value;
+  }
+  return `#${hexOf((tag! & HAS_ELEMENTS) === 0 ? contentOf(der) : der)}`;
 }
 
 /** None for the kinds of names that nothing here compares. */
-function alternativeName(block: AsnType): AlternativeName[] {
-  const { tagClass, tagNumber } = block.idBlock;
-  const kind = tagClass === 3 ? KINDS[tagNumber] : undefined;
+function alternativeName(der: Uint8Array): AlternativeName[] {
+  const kind = KINDS[der[0]!];
   if (kind === undefined) return [];
-  const bytes = bytesOf(block);
+  const bytes = contentOf(der);
   const value = kind === "ip" ? ipOf(bytes) : Buffer.from(bytes).toString();
   return [{ kind, value }];
 }
 
 function ipOf(bytes: Uint8Array): string {
   if (bytes.length === 4) return bytes.join(".");
-  if (bytes.length !== 16) return `#${hex(bytes)}`;
-  return canonicalHost(hex(bytes).match(/.{4}/g)!.join(":"));
+  if (bytes.length !== 16) return `#${hexOf(bytes)}`;
+  return canonicalHost(hexOf(bytes).match(/.{4}/g)!.join(":"));
 }

@@ -5,13 +5,15 @@ import { type Refusal, refusal } from "../policy/refusal.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
 import type { ShownCertificate } from "../transport/net/tls/accept.ts";
 import { type Authorities, Judged } from "./authorities.ts";
-import { readCertificate } from "./certificate.ts";
+import { certificateOf } from "./certificate.ts";
 import type { RevocationLists } from "./revocation.ts";
+import { isKnownWay } from "./signatures.ts";
 
 /** Bytes of a certificate, with a hundred names and more. */
 const MOST = 16 * 1024;
-/** Characters of a name in the reason of a refusal. */
+/** Characters of a name in the reason of a refusal, and of all of it. */
 const MOST_OF_NAME = 200;
+const MOST_OF_REASON = 600;
 
 /** What a client is, or why it is refused; nobody has neither. */
 export interface ClientVerdict {
@@ -61,7 +63,7 @@ export class ClientTrust {
       const judged = new Judged(der);
       const why = this.#against(judged, shown);
       if (why !== undefined) return refused(judged.name, why);
-      return { certificate: identified(der) };
+      return { certificate: identified(der, judged) };
     } catch (error) {
       return refused("", `malformed: ${messageOf(error)}`);
     }
@@ -77,50 +79,62 @@ export class ClientTrust {
     if (isDoubtful && !certificate.fields.isVersion3) {
       return "not of version 3, and Deno takes no other";
     }
-    const { authorities, lists } = this;
     // Who was found good may have come by an authority that it has shown along.
-    if (isTrusted && lists === undefined && !isDoubtful) return undefined;
-    const authority = authorities.issuerOf(certificate);
-    if (authority === undefined) {
-      return `signed by ${certificate.issuerName}, which is not in client_ca`;
-    }
-    const line = authorities.lineOf(authority);
-    for (const one of line) {
-      const why = one.outOfDate(now);
-      if (why !== undefined) return `of ${one.name}, which is ${why}`;
-    }
-    return this.#revoked([certificate, ...line], now) ??
+    if (isTrusted && this.lists === undefined && !isDoubtful) return undefined;
+    return this.#againstIssuer(certificate, now) ??
       (isTrusted ? undefined : `not good: ${verdict}`);
   }
 
-  /** @param line each signed by the next, the last by one that is not here */
-  #revoked(line: readonly Judged[], now: number): string | undefined {
-    for (const [index, one] of line.entries()) {
-      const above = line[index + 1];
-      const why = above && this.lists?.against(one, above, now);
+  #againstIssuer(certificate: Judged, now: number): string | undefined {
+    const { authorities } = this;
+    const authority = authorities.issuerOf(certificate, now);
+    if (authority === undefined) {
+      const issuer = cut(certificate.issuerName, MOST_OF_NAME);
+      return isKnownWay(certificate.signed)
+        ? `signed by ${issuer}, which is not in client_ca`
+        : `signed by ${issuer} in a way that is not known here`;
+    }
+    return authorities.whyNotInForce(authority, now) ??
+      this.#revoked(certificate, now);
+  }
+
+  #revoked(certificate: Judged, now: number): string | undefined {
+    const { authorities, lists } = this;
+    if (lists === undefined) return undefined;
+    for (const { of, by } of authorities.signaturesOn(certificate, now)) {
+      const why = lists.against(of, by, now);
       if (why === undefined) continue;
-      return index === 0 ? why : `of ${one.name}, which is ${why}`;
+      return of === certificate ? why : `of ${of.name}, which is ${why}`;
     }
   }
 }
 
 function refused(name: string, why: string): ClientVerdict {
-  const cut = name.length > MOST_OF_NAME
-    ? `${name.slice(0, MOST_OF_NAME)}…`
-    : name;
-  const whose = cut === "" ? "the client's certificate" : `certificate ${cut}`;
+  const whose = name === ""
+    ? "the client's certificate"
+    : `certificate ${cut(name, MOST_OF_NAME)}`;
   return {
     refusal: refusal(
       "bad_certificate",
-      `${whose} is ${why}`,
+      cut(`${whose} is ${why}`, MOST_OF_REASON),
       "Certificate refused",
     ),
   };
 }
 
+/** The first characters of a text, none of them half. */
+function cut(text: string, most: number): string {
+  return text.length > most
+    ? `${text.slice(0, most).replace(/[\ud800-\udbff]$/, "")}…`
+    : text;
+}
+
 /** @throws {TcpmuxError} for bytes that are no certificate */
-export function identified(der: Uint8Array): PeerCertificate {
-  const { subject, issuer, names } = readCertificate(der);
+export function identified(
+  der: Uint8Array,
+  { fields } = new Judged(der),
+): PeerCertificate {
+  const { subject, issuer, names } = certificateOf(fields);
   const fingerprint = nodeCrypto().createHash("sha256").update(der)
     .digest("hex");
   return { subject, issuer, names, fingerprint };

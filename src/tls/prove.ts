@@ -120,15 +120,27 @@ async function trusts(
     ...shown,
   });
   socket.on("error", () => {}); // the server's side says what has happened
+  const connected = new Promise<void>((resolve) => {
+    socket.once("connect", resolve);
+    socket.once("close", resolve);
+  });
   let conn: Conn | null = null;
   const late = new TcpmuxError("timed_out", "is too slow");
   const timer = transport.timers.after(DEADLINE, () => {
     listener.close();
     conn?.abort();
+    socket.destroy();
   });
   try {
-    conn = await listener.accept();
-    if (conn === null) throw late;
+    for (;;) {
+      conn = await listener.accept();
+      if (conn === null) throw late;
+      await connected;
+      const { remote } = conn;
+      // Others on this machine may connect to the port too.
+      if (remote.transport === "tcp" && remote.port === socket.localPort) break;
+      conn.abort();
+    }
     const secured = await accept(conn, await helloOf(conn), options, identify);
     secured.abort();
   } catch (error) {

@@ -1,20 +1,22 @@
 /** Lists of revoked certificates (CRL; RFC 5280, section 5). */
 import { TcpmuxError } from "../errors.ts";
-import { type Authorities, isSignedBy, type Judged } from "./authorities.ts";
+import type { Authorities, Judged } from "./authorities.ts";
+import { comparedName } from "./certificate.ts";
 import {
   blocksIn,
   criticalOf,
   elementsOf,
   hexOf,
-  parsed,
   type Signed,
   signedOf,
   timeOf,
 } from "./der.ts";
+import { isSignedBy, KNOWN_WAYS } from "./signatures.ts";
 
 /** One list. */
 interface RevocationList {
-  readonly authority: Judged;
+  /** Those that have signed it: one, and what it was renewed by. */
+  readonly authorities: readonly Judged[];
   /** Milliseconds since 1970; Infinity for a list without an end. */
   readonly end: number;
   /** The serial numbers, by their encoding. */
@@ -45,15 +47,18 @@ export class RevocationLists {
 
   /** The list of an authority, which is the one that lasts longest. */
   #of(authority: Judged): RevocationList | undefined {
-    return this.#lists.filter((list) => list.authority === authority)
+    return this.#lists.filter((list) => list.authorities.includes(authority))
       .toSorted((a, b) => b.end - a.end)[0];
   }
 
   /** What to say of a list that has ended; undefined while none has. */
   ended(now: number): string | undefined {
-    const list = this.#lists.map(({ authority }) => this.#of(authority)!)
+    const list = this.#lists.map(({ authorities }) =>
+      this.#of(authorities[0]!)!
+    )
       .find(({ end }) => end < now);
-    return list && `has the list of ${list.authority.name}, which ended at ` +
+    return list &&
+      `has the list of ${list.authorities[0]!.name}, which ended at ` +
         `${new Date(list.end).toISOString()} (make a new one)`;
   }
 
@@ -68,7 +73,8 @@ export class RevocationLists {
       return `of ${authority.name}, whose list of revoked certificates has ended`;
     }
     const isRevoked = this.#lists.some((list) =>
-      list.authority === authority && list.revoked.has(certificate.serial)
+      list.authorities.includes(authority) &&
+      list.revoked.has(certificate.serial)
     );
     return isRevoked ? "revoked" : undefined;
   }
@@ -92,13 +98,14 @@ function readList(
     throw wrong("has a list that cannot be read", cause);
   }
   const { issuer, begin, end, entries } = fields;
-  const authority = authorities.all.find((one) =>
-    one.subject === issuer && isSignedBy(signed, one)
+  const signers = authorities.all.filter((one) =>
+    one.subject === issuer && isSignedBy(signed, one.fields.publicKey)
   );
+  const [authority] = signers;
   if (authority === undefined) {
     throw wrong(
       "has a list that no authority in client_ca has signed in a way that is " +
-        "known here (by RSA, ECDSA or Ed25519, with SHA-2)",
+        `known here (${KNOWN_WAYS})`,
     );
   }
   if (begin > now) {
@@ -116,7 +123,7 @@ function readList(
     );
   }
   const revoked = entries.map((entry) => hexOf(elementsOf(entry)[0]!));
-  return { authority, end, revoked: new Set(revoked) };
+  return { authorities: signers, end, revoked: new Set(revoked) };
 }
 
 interface Fields {
@@ -146,9 +153,9 @@ function fieldsOf(content: Uint8Array): Fields {
   const entries = behind.find(([tag]) => tag === SEQUENCE);
   const tagged = behind.find(([tag]) => tag === EXTENSIONS);
   return {
-    issuer: hexOf(issuer!),
-    begin: timeOf(parsed(begin!)),
-    end: hasEnd ? timeOf(parsed(rest[0]!)) : Infinity,
+    issuer: comparedName(issuer!),
+    begin: timeOf(begin!),
+    end: hasEnd ? timeOf(rest[0]!) : Infinity,
     entries: entries === undefined ? [] : elementsOf(entries),
     extensions: tagged === undefined ? [] : elementsOf(elementsOf(tagged)[0]!),
   };

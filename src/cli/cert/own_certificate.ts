@@ -1,5 +1,5 @@
 /** What a certificate of the CA says, read from its DER (RFC 5280). */
-import { type AsnType, Integer, Utf8String } from "asn1js";
+import { Integer, Utf8String } from "asn1js";
 import { TcpmuxError } from "../../errors.ts";
 import {
   ALTERNATIVE_NAMES,
@@ -62,7 +62,7 @@ function certificateOf(der: Uint8Array): OwnCertificate {
       : parts(parsed(altNamesDer)).map(altNameText),
     altNamesDer,
     // The first byte may say only that the number is positive.
-    serial: hexadecimal(as(Integer, serial).valueBlock.valueHexView)
+    serial: hexadecimal(as(Integer, parsed(serial)).valueBlock.valueHexView)
       .replace(/^00(?=.)/, ""),
     until: new Date(until),
   };
@@ -78,8 +78,8 @@ function kindOf(extensions: ReadonlyMap<string, Uint8Array>): CertificateKind {
   return purposes.includes(SERVER_AUTH) ? "server" : "client";
 }
 
-function commonName(subject: AsnType | undefined): string {
-  const attributes = parts(subject).flatMap(parts).map(parts);
+function commonName(subject: Uint8Array): string {
+  const attributes = parts(parsed(subject)).flatMap(parts).map(parts);
   const [, value] = attributes.find(([type]) =>
     identifierOf(type) === COMMON_NAME
   )!;
