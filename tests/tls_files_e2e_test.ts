@@ -175,6 +175,37 @@ test(
   },
 );
 
+test(
+  "protocols whose names have commas are not mixed up",
+  needs("openssl"),
+  async () => {
+    const server = await serve({
+      server: {
+        listen: "tls://127.0.0.1:0",
+        tls: { ...OWN, sni_names: ["mux.example"] },
+      },
+      services: {
+        one: { text: "one", alpn: ["a,b"] },
+        two: { text: "two", alpn: ["a", "b"] },
+      },
+    }, { log() {} });
+    try {
+      const [at] = server.addresses;
+      assert(at?.transport === "tcp");
+      for (const [name, alpn] of [["one", "a,b"], ["two", "b"]] as const) {
+        const conn = await tlsConnect(at.port, {
+          servername: `${name}.mux.example`,
+          ALPNProtocols: [alpn],
+        });
+        assertEquals(await readAll(conn), name);
+        conn.close();
+      }
+    } finally {
+      await server.close();
+    }
+  },
+);
+
 /** @param tls more of `[server.tls]` */
 const tableOf = (tls = "") => `
 [server]

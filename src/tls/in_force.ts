@@ -163,19 +163,19 @@ export class TlsInForce implements TlsEnds {
 
   #optionsOf(own: ServerCertificate, alpn: readonly string[]): TlsOptions {
     const all = this.#options.get(own) ?? new Map<string, TlsOptions>();
-    const found = all.get(String(alpn));
+    const key = JSON.stringify(alpn); // a name may have a comma
+    const found = all.get(key);
     if (found !== undefined) return found;
-    const { cert, key } = own;
     const options: TlsOptions = {
-      cert,
-      key,
+      cert: own.cert,
+      key: own.key,
       minVersion: `TLSv${this.#settings.minVersion}`,
       alpn,
       clientCa: this.#files.content.clients?.authorities.pem,
       limit: this.#limit,
       free: [],
     };
-    this.#options.set(own, all.set(String(alpn), options));
+    this.#options.set(own, all.set(key, options));
     return options;
   }
 }
