@@ -13,7 +13,7 @@ import { Authority, type Issued } from "./support/certificates.ts";
 import { findProgram, needs } from "./support/needs.ts";
 import { mustRun } from "./support/run.ts";
 import { type RunningServer, withServer } from "./support/server.ts";
-import { tlsConnect } from "./support/tls_transport.ts";
+import { connectForTls, secured, tlsConnect } from "./support/tls_transport.ts";
 import { until } from "./support/wait.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "tcpmux-files-"));
@@ -29,6 +29,7 @@ async function make() {
   await ca.issue("kelvin", { names: ["DNS:\u212a.example", "DNS:K.example"] });
   return {
     ca,
+    alice: await ca.issue("alice", { usage: "clientAuth" }),
     bob: await ca.issue("bob", { usage: "clientAuth" }),
   };
 }
@@ -220,7 +221,7 @@ text = "hello"
 
 /** A server with a certificate and a key of its own, and a list of revoked ones. */
 async function withChanging(
-  use: (server: RunningServer) => Promise<void>,
+  use: (server: RunningServer, table: string) => Promise<void>,
   tls = "",
 ): Promise<void> {
   await copyFile(file("server.crt"), file("changing.crt"));
@@ -228,7 +229,7 @@ async function withChanging(
   await copyFile(await pki!.ca.revoke(), file("list.pem"));
   await withServer(
     tableOf(tls),
-    use,
+    (server, folder) => use(server, join(folder, "services.toml")),
     { args: ["--listen", "tls://127.0.0.1:0"] },
   );
 }
@@ -247,9 +248,11 @@ const shown = ({ cert, key }: Issued) => ({
 });
 
 describe("a server that asks for certificates", needs("openssl"), () => {
-  const { ca, bob } = pki!;
-  const tls = `client_ca = "${file("ca.crt")}"\ncrl = "${file("list.pem")}"`;
+  const { ca, alice, bob } = pki!;
+  const CA = `client_ca = "${file("ca.crt")}"`;
+  const tls = `${CA}\ncrl = "${file("list.pem")}"`;
   const REFUSED = "-Certificate refused\r\n";
+  const REQUIRED = "-Certificate required\r\n";
 
   test(
     "takes a file that it could not read for want of descriptors",
@@ -267,4 +270,27 @@ describe("a server that asks for certificates", needs("openssl"), () => {
         assertEquals(await hello(conn), REFUSED);
       }, tls),
   );
+
+  test("judges whom it has accepted before a reload by what holds now", () =>
+    withChanging(async (server) => {
+      const early = await connectForTls(server.port);
+      const good = await tlsConnect(server.port, shown(alice));
+      assertEquals(await hello(good), "+Go\r\nhello"); // the early one is in
+      await copyFile(await ca.revoke(alice), file("list.pem"));
+      server.signal("SIGHUP");
+      await server.logged("reloaded");
+      assertEquals(await hello(await secured(early, shown(alice))), REFUSED);
+    }, tls));
+
+  test("lets in nobody so whom the old table would not have let in", () =>
+    withChanging(async (server, table) => {
+      const early = await connectForTls(server.port);
+      const none = await tlsConnect(server.port);
+      assertEquals(await hello(none), REQUIRED);
+      await writeFile(table, tableOf());
+      server.signal("SIGHUP");
+      await server.logged("reloaded");
+      assertEquals(await hello(await secured(early)), REQUIRED);
+      assertEquals(await hello(await tlsConnect(server.port)), "+Go\r\nhello");
+    }, CA));
 });

@@ -11,9 +11,13 @@ import { refusal } from "../policy/refusal.ts";
 import { Problems } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
 import type { TlsSettings } from "../table/steps/tls_settings.ts";
-import { acceptTls, type TlsOptions } from "../transport/net/tls/accept.ts";
+import {
+  acceptTls,
+  type ShownCertificate,
+  type TlsOptions,
+} from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
-import type { ClientVerdict } from "./clients.ts";
+import type { ClientTrust, ClientVerdict } from "./clients.ts";
 import { type CertificateEnd, warnOfExpiry } from "./expiry.ts";
 import {
   filesOf,
@@ -46,6 +50,8 @@ export class TlsInForce implements TlsEnds {
   readonly #files: WatchedFiles<TlsMaterial>;
   /** Of its certificates, by the protocols that clients may ask for. */
   readonly #options = new WeakMap<ServerCertificate, Map<string, TlsOptions>>();
+  /** Shared by those of all tables, from the first on. */
+  #newest: { is: TlsInForce } = { is: this };
   #looking: ReturnType<typeof setInterval> | undefined;
   /** Whether the runtime was seen to refuse bad certificates of clients. */
   isProven = false;
@@ -93,6 +99,10 @@ export class TlsInForce implements TlsEnds {
     return this.#files.content.certificates;
   }
 
+  get #clients(): ClientTrust | undefined {
+    return this.#files.content.clients;
+  }
+
   /** Warns of certificates that have ended, or are about to. */
   warn(log: Log): void {
     this.#warned = Date.now();
@@ -105,8 +115,15 @@ export class TlsInForce implements TlsEnds {
     this.#looking = setInterval(() => this.#look(log), LOOK);
   }
 
-  stop(): void {
+  /**
+   * @param next that of the table which takes its place. Clients that were
+   * accepted by the old table, and begin TLS now, are judged by its files too.
+   */
+  stop(next?: TlsInForce): void {
     clearInterval(this.#looking);
+    if (next === undefined) return;
+    next.#newest = this.#newest;
+    this.#newest.is = next;
   }
 
   async #look(log: Log): Promise<void> {
@@ -120,7 +137,7 @@ export class TlsInForce implements TlsEnds {
   }
 
   #sayEnded(log: Log): void {
-    const ended = this.#files.content.clients?.lists?.ended(Date.now());
+    const ended = this.#clients?.lists?.ended(Date.now());
     if (ended !== undefined && ended !== this.#ended) {
       log("error", "clients with certificates are refused", {
         reason: `crl of [server.tls] ${ended}`,
@@ -134,7 +151,13 @@ export class TlsInForce implements TlsEnds {
     hello: ClientHello,
     name?: string,
   ): Promise<SecuredClient> {
-    const { certificates, clients } = this.#files.content;
+    // The table of the client may be an old one, whose files nobody looks at.
+    const newest = this.#newest.is;
+    const { certificates } = newest.#files.content;
+    const trusts = new Set(
+      [newest, this].map((one) => one.#clients)
+        .filter((one) => one !== undefined),
+    );
     const { sni } = hello;
     const own =
       certificates.find(({ hosts }) =>
@@ -149,8 +172,10 @@ export class TlsInForce implements TlsEnds {
       conn = await acceptTls(
         client,
         hello,
-        this.#optionsOf(own, alpn),
-        clients && ((shown) => (verdict = clients.judge(shown)).certificate),
+        newest.#optionsOf(own, alpn),
+        trusts.size === 0
+          ? undefined
+          : (shown) => (verdict = judgedByAll(trusts, shown)).certificate,
       );
     } catch (error) {
       throw foreignProtocols(hello, alpn, error) ?? error;
@@ -171,13 +196,26 @@ export class TlsInForce implements TlsEnds {
       key: own.key,
       minVersion: `TLSv${this.#settings.minVersion}`,
       alpn,
-      clientCa: this.#files.content.clients?.authorities.pem,
+      clientCa: this.#clients?.authorities.pem,
       limit: this.#limit,
       free: [],
     };
     this.#options.set(own, all.set(key, options));
     return options;
   }
+}
+
+/** Nobody is let in whom one of them refuses. */
+function judgedByAll(
+  trusts: ReadonlySet<ClientTrust>,
+  shown: ShownCertificate | undefined,
+): ClientVerdict {
+  let verdict: ClientVerdict = {};
+  for (const one of trusts) {
+    verdict = one.judge(shown);
+    if (verdict.refusal !== undefined) break;
+  }
+  return verdict;
 }
 
 /** Of a long list of protocols, so many are said. */
