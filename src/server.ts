@@ -182,7 +182,7 @@ export class MuxServer {
     const turn = this.#reloading.then(async () => {
       const next = await this.#prepare(table, file);
       const listeners = await this.#listeners.prepare(table.listeners);
-      this.#inForce?.tls?.stop();
+      this.#inForce?.tls?.stop(next.tls);
       this.#inForce = next;
       next.tls?.watch(this.#options.log);
       listeners.commit();

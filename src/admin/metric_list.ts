@@ -52,9 +52,11 @@ export const METRICS: readonly Definition[] = [
     type: "gauge",
     help: "When a certificate of [server.tls] ends.",
     samples: ({ status: { certificates } }) => {
-      // A file that the table names twice is one: no sample may come twice.
+      // No sample may come twice: of those with one name, that which ends first.
       const ends = new Map(
-        certificates.map(({ file, until }) => [file, Date.parse(until) / 1000]),
+        certificates.map(({ file, until }) =>
+          [file, Date.parse(until) / 1000] as const
+        ).toSorted(([, a], [, b]) => b - a),
       );
       return [...ends].map(([certificate, end]) => [end, { certificate }]);
     },

@@ -167,7 +167,7 @@ export function dnsName(value: string): string | undefined {
 }
 
 /** A name whose first label may be `*`, and a host of a certificate. */
-function isHost(pattern: string, host: string | undefined): boolean {
+export function isHost(pattern: string, host: string | undefined): boolean {
   if (host === undefined || !pattern.startsWith("*.")) return pattern === host;
   const dot = host.indexOf(".");
   return /^[a-z0-9_-]+$/.test(host.slice(0, dot)) &&

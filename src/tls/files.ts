@@ -3,6 +3,7 @@ import type { Buffer } from "node:buffer";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { messageOf, TcpmuxError } from "../errors.ts";
+import { dnsName } from "../policy/certificates.ts";
 import type { KeyPath, Problems } from "../table/problem.ts";
 import type {
   CertificateFiles,
@@ -18,6 +19,8 @@ import { certificatesIn } from "./der.ts";
 import type { CertificateEnd } from "./expiry.ts";
 import { RevocationLists } from "./revocation.ts";
 
+export { isHost } from "../policy/certificates.ts";
+
 /** A certificate with its chain, and its key. */
 export interface ServerCertificate extends CertificateEnd {
   /** PEM. */
@@ -32,6 +35,23 @@ export interface TlsMaterial {
   readonly certificates: readonly ServerCertificate[];
   /** Undefined where clients are not asked for a certificate. */
   readonly clients: ClientTrust | undefined;
+}
+
+/** By the names of files, what changes whenever one of them does. */
+export type FileStates = ReadonlyMap<string, string>;
+
+/** All files that these settings name. */
+export function filesOf({ certificates, clientCa, crl }: TlsSettings) {
+  const pairs = certificates.flatMap(({ cert, key }) => [cert, key]);
+  return [...pairs, clientCa, crl].filter((name) => name !== undefined);
+}
+
+/** Whether a program has given the content in place of a file's name. */
+const isPem = (name: string) => name.includes("-----BEGIN ");
+
+/** What a file is called for people, who must not be shown a key. */
+export function shownName(name: string): string {
+  return isPem(name) ? "the PEM that was given" : name;
 }
 
 /** Where the files of a table are. */
@@ -56,26 +76,16 @@ export class TlsFolder {
     return resolve(this.#folder, name);
   }
 
-  /**
-   * Which files there are now: it changes whenever one of them does. Links are
-   * followed, as a volume of Kubernetes has them.
-   */
-  stateOf(settings: TlsSettings): Promise<string> {
-    const { certificates, clientCa, crl } = settings;
-    const names = certificates.flatMap(({ cert, key }) => [cert, key]);
-    if (clientCa !== undefined) names.push(clientCa);
-    if (crl !== undefined) names.push(crl);
-    return this.stateOfFiles(names);
-  }
-
-  /** The same of these files, each with a line of its own that begins so. */
-  async stateOfFiles(names: readonly string[]): Promise<string> {
-    const states = names.map(async (name) => {
+  /** Links are followed, as a volume of Kubernetes has them. */
+  async statesOf(names: readonly string[]): Promise<FileStates> {
+    const files = names.filter((name) => !isPem(name));
+    const states = files.map(async (name) => {
       const found = await stat(await this.pathOf(name)).catch(() => undefined);
-      const { dev, ino, size, ctimeMs } = found ?? {};
-      return `${name} ${[dev, ino, size, ctimeMs].join(":")}`;
+      // Deno has whole seconds of ctime; mtime alone can be set by anybody.
+      const { dev, ino, size, ctimeMs, mtimeMs } = found ?? {};
+      return [name, [dev, ino, size, ctimeMs, mtimeMs].join(":")] as const;
     });
-    return (await Promise.all(states)).join("\n");
+    return new Map(await Promise.all(states));
   }
 
   /** Adds a problem for each file that is missing or does not fit. */
@@ -129,7 +139,7 @@ export class TlsFolder {
       return make(pem);
     } catch (error) {
       if (!(error instanceof TcpmuxError)) throw error;
-      problems.add(at, `${name} ${error.message}`);
+      problems.add(at, `${shownName(name)} ${error.message}`);
     }
   }
 
@@ -141,31 +151,39 @@ export class TlsFolder {
   ): Promise<ServerCertificate | undefined> {
     const cert = await this.text(files.cert, [...at, "cert"], problems);
     const key = await this.text(files.key, [...at, "key"], problems);
-    const own = cert && ownOf(cert);
-    const publicKey = key && publicKeyOf(key);
+    const [certName, keyName] = [files.cert, files.key].map(shownName);
+    const own = cert === undefined ? undefined : ownOf(cert);
+    const publicKey = key === undefined ? undefined : publicKeyOf(key);
     if (cert !== undefined && own === undefined) {
       problems.add(
         [...at, "cert"],
-        `${files.cert} does not begin with a certificate in PEM`,
+        `${certName} does not begin with a certificate in PEM`,
       );
     }
     if (key !== undefined && publicKey === undefined) {
       problems.add(
         [...at, "key"],
-        `${files.key} is no private key in PEM, or it has a password (take it ` +
+        `${keyName} is no private key in PEM, or it has a password (take it ` +
           "off: openssl pkey -in FILE -out NEW)",
       );
     }
-    if (!cert || !key || !own || !publicKey) return undefined;
+    if (cert === undefined || own === undefined) return undefined;
+    if (key === undefined || publicKey === undefined) return undefined;
     if (!publicKey.equals(own.publicKey)) {
       problems.add(
         [...at, "key"],
-        `${files.key} is not the key of the certificate in ${files.cert} ` +
+        `${keyName} is not the key of the certificate in ${certName} ` +
           "(give the one that it was made for)",
       );
     }
     const { until } = own;
-    return { cert, key, hosts: hostsOf(own), file: files.cert, until };
+    return {
+      cert,
+      key,
+      hosts: hostsOf(own),
+      file: shownName(files.cert),
+      until,
+    };
   }
 
   /** What stands in a file, or what a program has given in its place. */
@@ -174,7 +192,7 @@ export class TlsFolder {
     at: KeyPath,
     problems: Problems,
   ): Promise<string | undefined> {
-    if (name.includes("-----BEGIN ")) return name;
+    if (isPem(name)) return name;
     const path = await this.pathOf(name);
     try {
       return await readFile(path, "utf8");
@@ -208,12 +226,6 @@ function publicKeyOf(pem: string): Buffer | undefined {
 
 function hostsOf({ names }: Certificate): string[] {
   return names.filter(({ kind }) => kind === "dns")
-    .map(({ value }) => value.toLowerCase());
-}
-
-/** Whether a name of a certificate is that of a host (RFC 6125, 6.4.3). */
-export function isHost(name: string, host: string): boolean {
-  if (!name.startsWith("*.")) return name === host;
-  const dot = host.indexOf(".");
-  return dot > 0 && host.slice(dot) === name.slice(1);
+    .map(({ value }) => dnsName(value))
+    .filter((host) => host !== undefined);
 }

@@ -1,4 +1,4 @@
-import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
+import { codeOf, TcpmuxError } from "../errors.ts";
 import type {
   ClientHello,
   SecureConn,
@@ -6,24 +6,27 @@ import type {
   TlsEnds,
 } from "../handshake/tls_step.ts";
 import { type Log, visible } from "../log.ts";
+import { isHost } from "../policy/certificates.ts";
 import { refusal } from "../policy/refusal.ts";
 import { Problems } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
 import type { TlsSettings } from "../table/steps/tls_settings.ts";
-import { acceptTls, type TlsOptions } from "../transport/net/tls/accept.ts";
+import {
+  acceptTls,
+  type ShownCertificate,
+  type TlsOptions,
+} from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
-import type { ClientVerdict } from "./clients.ts";
+import type { ClientTrust, ClientVerdict } from "./clients.ts";
 import { type CertificateEnd, warnOfExpiry } from "./expiry.ts";
 import {
-  isHost,
+  filesOf,
   type ServerCertificate,
   TlsFolder,
   type TlsMaterial,
 } from "./files.ts";
 import { ALPN, nameBySni } from "./sni_names.ts";
-
-/** Milliseconds after which the files are looked at again. */
-const LOOK = 5000;
+import { LOOK, WatchedFiles } from "./watched_files.ts";
 
 /** Milliseconds after which certificates that end are warned of again. */
 const DAY = 24 * 3600 * 1000;
@@ -42,14 +45,13 @@ const NO_ALPN = refusal(
 export class TlsInForce implements TlsEnds {
   readonly #settings: TlsSettings;
   readonly #byName: Table["byName"];
-  readonly #folder: TlsFolder;
   /** Milliseconds for a handshake. */
   readonly #limit: number;
-  #material: TlsMaterial;
+  readonly #files: WatchedFiles<TlsMaterial>;
   /** Of its certificates, by the protocols that clients may ask for. */
   readonly #options = new WeakMap<ServerCertificate, Map<string, TlsOptions>>();
-  /** Of the files that were looked at last, right or not. */
-  #state: string;
+  /** Shared by those of all tables, from the first on. */
+  #newest: { is: TlsInForce } = { is: this };
   #looking: ReturnType<typeof setInterval> | undefined;
   /** Whether the runtime was seen to refuse bad certificates of clients. */
   isProven = false;
@@ -62,16 +64,12 @@ export class TlsInForce implements TlsEnds {
     settings: TlsSettings,
     byName: Table["byName"],
     limit: number,
-    folder: TlsFolder,
-    material: TlsMaterial,
-    state: string,
+    files: WatchedFiles<TlsMaterial>,
   ) {
     this.#settings = settings;
     this.#byName = byName;
     this.#limit = limit;
-    this.#folder = folder;
-    this.#material = material;
-    this.#state = state;
+    this.#files = files;
   }
 
   /**
@@ -86,23 +84,23 @@ export class TlsInForce implements TlsEnds {
     file?: string,
   ): Promise<TlsInForce> {
     const folder = new TlsFolder(file, getEnv("CREDENTIALS_DIRECTORY"));
-    const state = await folder.stateOf(tls);
     const problems = new Problems(file, located);
-    const material = await folder.read(tls, problems);
+    const files = await WatchedFiles.of(folder, {
+      place: "[server.tls]",
+      names: filesOf(tls),
+      read: (problems) => folder.read(tls, problems),
+    }, problems);
     problems.throwIfAny();
-    return new TlsInForce(
-      tls,
-      byName,
-      handshakeTimeout,
-      folder,
-      material,
-      state,
-    );
+    return new TlsInForce(tls, byName, handshakeTimeout, files);
   }
 
   /** Those in force, in the order of the table. */
   get certificates(): readonly CertificateEnd[] {
-    return this.#material.certificates;
+    return this.#files.content.certificates;
+  }
+
+  get #clients(): ClientTrust | undefined {
+    return this.#files.content.clients;
   }
 
   /** Warns of certificates that have ended, or are about to. */
@@ -117,31 +115,21 @@ export class TlsInForce implements TlsEnds {
     this.#looking = setInterval(() => this.#look(log), LOOK);
   }
 
-  stop(): void {
+  /**
+   * @param next that of the table which takes its place. Clients that were
+   * accepted by the old table, and begin TLS now, are judged by its files too.
+   */
+  stop(next?: TlsInForce): void {
     clearInterval(this.#looking);
+    if (next === undefined) return;
+    next.#newest = this.#newest;
+    this.#newest.is = next;
   }
 
   async #look(log: Log): Promise<void> {
     this.#sayEnded(log);
     if (Date.now() > this.#warned + DAY) this.warn(log);
-    const state = await this.#folder.stateOf(this.#settings);
-    if (state === this.#state) return;
-    const files = changed(this.#state, state);
-    this.#state = state; // what is wrong is said once
-    const problems = new Problems();
-    try {
-      const material = await this.#folder.read(this.#settings, problems);
-      problems.throwIfAny();
-      this.#material = material;
-      const what = "the files of [server.tls] have changed, and are in use";
-      log("info", what, { files });
-      this.warn(log);
-    } catch (error) {
-      log("error", "the files of [server.tls] have changed and are not used", {
-        files,
-        reason: messageOf(error),
-      });
-    }
+    if (await this.#files.look(log)) this.warn(log);
   }
 
   nameIn(hello: ClientHello): string | undefined {
@@ -149,7 +137,7 @@ export class TlsInForce implements TlsEnds {
   }
 
   #sayEnded(log: Log): void {
-    const ended = this.#material.clients?.lists?.ended(Date.now());
+    const ended = this.#clients?.lists?.ended(Date.now());
     if (ended !== undefined && ended !== this.#ended) {
       log("error", "clients with certificates are refused", {
         reason: `crl of [server.tls] ${ended}`,
@@ -163,7 +151,13 @@ export class TlsInForce implements TlsEnds {
     hello: ClientHello,
     name?: string,
   ): Promise<SecuredClient> {
-    const { certificates, clients } = this.#material;
+    // The table of the client may be an old one, whose files nobody looks at.
+    const newest = this.#newest.is;
+    const { certificates } = newest.#files.content;
+    const trusts = new Set(
+      [newest, this].map((one) => one.#clients)
+        .filter((one) => one !== undefined),
+    );
     const { sni } = hello;
     const own =
       certificates.find(({ hosts }) =>
@@ -178,8 +172,10 @@ export class TlsInForce implements TlsEnds {
       conn = await acceptTls(
         client,
         hello,
-        this.#optionsOf(own, alpn),
-        clients && ((shown) => (verdict = clients.judge(shown)).certificate),
+        newest.#optionsOf(own, alpn),
+        trusts.size === 0
+          ? undefined
+          : (shown) => (verdict = judgedByAll(trusts, shown)).certificate,
       );
     } catch (error) {
       throw foreignProtocols(hello, alpn, error) ?? error;
@@ -192,28 +188,34 @@ export class TlsInForce implements TlsEnds {
 
   #optionsOf(own: ServerCertificate, alpn: readonly string[]): TlsOptions {
     const all = this.#options.get(own) ?? new Map<string, TlsOptions>();
-    const found = all.get(String(alpn));
+    const key = JSON.stringify(alpn); // a name may have a comma
+    const found = all.get(key);
     if (found !== undefined) return found;
-    const { cert, key } = own;
     const options: TlsOptions = {
-      cert,
-      key,
+      cert: own.cert,
+      key: own.key,
       minVersion: `TLSv${this.#settings.minVersion}`,
       alpn,
-      clientCa: this.#material.clients?.authorities.pem,
+      clientCa: this.#clients?.authorities.pem,
       limit: this.#limit,
       free: [],
     };
-    this.#options.set(own, all.set(String(alpn), options));
+    this.#options.set(own, all.set(key, options));
     return options;
   }
 }
 
-/** The names of the files whose states are not the same. */
-function changed(before: string, now: string): string {
-  const old = before.split("\n");
-  return now.split("\n").filter((line) => !old.includes(line))
-    .map((line) => line.slice(0, line.lastIndexOf(" "))).join(", ");
+/** Nobody is let in whom one of them refuses. */
+function judgedByAll(
+  trusts: ReadonlySet<ClientTrust>,
+  shown: ShownCertificate | undefined,
+): ClientVerdict {
+  let verdict: ClientVerdict = {};
+  for (const one of trusts) {
+    verdict = one.judge(shown);
+    if (verdict.refusal !== undefined) break;
+  }
+  return verdict;
 }
 
 /** Of a long list of protocols, so many are said. */

@@ -1,6 +1,5 @@
 /** TLS with upstreams, by the files that the table names. */
 import type { Endpoint } from "../endpoint.ts";
-import { messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { type KeyPath, Problems } from "../table/problem.ts";
 import type { ConnectService, TcpmuxService } from "../table/service.ts";
@@ -13,19 +12,8 @@ import type { TlsDemands } from "../transport/net/tls/demands.ts";
 import type { Conn } from "../transport/transport.ts";
 import { type HandshakeTime, secureAsClient } from "./client.ts";
 import { certificatesIn } from "./der.ts";
-import { TlsFolder } from "./files.ts";
-
-/** Milliseconds after which files are looked at again before they are used. */
-const LOOK = 5000;
-
-/** What stood in the files of a service when they were right last. */
-interface Material {
-  demands: TlsDemands;
-  /** Of the files that were looked at last, right or not. */
-  state: string;
-  /** When they were, by `performance.now()`. */
-  looked: number;
-}
+import { shownName, TlsFolder } from "./files.ts";
+import { WatchedFiles } from "./watched_files.ts";
 
 /**
  * What the services of a table demand of their servers by TLS. Changed files
@@ -34,7 +22,7 @@ interface Material {
 export class UpstreamsInForce {
   readonly #folder: TlsFolder;
   readonly #log: Log;
-  readonly #materials = new Map<UpstreamTlsSettings, Material>();
+  readonly #demands = new Map<UpstreamTlsSettings, WatchedFiles<TlsDemands>>();
 
   private constructor(folder: TlsFolder, log: Log) {
     this.#folder = folder;
@@ -58,11 +46,14 @@ export class UpstreamsInForce {
       if (!service.enabled || !("tls" in service)) continue;
       const { tls } = service;
       if (tls === undefined) continue;
-      const state = await folder.stateOfFiles(filesOf(tls));
-      const path = upstreamTlsPath(service, listeners);
-      const demands = await all.#read(tls, path, problems);
-      const looked = performance.now();
-      all.#materials.set(tls, { demands, state, looked });
+      const at = upstreamTlsPath(service, listeners);
+      const files = {
+        place: "tls",
+        facts: { service: service.name },
+        names: [tls.ca, tls.cert, tls.key].filter((name) => name !== undefined),
+        read: (problems: Problems) => all.#read(tls, at, problems),
+      };
+      all.#demands.set(tls, await WatchedFiles.of(folder, files, problems));
     }
     problems.throwIfAny();
     return all;
@@ -75,34 +66,11 @@ export class UpstreamsInForce {
     endpoint: Endpoint,
     time: HandshakeTime,
   ): Promise<Conn> {
-    const material = this.#materials.get(service.tls!)!;
-    if (performance.now() > material.looked + LOOK) {
-      await this.#look(service, material);
-    }
+    const files = this.#demands.get(service.tls!)!;
+    await files.lookInTime(this.#log);
     const alpn = service.kind === "tcpmux" ? ["tcpmux"] : [];
-    const wanted = { endpoint, demands: material.demands, alpn };
+    const wanted = { endpoint, demands: files.content, alpn };
     return await secureAsClient(conn, wanted, time);
-  }
-
-  async #look({ name, tls }: ConnectService | TcpmuxService, of: Material) {
-    of.looked = performance.now();
-    const state = await this.#folder.stateOfFiles(filesOf(tls!));
-    if (state === of.state) return;
-    of.state = state; // what is wrong is said once
-    const problems = new Problems();
-    try {
-      const demands = await this.#read(tls!, ["tls"], problems);
-      problems.throwIfAny();
-      of.demands = demands;
-      this.#log("info", "the files of tls have changed, and are in use", {
-        service: name,
-      });
-    } catch (error) {
-      this.#log("error", "the files of tls have changed and are not used", {
-        service: name,
-        reason: messageOf(error),
-      });
-    }
   }
 
   /** The same with what stands in the files in place of their names. */
@@ -113,17 +81,16 @@ export class UpstreamsInForce {
   ): Promise<TlsDemands> {
     const folder = this.#folder;
     const { ca: caFile, cert, key } = tls;
-    const ca = caFile && await folder.text(caFile, [...at, "ca"], problems);
-    if (ca && certificatesIn(ca).length === 0) {
-      problems.add([...at, "ca"], `${caFile} holds no certificate in PEM`);
+    const ca = caFile === undefined
+      ? undefined
+      : await folder.text(caFile, [...at, "ca"], problems);
+    if (ca !== undefined && certificatesIn(ca).length === 0) {
+      const message = `${shownName(caFile!)} holds no certificate in PEM`;
+      problems.add([...at, "ca"], message);
     }
     const pair = cert !== undefined && key !== undefined
       ? await folder.pair({ cert, key }, at, problems)
       : undefined;
     return { ...tls, ca, cert: pair?.cert, key: pair?.key };
   }
-}
-
-function filesOf({ ca, cert, key }: UpstreamTlsSettings): string[] {
-  return [ca, cert, key].filter((name) => name !== undefined);
 }

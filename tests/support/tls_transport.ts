@@ -92,14 +92,18 @@ export async function tlsConnect(
   port: number,
   options: ConnectionOptions = {},
 ): Promise<Conn> {
-  const { timers } = await pickTransport();
-  const at = { transport: "tcp", host: "127.0.0.1", port } as const;
-  const { conn } = netConnect(at, {}, timers);
-  return await secured(await conn, options);
+  return await secured(await connectForTls(port), options);
 }
 
-/** TLS as the client. */
-function secured(
+/** The same before TLS. */
+export async function connectForTls(port: number): Promise<Conn> {
+  const { timers } = await pickTransport();
+  const at = { transport: "tcp", host: "127.0.0.1", port } as const;
+  return await netConnect(at, {}, timers).conn;
+}
+
+/** TLS as the client, on a connection that is there already. */
+export function secured(
   conn: Conn,
   options: ConnectionOptions = {},
 ): Promise<Conn> {
