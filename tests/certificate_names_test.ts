@@ -12,7 +12,7 @@ import { decide } from "../src/policy/decide.ts";
 import { parseTable } from "../src/table/parse.ts";
 import { readCertificate } from "../src/tls/certificate.ts";
 import { certificatesIn } from "../src/tls/der.ts";
-import { makeCertificate, makeIssuer } from "../src/tls/made.ts";
+import { makeCertificate, makeIssuer } from "../src/tls/proof/made.ts";
 import { text } from "./support/bytes.ts";
 
 type Names = PeerCertificate["names"];

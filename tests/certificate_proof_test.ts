@@ -18,7 +18,7 @@ import { TcpmuxError } from "../src/errors.ts";
 import { Authorities, Judged } from "../src/tls/authorities.ts";
 import { ClientTrust } from "../src/tls/clients.ts";
 import { blocksIn, certificatesIn } from "../src/tls/der.ts";
-import { proveRefusals } from "../src/tls/prove.ts";
+import { proveRefusals } from "../src/tls/proof/prove.ts";
 import { RevocationLists } from "../src/tls/revocation.ts";
 import { acceptTls } from "../src/transport/net/tls/accept.ts";
 import { pickTransport } from "../src/transport/pick.ts";

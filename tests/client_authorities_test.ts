@@ -9,7 +9,7 @@ import { TcpmuxError } from "../src/errors.ts";
 import { Authorities } from "../src/tls/authorities.ts";
 import { ClientTrust } from "../src/tls/clients.ts";
 import { certificatesIn } from "../src/tls/der.ts";
-import { makeCertificate, makeIssuer } from "../src/tls/made.ts";
+import { makeCertificate, makeIssuer } from "../src/tls/proof/made.ts";
 import { RevocationLists } from "../src/tls/revocation.ts";
 import { needs } from "./support/needs.ts";
 import { mustRun } from "./support/run.ts";

@@ -10,7 +10,7 @@ import {
 import { Authorities } from "../../src/tls/authorities.ts";
 import { ClientTrust } from "../../src/tls/clients.ts";
 import { certificatesIn } from "../../src/tls/der.ts";
-import { makeCertificate, makeIssuer } from "../../src/tls/made.ts";
+import { makeCertificate, makeIssuer } from "../../src/tls/proof/made.ts";
 import { RevocationLists } from "../../src/tls/revocation.ts";
 import { bytesOf, textOf } from "../cut.ts";
 import { check, shown, type Target } from "../target.ts";

@@ -58,7 +58,7 @@ export async function proveTls(
   const asks = server.tls?.clientCertificate !== "none" &&
     listeners.some(({ endpoint }) => endpoint?.tls);
   if (!asks || next.isProven) return;
-  const { proveRefusals } = await import("./prove.ts");
+  const { proveRefusals } = await import("./proof/prove.ts");
   await proveRefusals(transport);
   next.isProven = true;
 }

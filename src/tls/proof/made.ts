@@ -2,7 +2,7 @@
 import * as asn1 from "asn1js";
 import { Buffer } from "node:buffer";
 import type { KeyObject } from "node:crypto";
-import { nodeCrypto } from "../transport/net/builtins.ts";
+import { nodeCrypto } from "../../transport/net/builtins.ts";
 
 /** A certificate and its key, as PEM. */
 export interface Made {

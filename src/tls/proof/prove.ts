@@ -1,14 +1,14 @@
 /** Shows that this runtime tells good certificates of clients from bad ones. */
-import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
-import { HelloReader } from "../handshake/client_hello.ts";
-import { nodeTls } from "../transport/net/builtins.ts";
+import { codeOf, messageOf, TcpmuxError } from "../../errors.ts";
+import { HelloReader } from "../../handshake/client_hello.ts";
+import { nodeTls } from "../../transport/net/builtins.ts";
 import {
   acceptTls,
   type Identify,
   type ShownCertificate,
   type TlsOptions,
-} from "../transport/net/tls/accept.ts";
-import type { Conn, Listener, Transport } from "../transport/transport.ts";
+} from "../../transport/net/tls/accept.ts";
+import type { Conn, Listener, Transport } from "../../transport/transport.ts";
 import { type Made, makeCertificate, makeIssuer } from "./made.ts";
 
 /** Milliseconds for each client. */
