@@ -22,7 +22,9 @@ const KEY_USAGE = "2.5.29.15";
 const BASIC_CONSTRAINTS = "2.5.29.19";
 const NAME_CONSTRAINTS = "2.5.29.30";
 const EXTENDED_KEY_USAGE = "2.5.29.37";
+const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+const ANY_PURPOSE = "2.5.29.37.0";
 /** The extensions of a client's certificate that are looked at here. */
 const KNOWN = [
   KEY_USAGE,
@@ -79,6 +81,19 @@ export class Judged {
     return this.fields.extensions.has(NAME_CONSTRAINTS);
   }
 
+  /** Whether its purposes, if it has any, do not keep servers from it. */
+  get isForServers(): boolean {
+    return this.#purposes?.some((one) =>
+      one === SERVER_AUTH || one === ANY_PURPOSE
+    ) ?? true;
+  }
+
+  /** Identifiers; undefined where it does not say what it is for. */
+  get #purposes(): readonly string[] | undefined {
+    const usage = this.fields.extensions.get(EXTENDED_KEY_USAGE);
+    return usage && parts(parsed(usage)).map(identifierOf);
+  }
+
   /** What is wrong with its dates; undefined for nothing. */
   outOfDate(now: number): string | undefined {
     const { from, until } = this.fields;
@@ -92,13 +107,11 @@ export class Judged {
 
   /** Why it is none of a client's; undefined where it is one. */
   unfit(): string | undefined {
-    const { extensions, critical } = this.fields;
     if (this.issuer === this.subject) return "signed by itself";
     if (this.isAuthority) return "an authority's own";
-    const usage = extensions.get(EXTENDED_KEY_USAGE);
-    const purposes = usage && parts(parsed(usage)).map(identifierOf);
-    if (purposes?.includes(CLIENT_AUTH) === false) return "not for clients";
-    const unknown = critical.find((id) => !KNOWN.includes(id));
+    const isForClients = this.#purposes?.includes(CLIENT_AUTH) ?? true;
+    if (!isForClients) return "not for clients";
+    const unknown = this.fields.critical.find((id) => !KNOWN.includes(id));
     return unknown && `with the critical extension ${unknown}, unknown here`;
   }
 

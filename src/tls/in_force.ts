@@ -12,7 +12,7 @@ import type { TlsSettings } from "../table/steps/tls_settings.ts";
 import { acceptTls, type TlsOptions } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
 import type { ClientVerdict } from "./clients.ts";
-import { type CertificateEnd, warnOfExpiry } from "./expiry.ts";
+import { warnOfExpiry } from "./expiry.ts";
 import {
   isHost,
   type ServerCertificate,
@@ -100,7 +100,7 @@ export class TlsInForce implements TlsEnds {
   }
 
   /** Those in force, in the order of the table. */
-  get certificates(): readonly CertificateEnd[] {
+  get certificates(): readonly ServerCertificate[] {
     return this.#material.certificates;
   }
 

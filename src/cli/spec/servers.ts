@@ -78,7 +78,8 @@ export const CHECK = {
     "Checks a table without serving it. Each error is one line on standard " +
     "error: `file:line: key: what`. A line that ends with `(warning)` is not " +
     "a failure: for example, an address is in use now or not permitted, the " +
-    "user of a service may not execute its program, or the server would log " +
+    "user of a service may not execute its program, clients would refuse the " +
+    "server's certificate, or the server would log " +
     "a warning if it were started here. It may be run beside a server of the " +
     "same table.",
   ],
