@@ -66,8 +66,24 @@ export function readBehindScheme<A extends object>(
     [];
   const address = read(text.slice(scheme.length));
   return typeof address === "string"
-    ? address
+    ? whyNoScheme(text) ?? address
     : { ...address, ...STEPS[scheme] };
+}
+
+/** What is wrong with the scheme of an address, if that is what is wrong. */
+function whyNoScheme(text: string): string | undefined {
+  const [, scheme = "", slashes, rest] =
+    /^([a-z][a-z0-9+.-]*):(\/{0,2})(.+)/i.exec(text) ?? [];
+  if (Object.hasOwn(STEPS, `${scheme}://`)) {
+    return slashes === "//"
+      ? undefined
+      : `// is missing, as in ${scheme}://${rest}`;
+  }
+  if (slashes !== "//") return undefined;
+  const cure = /^tcpmuxs$/i.test(scheme)
+    ? ", which clients write: a server listens at tls://"
+    : "";
+  return `there is no scheme ${scheme}:// here${cure}`;
 }
 
 function readPlace(text: string): Endpoint | SystemdSockets | string {

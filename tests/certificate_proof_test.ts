@@ -1,7 +1,7 @@
 /** A server proves that its runtime refuses bad certificates of clients. */
 import { Buffer } from "node:buffer";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { appendFile, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
@@ -18,14 +18,21 @@ import { TcpmuxError } from "../src/errors.ts";
 import { Authorities, Judged } from "../src/tls/authorities.ts";
 import { ClientTrust } from "../src/tls/clients.ts";
 import { blocksIn, certificatesIn } from "../src/tls/der.ts";
+import { makeCertificate, makeIssuer } from "../src/tls/proof/made.ts";
 import { proveRefusals } from "../src/tls/proof/prove.ts";
 import { RevocationLists } from "../src/tls/revocation.ts";
 import { acceptTls } from "../src/transport/net/tls/accept.ts";
 import { pickTransport } from "../src/transport/pick.ts";
+import { runCommand } from "./support/command.ts";
+import { withFolder } from "./support/daemon.ts";
 import { needs } from "./support/needs.ts";
 import { mustRun } from "./support/run.ts";
+import { programUnderTest } from "./support/server.ts";
 
 const transport = await pickTransport();
+const onDeno = transport.name === "deno"
+  ? {}
+  : { skip: "only Deno has permissions" };
 
 /** Serves as a runtime would that finds this of a client's certificate. */
 function finding(isTrusted: (shown: Judged) => boolean): typeof acceptTls {
@@ -83,6 +90,37 @@ describe("the proof", () => {
       "takes a certificate that has signed itself for a good one",
     );
     assertEquals(error.code, "unsupported");
+  });
+
+  test("says on Deno that it needs the network", onDeno, async () => {
+    const { cert: ownCa } = makeIssuer("ca");
+    for (const port of [":1", ":0"]) {
+      const words = programUnderTest().flatMap((word) =>
+        word === "-A"
+          ? [`--allow-net=127.0.0.1${port}`, "--allow-read", "--no-prompt"]
+          : word
+      );
+      assert(words.includes("--allow-read"), words.join(" "));
+      await withFolder(async (folder) => {
+        const table = join(folder, "t.toml");
+        const files = { ...makeCertificate("server"), client_ca: ownCa };
+        const lines = Object.entries(files).map(([key, pem]) => {
+          writeFileSync(join(folder, key), pem);
+          return `${key} = "${key}"\n`;
+        });
+        writeFileSync(
+          table,
+          `[server]\nlisten = "tls://127.0.0.1:0"\n[server.tls]
+${lines.join("")}[services.a]\ntext = ""\n`,
+        );
+        const serve = [...words, "serve", "-c", table, "--no-strict-modes"];
+        const { err } = await runCommand(serve);
+        assertMatch(
+          err,
+          /cannot serve clients by .* permission denied \(it needs --allow-net, /,
+        );
+      });
+    }
   });
 
   test("fails where clients are asked for no certificate", async () => {

@@ -4,11 +4,9 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
 import { readInstant } from "../src/cli/explain/instant.ts";
-import { Authority } from "./support/certificates.ts";
 import { exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
 import { withFolder } from "./support/daemon.ts";
-import { needs } from "./support/needs.ts";
 import { withServer } from "./support/server.ts";
 
 const TABLE = `include = ["more.d/*.toml"]
@@ -195,6 +193,33 @@ proxy_protocol = 2
     }
   });
 
+  test("refuses a table that the server refuses", () =>
+    withFolder(async (folder) => {
+      const tables: [string, RegExp][] = [
+        [
+          '[server]\nlisten = "tls://[::]:1"\n',
+          /:2: server\.listen.* needs \[/,
+        ],
+        ['[server]\nallow_certificate = ["CN=a"]\n', /:2: .* needs a listener/],
+        ['[server.first_bytes]\nSSH = "x"\n', /:2: .* no service is called/],
+      ];
+      for (const [text, problem] of tables) {
+        writeFileSync(
+          join(folder, "t.toml"),
+          `${text}[services.a]\ntext = ""\n`,
+        );
+        const [explained, checked] = await Promise.all([
+          tcpmux(["explain", "-c", "t.toml", "a", "--from", "::1"], {
+            cwd: folder,
+          }),
+          tcpmux(["check", "-c", "t.toml"], { cwd: folder }),
+        ]);
+        assertEquals([explained.code, checked.code], [78, 78], explained.out);
+        assertMatch(explained.err, problem);
+        assertEquals(explained.err.split("\n")[0], checked.err.split("\n")[0]);
+      }
+    }));
+
   test("agrees with the server", async () => {
     const table = `[services.open]\ntext = "x"\nallow = ["127.0.0.0/8"]
 [services.shut]\ntext = "x"\ndeny = ["127.0.0.1"]
@@ -234,67 +259,4 @@ test("times are those of the time zone, or of the one they name", () => {
   for (const text of ["", "3:00", "24:00", "2026-02-29", "2026-1-1", "noon"]) {
     assertEquals(berlin(text), undefined, text);
   }
-});
-
-describe("explain with a certificate", needs("openssl"), () => {
-  const explained = (folder: string, words: string) =>
-    tcpmux(
-      ["explain", "-c", "t.toml", ...words.split(" "), "--from", "::1"],
-      { cwd: folder },
-    );
-
-  test("says what it may use, and by which name", () =>
-    withFolder(async (folder) => {
-      const ca = await Authority.make(folder);
-      await ca.issue("alice", {
-        subject: "/OU=field/CN=alice",
-        names: "DNS:a.dev.example",
-      });
-      await ca.issue("serves", { usage: "serverAuth" });
-      writeFileSync(
-        join(folder, "t.toml"),
-        `[server]
-listen = "tls://[::1]:0"
-[server.tls]
-cert = "c"
-key = "k"
-client_ca = "ca.crt"
-[services.field]
-text = ""
-allow_certificate = ["CN=bob",
-  "SAN:dns:*.dev.example"]
-[services.office]
-text = ""
-allow_certificate = ["OU=office"]
-`,
-      );
-      const field = await explained(folder, "field --certificate alice.crt");
-      assertEquals(field.code, 0, field.err);
-      assertMatch(
-        field.out,
-        /^certificate +CN=alice,OU=field; dns:a\.dev\.example$/m,
-      );
-      assertMatch(
-        field.out,
-        /^service certificate +lets in: allow_certificate has "SAN:dns:\*\.dev\.example" \(t\.toml:10\)$/m,
-      );
-      const office = await explained(folder, "office --certificate alice.crt");
-      assertEquals(office.code, 69);
-      assertMatch(
-        office.out,
-        /^service certificate +keeps out: .* has none of its names \(t\.toml:13\)$/m,
-      );
-      const none = await explained(folder, "field");
-      assertEquals(none.code, 69);
-      assertMatch(none.out, /keeps out: the client shows no certificate/);
-      const bad = await explained(folder, "field --certificate serves.crt");
-      assertEquals(bad.code, 69);
-      assertMatch(bad.out, /^certificate +CN=serves is not for clients$/m);
-      const help = await explained(folder, "HELP --certificate alice.crt");
-      assertMatch(help.out, /^field +is listed$/m);
-      assertMatch(help.out, /^office +is not listed: .*none of the names/m);
-      const wrong = await explained(folder, "field --certificate t.toml");
-      assertEquals(wrong.code, 74);
-      assertMatch(wrong.err, /t\.toml: it does not begin with a certificate/);
-    }));
 });

@@ -113,6 +113,10 @@ export async function inspect(
   await adviseLog(table, advice);
   adviseProxies(table, advice);
   adviseNames(table, advice);
+  if (tls !== undefined) {
+    const { adviseTls } = await import("./tls_advice.ts");
+    await adviseTls(table, tls.certificates, advice, file);
+  }
   await adviseStart(table, advice, tls);
   for (const [service, identity] of identities) {
     await adviseUser(service, identity, transport, advice);

@@ -1,5 +1,6 @@
 /** Which clients may come in, by the names in their certificates. */
 import { Buffer } from "node:buffer";
+import { isIP } from "node:net";
 import {
   type AlternativeName,
   canonicalHost,
@@ -49,8 +50,17 @@ export function attributeType(oid: string): string {
 const NO_STAR =
   "* stands for a label or a segment only in SAN:dns: and SAN:uri:";
 
+const BLANKS = "a name has no blank at its beginning and at its end";
+
+/** Where a value goes on with another attribute, as in the text of a subject. */
+const NEXT_ATTRIBUTE = new RegExp(
+  `[,+] *(?=(?:${ATTRIBUTES.join("|")}|\\d+(?:\\.\\d+)+)=)`,
+  "i",
+);
+
 /** @returns the rule, or what is wrong with the text */
 export function readCertificateRule(text: string): CertificateRule | string {
+  if (/^(\s|SAN:[^:]*:\s|[^:=]*=\s)|\s$/.test(text)) return BLANKS;
   const [, kind, name] = /^SAN:([^:]*):(.+)$/s.exec(text) ?? [];
   if (kind !== undefined) return alternativeRule(text, kind, name!);
   const [, attribute, value] = /^([A-Za-z]+|\d+(?:\.\d+)+)=(.+)$/s.exec(text) ??
@@ -66,6 +76,12 @@ export function readCertificateRule(text: string): CertificateRule | string {
       `${ATTRIBUTES.join(", ")}, and OIDs`;
   }
   if (value!.includes("*")) return NO_STAR;
+  const all = text.split(NEXT_ATTRIBUTE);
+  if (all.length > 1) {
+    const entries = all.map((one) => JSON.stringify(one.trim())).join(" and ");
+    return `an entry has one attribute: write ${entries}, each an entry of its ` +
+      "own, of which one is enough";
+  }
   const type = known ?? attributeType(attribute);
   return { text, of: { attribute: type }, value: value! };
 }
@@ -77,9 +93,8 @@ function alternativeRule(
 ): CertificateRule | string {
   switch (kind) {
     case "dns":
-      return /^(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*$/i.test(value)
-        ? { text, of: { kind }, value: value.toLowerCase() }
-        : "of a DNS name, * stands for the whole first label";
+      return whyNoDnsName(value) ??
+        { text, of: { kind }, value: value.toLowerCase() };
     case "uri":
       return !value.includes("*") || hasWholeStars(value)
         ? { text, of: { kind }, value }
@@ -88,11 +103,28 @@ function alternativeRule(
     case "ip": {
       if (value.includes("*")) return NO_STAR;
       const isIp = kind === "ip";
+      if (isIp && (isIP(value) === 0 || value.includes("%"))) {
+        return `${JSON.stringify(value)} is no IP address`;
+      }
       return { text, of: { kind }, value: isIp ? canonicalHost(value) : value };
     }
     default:
       return `behind SAN: stands dns, uri, email or ip, not ${kind}`;
   }
+}
+
+/** What is wrong with a DNS name, or one whose first label is `*`. */
+function whyNoDnsName(value: string): string | undefined {
+  if (isIP(value) !== 0) return `an address is written SAN:ip:${value}`;
+  const name = value.replace(/^\*\./, "");
+  if (name.includes("*")) {
+    return "of a DNS name, * stands for the whole first label";
+  }
+  const isName = name.length <= 253 &&
+    name.split(".").every((label) =>
+      /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/i.test(label)
+    );
+  return isName ? undefined : `${JSON.stringify(value)} is no DNS name`;
 }
 
 /** Whether each `*` is a segment of the path behind `scheme://authority`. */

@@ -3,6 +3,7 @@
  * understands only as much of TOML as that needs. It ignores what the parser
  * rejects, and reports what the parser would misread without an error.
  */
+import { escapeHint } from "./later_escapes.ts";
 import { type Break, Definitions, type Located } from "./problem.ts";
 
 /** @param pieceKeys keys of one table between two breaks */
@@ -118,7 +119,8 @@ class Scanner {
       const text = this.#text.slice(start, this.#at);
       const unquoted = unquote(text);
       if (unquoted === undefined) {
-        this.#refuse([...path], `has a key that cannot be read: ${text}`);
+        const why = `cannot be read: ${text}${escapeHint(text)}`;
+        this.#refuse([...path], `has a key that ${why}`);
       }
       key = unquoted ?? text;
       this.#take(BARE_KEY[end]);

@@ -68,9 +68,14 @@ export function text() {
     .meta({ value: "text" });
 }
 
-/** Text that is not empty. */
+/** Text that is not empty, of a key that may be left out. */
 export function name(what: string) {
-  const error = `${what} in quotes (for none, remove the key)`;
+  return filled(what, " (for none, remove the key)");
+}
+
+/** Text that is not empty. */
+export function filled(what: string, otherwise = "") {
+  const error = `${what} in quotes${otherwise}`;
   return z.string({ error }).refine(
     (value) => value !== "" && !value.includes("\0"),
     { error },
@@ -174,7 +179,7 @@ export function listenAddress() {
 /** The name of a host, without a port. */
 export function hostName() {
   const error = 'a host name without a port, such as "mux.example.org"';
-  return z.string({ error }).refine(isHostName, { error })
+  return z.string({ error }).refine(isHostName, { error, abort: true })
     .meta({ value: "host name" });
 }
 

@@ -18,8 +18,10 @@ const KEY_USAGE = "2.5.29.15";
 const BASIC_CONSTRAINTS = "2.5.29.19";
 const NAME_CONSTRAINTS = "2.5.29.30";
 const EXTENDED_KEY_USAGE = "2.5.29.37";
-/** The encoding of 1.3.6.1.5.5.7.3.2. */
+/** The encodings of 1.3.6.1.5.5.7.3.1, of 1.3.6.1.5.5.7.3.2 and 2.5.29.37.0. */
+const SERVER_AUTH = "06082b06010505070301";
 const CLIENT_AUTH = "06082b06010505070302";
+const ANY_PURPOSE = "0604551d2500";
 /** The encoding of TRUE. */
 const TRUE = "0101ff";
 /** Alternative names of a client. */
@@ -67,6 +69,19 @@ export class Judged {
     return this.fields.extensions.has(NAME_CONSTRAINTS);
   }
 
+  /** Whether its purposes, if it has any, do not keep servers from it. */
+  get isForServers(): boolean {
+    return this.#purposes?.some((one) =>
+      one === SERVER_AUTH || one === ANY_PURPOSE
+    ) ?? true;
+  }
+
+  /** Their encodings; undefined where it does not say what it is for. */
+  get #purposes(): readonly string[] | undefined {
+    const usage = this.fields.extensions.get(EXTENDED_KEY_USAGE);
+    return usage && elementsOf(usage).map(hexOf);
+  }
+
   /** What is wrong with its dates; undefined for nothing. */
   outOfDate(now: number): string | undefined {
     const { from, until } = this.fields;
@@ -80,12 +95,11 @@ export class Judged {
 
   /** Why it is none of a client's; undefined where it is one. */
   unfit(): string | undefined {
-    const { extensions, critical } = this.fields;
     if (this.issuer === this.subject) return "signed by itself";
     if (this.isAuthority) return "an authority's own";
-    const usage = extensions.get(EXTENDED_KEY_USAGE);
-    const purposes = usage && elementsOf(usage).map(hexOf);
-    if (purposes?.includes(CLIENT_AUTH) === false) return "not for clients";
+    const { extensions, critical } = this.fields;
+    const isForClients = this.#purposes?.includes(CLIENT_AUTH) ?? true;
+    if (!isForClients) return "not for clients";
     const names = extensions.get(ALTERNATIVE_NAMES);
     if (names !== undefined && elementsOf(names).length > MOST_NAMES) {
       return `with more than ${MOST_NAMES} alternative names`;

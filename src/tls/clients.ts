@@ -3,7 +3,10 @@ import type { PeerCertificate } from "../endpoint.ts";
 import { messageOf } from "../errors.ts";
 import { type Refusal, refusal } from "../policy/refusal.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
-import type { ShownCertificate } from "../transport/net/tls/accept.ts";
+import {
+  mayResume,
+  type ShownCertificate,
+} from "../transport/net/tls/accept.ts";
 import { type Authorities, Judged } from "./authorities.ts";
 import { certificateOf } from "./certificate.ts";
 import type { RevocationLists } from "./revocation.ts";
@@ -21,7 +24,8 @@ export interface ClientVerdict {
   readonly refusal?: Refusal;
 }
 
-const NO_CERTIFICATE = refusal(
+/** Of a client that shows none where one is required. */
+export const NO_CERTIFICATE = refusal(
   "bad_certificate",
   "the client shows no certificate, which this server requires",
   "Certificate required",
@@ -55,34 +59,66 @@ export class ClientTrust {
     if (shown === undefined) {
       return this.#isRequired ? { refusal: NO_CERTIFICATE } : {};
     }
-    const { der } = shown;
-    if (der.length > MOST) {
-      return refused("", `larger than ${MOST} bytes (${der.length})`);
-    }
-    try {
-      const judged = new Judged(der);
-      const why = this.#against(judged, shown);
-      if (why !== undefined) return refused(judged.name, why);
-      return { certificate: identified(der, judged) };
-    } catch (error) {
-      return refused("", `malformed: ${messageOf(error)}`);
-    }
+    const now = Date.now();
+    return verdictOn(
+      shown.der,
+      (certificate) => this.#against(certificate, shown, now),
+    );
+  }
+
+  /**
+   * Judges a certificate that nobody shows just now, so that no runtime has a
+   * verdict: what is found here decides alone.
+   *
+   * @param along what its client would show with it
+   * @param now when that would be, in milliseconds since 1970
+   */
+  foretell(
+    der: Uint8Array,
+    along: readonly Uint8Array[],
+    now: number,
+  ): ClientVerdict {
+    return verdictOn(
+      der,
+      (certificate) =>
+        whyUnfit(certificate, mayResume(), now) ??
+          this.#againstIssuer(this.#nearest(certificate, along, now), now),
+    );
   }
 
   #against(
     certificate: Judged,
     { isTrusted, isDoubtful, verdict }: ShownCertificate,
+    now: number,
   ): string | undefined {
-    const now = Date.now();
-    const unfit = certificate.outOfDate(now) ?? certificate.unfit();
+    const unfit = whyUnfit(certificate, isDoubtful, now);
     if (unfit !== undefined) return unfit;
-    if (isDoubtful && !certificate.fields.isVersion3) {
-      return "not of version 3, and Deno takes no other";
-    }
     // Who was found good may have come by an authority that it has shown along.
     if (isTrusted && this.lists === undefined && !isDoubtful) return undefined;
     return this.#againstIssuer(certificate, now) ??
       (isTrusted ? undefined : `not good: ${verdict}`);
+  }
+
+  /**
+   * The first of a client's certificates that is signed by one of the
+   * authorities here, where runtimes look at what it shows along; else its own.
+   */
+  #nearest(
+    certificate: Judged,
+    along: readonly Uint8Array[],
+    now: number,
+  ): Judged {
+    if (this.lists !== undefined || mayResume()) return certificate;
+    const between = along.map((der) => new Judged(der)).filter((one) =>
+      one.isAuthority && one.outOfDate(now) === undefined
+    );
+    const line = [certificate];
+    for (const one of line) {
+      if (this.authorities.issuerOf(one) !== undefined) return one;
+      const above = between.find((other) => one.isSignedBy(other));
+      if (above !== undefined && !line.includes(above)) line.push(above);
+    }
+    return certificate;
   }
 
   #againstIssuer(certificate: Judged, now: number): string | undefined {
@@ -107,6 +143,39 @@ export class ClientTrust {
       return of === certificate ? why : `of ${of.name}, which is ${why}`;
     }
   }
+}
+
+/**
+ * What becomes of a client, by what speaks against its certificate; what cannot
+ * be read is refused.
+ */
+export function verdictOn(
+  der: Uint8Array,
+  against: (certificate: Judged) => string | undefined,
+): ClientVerdict {
+  if (der.length > MOST) {
+    return refused("", `larger than ${MOST} bytes (${der.length})`);
+  }
+  try {
+    const judged = new Judged(der);
+    const why = against(judged);
+    if (why !== undefined) return refused(judged.name, why);
+    return { certificate: identified(der, judged) };
+  } catch (error) {
+    return refused("", `malformed: ${messageOf(error)}`);
+  }
+}
+
+/** What is wrong with a certificate, whoever has signed it. */
+export function whyUnfit(
+  certificate: Judged,
+  isDoubtful: boolean,
+  now: number,
+): string | undefined {
+  return certificate.outOfDate(now) ?? certificate.unfit() ??
+    (isDoubtful && !certificate.fields.isVersion3
+      ? "not of version 3, and Deno takes no other"
+      : undefined);
 }
 
 function refused(name: string, why: string): ClientVerdict {

@@ -58,12 +58,20 @@ export function shownName(name: string): string {
 export class TlsFolder {
   readonly #folder: string;
   readonly #credentials: string | undefined;
+  readonly #unread: Problems | undefined;
 
   /**
    * @param table the table's file; undefined for the working directory
    * @param credentials of systemd's, by `CREDENTIALS_DIRECTORY`
+   * @param unread where files that cannot be read are told apart from those
+   * that do not fit
    */
-  constructor(table: string | undefined, credentials: string | undefined) {
+  constructor(
+    table: string | undefined,
+    credentials: string | undefined,
+    unread?: Problems,
+  ) {
+    this.#unread = unread;
     this.#folder = dirname(resolve(table ?? "table"));
     this.#credentials = credentials;
   }
@@ -200,7 +208,8 @@ export class TlsFolder {
       const cure =
         "the path begins where the table is, and the server's user " +
         "must be able to read the file";
-      problems.add(at, `${messageOf(fromSystem(error, path))} (${cure})`);
+      const why = `${messageOf(fromSystem(error, path))} (${cure})`;
+      (this.#unread ?? problems).add(at, why);
     }
   }
 }

@@ -18,7 +18,7 @@ import {
 } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
 import type { ClientTrust, ClientVerdict } from "./clients.ts";
-import { type CertificateEnd, warnOfExpiry } from "./expiry.ts";
+import { warnOfExpiry } from "./expiry.ts";
 import {
   filesOf,
   type ServerCertificate,
@@ -95,7 +95,7 @@ export class TlsInForce implements TlsEnds {
   }
 
   /** Those in force, in the order of the table. */
-  get certificates(): readonly CertificateEnd[] {
+  get certificates(): readonly ServerCertificate[] {
     return this.#files.content.certificates;
   }
 

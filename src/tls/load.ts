@@ -1,4 +1,5 @@
 import type { Log } from "../log.ts";
+import type { Problems } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { TlsInForce } from "./in_force.ts";
@@ -24,6 +25,7 @@ export async function tlsOf(
  * The TLS of its services with their upstreams, in the same way.
  *
  * @param log is told of files that change
+ * @param unread where files that cannot be read are no errors
  * @throws {TableError} as `UpstreamsInForce.of` does
  */
 export async function upstreamTlsOf(
@@ -31,13 +33,14 @@ export async function upstreamTlsOf(
   getEnv: (name: string) => string | undefined,
   log: Log,
   file?: string,
+  unread?: Problems,
 ): Promise<UpstreamsInForce | undefined> {
   const isAsked = table.services.some((service) =>
     "tls" in service && service.tls !== undefined
   );
   if (!isAsked) return undefined;
   const { UpstreamsInForce } = await import("./upstreams.ts");
-  return await UpstreamsInForce.of(table, getEnv, log, file);
+  return await UpstreamsInForce.of(table, getEnv, log, file, unread);
 }
 
 /**

@@ -31,6 +31,7 @@ export class UpstreamsInForce {
 
   /**
    * @param file the table's, where paths begin, and for errors
+   * @param unread where files that cannot be read are no errors
    * @throws {TableError} that names each file that is missing or does not fit
    */
   static async of(
@@ -38,8 +39,10 @@ export class UpstreamsInForce {
     getEnv: (name: string) => string | undefined,
     log: Log,
     file?: string,
+    unread?: Problems,
   ): Promise<UpstreamsInForce> {
-    const folder = new TlsFolder(file, getEnv("CREDENTIALS_DIRECTORY"));
+    const credentials = getEnv("CREDENTIALS_DIRECTORY");
+    const folder = new TlsFolder(file, credentials, unread);
     const all = new UpstreamsInForce(folder, log);
     const problems = new Problems(file, located);
     for (const service of services) {

@@ -1,16 +1,18 @@
 import { isIP } from "node:net";
 import { canonicalHost, type Endpoint, UNNAMED } from "../../endpoint.ts";
 import { type Asking, decide, type Decision } from "../../policy/decide.ts";
-import type { Table } from "../../table/table.ts";
+import { Problems } from "../../table/problem.ts";
 import type { Service } from "../../table/service.ts";
+import { checkLoops, checkRuntime, type Table } from "../../table/table.ts";
+import { upstreamTlsOf } from "../../tls/load.ts";
 import { getEnv } from "../../transport/permission.ts";
+import { pickTransport } from "../../transport/pick.ts";
 import { HELP } from "../../wire.ts";
 import { EXIT } from "../exit.ts";
 import { readCommandLine, usage } from "../flags.ts";
 import { loadTable, TableSource } from "../load.ts";
 import { EXPLAIN } from "../spec/servers.ts";
 import { endBy, printOut } from "../system.ts";
-import type { ExplainedCertificate } from "./certificate.ts";
 import { INSTANT_FORM, readInstant } from "./instant.ts";
 import { type Rule, Rules } from "./rules.ts";
 
@@ -28,7 +30,9 @@ export async function explainCommand(
   const via = flags.via === undefined ? undefined : proxyOf(flags.via);
   const isStrict = !flags["no-strict-modes"];
   const loaded = await loadTable(new TableSource(flags.config, { isStrict }));
-  const { table } = loaded;
+  const { table, file } = loaded;
+  checkRuntime(table, await pickTransport(), file);
+  checkLoops(table, file);
   const service = table.byName.get(asked.toUpperCase());
   const rules = new Rules(loaded);
   const now = Date.now();
@@ -38,24 +42,29 @@ export async function explainCommand(
   if (at === undefined) {
     throw usage(`--at is ${JSON.stringify(flags.at)}, but is ${INSTANT_FORM}`);
   }
-  const shown = flags.certificate === undefined
-    ? undefined
-    : await (await import("./certificate.ts"))
-      .certificateIn(flags.certificate, at);
-  const asking = { peer: { remote, ...insideTls(shown) }, now: at };
-  const decision = decide(table, asked, asking);
+  const unread = new Problems(file, table.located);
+  await upstreamTlsOf(table, getEnv, () => {}, file, unread);
+  const { certificate } = flags;
+  const coming = { remote, via, certificate, now: at };
+  const trust = table.server.tls ?? certificate
+    ? await import("./trust.ts")
+    : undefined;
+  const standing = await trust?.standingOf(loaded, rules, coming, unread);
+  const peer = { remote, ...(standing?.tls && { tls: standing.tls }) };
+  const asking = { peer, now: at };
+  const decision = standing?.refusal ?? decide(table, asked, asking);
   const isStranger = via !== undefined &&
     table.server.trustedProxies.keepsOut(via) !== undefined;
   const lines: Rule[] = [
-    [
-      asked,
-      isStranger ? CLOSED : shown?.fault ? UNTRUSTED : verdict(decision),
-    ],
+    [asked, isStranger ? CLOSED : verdict(decision)],
     ["client", flags.from!],
-    ...(shown === undefined ? [] : [rules.ofCertificate(shown)]),
+    ...(standing?.lines ?? []),
+    ...unreadLines(unread),
     ...(via === undefined ? [] : [rules.ofProxy(via)]),
     ["time", new Date(at).toISOString()],
-    ...(asked.toUpperCase() === HELP
+    ...(standing?.refusal !== undefined
+      ? [] // nothing of the table is asked then
+      : asked.toUpperCase() === HELP
       ? ofHelp(table, rules, asking)
       : service === undefined
       ? rules.ofServer(asking)
@@ -65,8 +74,7 @@ export async function explainCommand(
   printOut(
     lines.map(([name, text]) => `${name.padEnd(width)}  ${text}\n`).join(""),
   );
-  const isRefused = isStranger || shown?.fault !== undefined ||
-    decision.kind === "refuse";
+  const isRefused = isStranger || decision.kind === "refuse";
   return isRefused ? EXIT.refused : EXIT.done;
 }
 
@@ -74,16 +82,19 @@ const CLOSED =
   "refused (malformed): the proxy is not trusted; the connection " +
   "is closed";
 
-const UNTRUSTED = "refused (denied): the certificate is not good; the client " +
-  "reads -Certificate refused";
-
-/** As the server knows a client of a listener that asks for certificates. */
-function insideTls(shown: ExplainedCertificate | undefined) {
-  if (shown === undefined) return {};
-  const { certificate } = shown;
-  const nothing = { sni: undefined, alpn: undefined };
-  return { tls: { protocol: "", cipher: "", ...nothing, certificate } };
+/** What was not looked at, and why. */
+function unreadLines({ all }: Problems): Rule[] {
+  return all.map(({ file, line, key, message }) => {
+    const what = UNKNOWN[key] ?? key;
+    return ["not checked", `${what}: ${message} (${file}:${line})`];
+  });
 }
+
+const UNKNOWN: Readonly<Record<string, string>> = {
+  "server.tls.client_ca":
+    "who has signed the certificates of clients, and whether they are revoked",
+  "server.tls.crl": "whether certificates of clients are revoked",
+};
 
 /** @throws {TcpmuxError} code `usage` */
 function proxyOf(via: string): string {

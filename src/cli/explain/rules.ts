@@ -9,7 +9,6 @@ import { type KeyPath, Problems } from "../../table/problem.ts";
 import type { ProxyVersion, Service } from "../../table/service.ts";
 import { nameBySni } from "../../tls/sni_names.ts";
 import type { LoadedTable } from "../load.ts";
-import type { ExplainedCertificate } from "./certificate.ts";
 
 /** A rule's name, and what it says of the client. */
 export type Rule = readonly [name: string, text: string];
@@ -55,9 +54,12 @@ export class Rules {
     ];
   }
 
-  /** What the client shows, wherever it comes from. */
-  ofCertificate({ text, fault }: ExplainedCertificate): Rule {
-    return ["certificate", fault === undefined ? text : `${text} is ${fault}`];
+  /** The place of what demands a certificate of each client by TLS. */
+  placeOfDemand(): string {
+    const tls = this.#server["tls"] as Values | undefined;
+    const isSaid = typeof tls?.["client_certificate"] === "string";
+    const key = isSaid ? "client_certificate" : "client_ca";
+    return this.#at(["server", "tls", key]);
   }
 
   #certificates(

@@ -78,7 +78,8 @@ export const CHECK = {
     "Checks a table without serving it. Each error is one line on standard " +
     "error: `file:line: key: what`. A line that ends with `(warning)` is not " +
     "a failure: for example, an address is in use now or not permitted, the " +
-    "user of a service may not execute its program, or the server would log " +
+    "user of a service may not execute its program, clients would refuse the " +
+    "server's certificate, or the server would log " +
     "a warning if it were started here. It may be run beside a server of the " +
     "same table.",
   ],
@@ -139,6 +140,9 @@ export const EXPLAIN = {
     "aliases, `hours` with the time that counts, the limits that apply, and " +
     "what would be opened. Nothing is opened, and no server is asked, so that " +
     "limits which are reached just now and penalties do not show.",
+    "A table that `check` refuses is refused here, too. Files of certificates " +
+    "that cannot be read here are no errors: lines say what was not checked " +
+    "for want of them. Users and programs of the system are not looked for.",
     "`HELP` as SERVICE says which services it would list, and why not the " +
     "others.",
   ],
@@ -170,8 +174,11 @@ export const EXPLAIN = {
     certificate: {
       value: { name: "FILE", kind: "file", forms: "a file in PEM" },
       environment: false,
-      about: "the certificate that the client shows, for `allow_certificate`",
-      details: "whether `client_ca` has signed it is not looked at",
+      about: "the certificate that the client shows, with those between it " +
+        "and `client_ca`",
+      details: "it is judged as the server does, by `client_ca`, `crl` and " +
+        "its dates, but without the runtime's own look at it; without this " +
+        "flag the client shows none",
     },
     at: {
       value: {

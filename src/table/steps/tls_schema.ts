@@ -1,4 +1,5 @@
 /** Every key of `[server.tls]`. */
+import { isIP } from "node:net";
 import * as z from "zod";
 import {
   CERTIFICATE_FORM,
@@ -6,6 +7,7 @@ import {
 } from "../../policy/certificates.ts";
 import {
   choice,
+  filled,
   flag,
   hostName,
   listOf,
@@ -28,19 +30,24 @@ export function allowCertificate(description: string) {
 
 const files = {
   cert: required(
-    name("path of a file"),
+    filled("path of a file"),
     "The file of the certificate in PEM, followed by those of the authorities " +
       "between it and the one that clients trust. A path begins where the " +
       "table is; a name without a slash is first looked for among the " +
       "credentials that systemd hands over (`LoadCredential=`).",
   ),
   key: required(
-    name("path of a file"),
+    filled("path of a file"),
     "The file of its private key in PEM, without a password.",
   ),
 };
 
 const DOMAINS = "a list of host names, or true or false";
+
+/** Clients name no address by SNI (RFC 6066, section 3). */
+const domain = hostName().refine((text) => isIP(text) === 0, {
+  error: "a host name (clients that connect to an address name no host by SNI)",
+});
 
 export const tlsSchema = z.strictObject({
   ...files,
@@ -69,7 +76,7 @@ export const tlsSchema = z.strictObject({
       "unless it names a service by `sni_names`.",
   ),
   sni_names: preset(
-    z.union([flag(), listOf(hostName(), "")], { error: DOMAINS })
+    z.union([flag(), listOf(domain, "")], { error: DOMAINS })
       .meta({ value: "list of host names, `true` or `false`", form: DOMAINS }),
     false,
     "Domains whose hosts name services, for clients that know TLS alone: one " +

@@ -1,6 +1,7 @@
 /** Shows that this runtime tells good certificates of clients from bad ones. */
 import { codeOf, messageOf, TcpmuxError } from "../../errors.ts";
 import { HelloReader } from "../../handshake/client_hello.ts";
+import { fromSystem } from "../../transport/errno.ts";
 import { nodeTls } from "../../transport/net/builtins.ts";
 import {
   acceptTls,
@@ -82,11 +83,16 @@ export async function proveRefusals(
       );
     }
   } catch (error) {
+    const cure = codeOf(error) === "permission_denied"
+      ? `it needs --allow-net, with ${HOST} among its addresses if it has any,`
+      : "take another version of it or another runtime,";
     throw new TcpmuxError(
       "unsupported",
       `cannot serve clients by their certificates: ${transport.name}, tried at ` +
-        `${HOST}, ${messageOf(error)} (take another version of it or another ` +
-        'runtime, or client_certificate = "none" in [server.tls])',
+        `${HOST}, ${
+          messageOf(error)
+        } (${cure} or client_certificate = "none" ` +
+        "in [server.tls])",
       { cause: error },
     );
   } finally {
@@ -119,12 +125,17 @@ async function trusts(
     rejectUnauthorized: false, // what the client finds is of no account
     ...shown,
   });
-  socket.on("error", () => {}); // the server's side says what has happened
   const connected = new Promise<void>((resolve) => {
     socket.once("connect", resolve);
     socket.once("close", resolve);
   });
   let conn: Conn | null = null;
+  let unconnected: Error | undefined;
+  socket.on("error", (error) => {
+    if (conn !== null) return; // the server's side says what has happened
+    unconnected = fromSystem(error, `cannot connect to ${HOST}`);
+    listener.close();
+  });
   const late = new TcpmuxError("timed_out", "is too slow");
   const timer = transport.timers.after(DEADLINE, () => {
     listener.close();
@@ -134,7 +145,7 @@ async function trusts(
   try {
     for (;;) {
       conn = await listener.accept();
-      if (conn === null) throw late;
+      if (conn === null) throw unconnected ?? late;
       await connected;
       const { remote } = conn;
       // Others on this machine may connect to the port too.
