@@ -23,6 +23,7 @@ const BASIC_CONSTRAINTS = "2.5.29.19";
 const NAME_CONSTRAINTS = "2.5.29.30";
 const EXTENDED_KEY_USAGE = "2.5.29.37";
 const CLIENT_AUTH = "1.3.6.1.5.5.7.3.2";
+export const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 /** The extensions of a client's certificate that are looked at here. */
 const KNOWN = [
   KEY_USAGE,
@@ -75,6 +76,12 @@ export class Judged {
     return is instanceof Boolean && is.getValue();
   }
 
+  /** The identifiers of what it is for; undefined for all. */
+  get purposes(): readonly string[] | undefined {
+    const usage = this.fields.extensions.get(EXTENDED_KEY_USAGE);
+    return usage && parts(parsed(usage)).map(identifierOf);
+  }
+
   get hasNameConstraints(): boolean {
     return this.fields.extensions.has(NAME_CONSTRAINTS);
   }
@@ -92,12 +99,12 @@ export class Judged {
 
   /** Why it is none of a client's; undefined where it is one. */
   unfit(): string | undefined {
-    const { extensions, critical } = this.fields;
+    const { critical } = this.fields;
     if (this.issuer === this.subject) return "signed by itself";
     if (this.isAuthority) return "an authority's own";
-    const usage = extensions.get(EXTENDED_KEY_USAGE);
-    const purposes = usage && parts(parsed(usage)).map(identifierOf);
-    if (purposes?.includes(CLIENT_AUTH) === false) return "not for clients";
+    if (this.purposes?.includes(CLIENT_AUTH) === false) {
+      return "not for clients";
+    }
     const unknown = critical.find((id) => !KNOWN.includes(id));
     return unknown && `with the critical extension ${unknown}, unknown here`;
   }

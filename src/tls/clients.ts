@@ -4,8 +4,10 @@ import { messageOf } from "../errors.ts";
 import { type Refusal, refusal } from "../policy/refusal.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
 import type { ShownCertificate } from "../transport/net/tls/accept.ts";
-import { type Authorities, Judged } from "./authorities.ts";
+import { type Authorities, Judged, SERVER_AUTH } from "./authorities.ts";
+import { TLS_REPLIES } from "../wire.ts";
 import { readCertificate } from "./certificate.ts";
+import { certificatesIn } from "./der.ts";
 import type { RevocationLists } from "./revocation.ts";
 
 /** Bytes of a certificate, with a hundred names and more. */
@@ -22,7 +24,7 @@ export interface ClientVerdict {
 const NO_CERTIFICATE = refusal(
   "bad_certificate",
   "the client shows no certificate, which this server requires",
-  "Certificate required",
+  TLS_REPLIES.noCertificate,
 );
 
 /** What clients are judged by. */
@@ -113,9 +115,25 @@ function refused(name: string, why: string): ClientVerdict {
     refusal: refusal(
       "bad_certificate",
       `${whose} is ${why}`,
-      "Certificate refused",
+      TLS_REPLIES.badCertificate,
     ),
   };
+}
+
+/**
+ * Why no server takes a client's certificate, which is the first one of a text;
+ * undefined where nothing is known against it.
+ */
+export function whyUnfit(pem: string): string | undefined {
+  try {
+    const own = new Judged(certificatesIn(pem)[0]!);
+    const isServers = own.purposes?.join() === SERVER_AUTH;
+    const why = own.outOfDate(Date.now()) ??
+      (isServers ? "for servers only" : own.unfit());
+    return why && `ours, ${own.name}, is ${why}`;
+  } catch (error) {
+    return `ours is malformed: ${messageOf(error)}`;
+  }
 }
 
 /** @throws {TcpmuxError} for bytes that are no certificate */

@@ -140,28 +140,12 @@ export class TlsFolder {
   ): Promise<ServerCertificate | undefined> {
     const cert = await this.text(files.cert, [...at, "cert"], problems);
     const key = await this.text(files.key, [...at, "key"], problems);
-    const own = cert && ownOf(cert);
-    const publicKey = key && publicKeyOf(key);
-    if (cert !== undefined && own === undefined) {
-      problems.add(
-        [...at, "cert"],
-        `${files.cert} does not begin with a certificate in PEM`,
-      );
+    for (const { of, message } of faultsOfPair({ cert, key }, files)) {
+      problems.add([...at, of], message);
     }
-    if (key !== undefined && publicKey === undefined) {
-      problems.add(
-        [...at, "key"],
-        `${files.key} is no private key in PEM, or it has a password (take it ` +
-          "off: openssl pkey -in FILE -out NEW)",
-      );
-    }
-    if (!cert || !key || !own || !publicKey) return undefined;
-    if (!publicKey.equals(own.publicKey)) {
-      problems.add(
-        [...at, "key"],
-        `${files.key} is not the key of the certificate in ${files.cert} ` +
-          "(give the one that it was made for)",
-      );
+    const own = cert === undefined ? undefined : ownOf(cert);
+    if (cert === undefined || key === undefined || own === undefined) {
+      return undefined;
     }
     const { until } = own;
     return { cert, key, hosts: hostsOf(own), file: files.cert, until };
@@ -184,6 +168,61 @@ export class TlsFolder {
       problems.add(at, `${messageOf(fromSystem(error, path))} (${cure})`);
     }
   }
+}
+
+/** What is wrong with a text in PEM. */
+export interface PemFault {
+  readonly of: "cert" | "key";
+  readonly message: string;
+}
+
+/**
+ * What is wrong with a certificate and its key, of those that are there.
+ *
+ * @param names of their files
+ */
+export function faultsOfPair(
+  { cert, key }: Partial<CertificateFiles>,
+  names: CertificateFiles,
+): PemFault[] {
+  const own = cert === undefined ? undefined : ownOf(cert);
+  const publicKey = key === undefined ? undefined : publicKeyOf(key);
+  const [ofCert, ofKey] = [names.cert, names.key].map(shown);
+  const faults: PemFault[] = [];
+  if (cert !== undefined && own === undefined) {
+    const message = `${ofCert} does not begin with a certificate in PEM`;
+    faults.push({ of: "cert", message });
+  }
+  if (key !== undefined && publicKey === undefined) {
+    const message = `${ofKey} is no private key in PEM, or it has a password ` +
+      "(take it off: openssl pkey -in FILE -out NEW)";
+    faults.push({ of: "key", message });
+  }
+  if (own !== undefined && publicKey?.equals(own.publicKey) === false) {
+    const message = `${ofKey} is not the key of the certificate in ${ofCert} ` +
+      "(give the one that it was made for)";
+    faults.push({ of: "key", message });
+  }
+  return faults;
+}
+
+/** What is wrong with the authorities of a text; undefined for nothing. */
+export function faultOfAuthorities(
+  pem: string,
+  name: string,
+): string | undefined {
+  const all = certificatesIn(pem);
+  if (all.length === 0) return `${shown(name)} holds no certificate in PEM`;
+  try {
+    for (const der of all) readCertificate(der);
+  } catch {
+    return `${shown(name)} holds a certificate that cannot be read`;
+  }
+}
+
+/** A program may give a text in place of a file: no message repeats a key. */
+function shown(name: string): string {
+  return name.includes("-----BEGIN ") ? "the text" : name;
 }
 
 /** The first certificate, which is the server's own. */

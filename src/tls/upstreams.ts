@@ -12,8 +12,7 @@ import type { Table } from "../table/table.ts";
 import type { TlsDemands } from "../transport/net/tls/demands.ts";
 import type { Conn } from "../transport/transport.ts";
 import { type HandshakeTime, secureAsClient } from "./client.ts";
-import { certificatesIn } from "./der.ts";
-import { TlsFolder } from "./files.ts";
+import { faultOfAuthorities, TlsFolder } from "./files.ts";
 
 /** Milliseconds after which files are looked at again before they are used. */
 const LOOK = 5000;
@@ -114,13 +113,15 @@ export class UpstreamsInForce {
     const folder = this.#folder;
     const { ca: caFile, cert, key } = tls;
     const ca = caFile && await folder.text(caFile, [...at, "ca"], problems);
-    if (ca && certificatesIn(ca).length === 0) {
-      problems.add([...at, "ca"], `${caFile} holds no certificate in PEM`);
-    }
+    const wrong = ca === undefined
+      ? undefined
+      : faultOfAuthorities(ca, caFile!);
+    if (wrong !== undefined) problems.add([...at, "ca"], wrong);
     const pair = cert !== undefined && key !== undefined
       ? await folder.pair({ cert, key }, at, problems)
       : undefined;
-    return { ...tls, ca, cert: pair?.cert, key: pair?.key };
+    const names = { ca: caFile?.includes("-----BEGIN ") ? undefined : caFile };
+    return { ...tls, ca, cert: pair?.cert, key: pair?.key, names };
   }
 }
 

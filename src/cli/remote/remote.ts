@@ -11,6 +11,8 @@ import { fromSystem } from "../../transport/errno.ts";
 import {
   asDemanded,
   type ClientTls,
+  PEM_NAMES,
+  type PemNames,
   readPins,
   type TlsDemands,
   whyWrong,
@@ -99,7 +101,10 @@ export async function clientTlsOf(
     [demands.ca, demands.cert, demands.key].map(textOf),
   );
   const pin = pins.map((one) => `sha256//${one}`).join(";") || undefined;
-  return { ca, cert, key, serverName, pin, verify };
+  const { ca: caFile, cert: certFile, key: keyFile } = demands;
+  const names: PemNames = { ca: caFile, cert: certFile, key: keyFile };
+  const tls = { ca, cert, key, serverName, pin, verify, [PEM_NAMES]: names };
+  return tls;
 }
 
 async function textOf(file: string | undefined): Promise<string | undefined> {
