@@ -402,6 +402,14 @@ tls = { ca = "ca.crt" }
       ],
       [["connect", "tcpmux://u@h/a"], /a URL of TCPMUX has no user/],
       [["connect", "h", "x", "--server-name=a b"], /server's name is "a b"/],
+      [
+        ["list", "https://h"],
+        /: its scheme is https:\/\/, and a TCPMUX server/,
+      ],
+      [
+        ["list", "tls://h:1"],
+        /: its scheme is tls:\/\/, .* or, for TLS, tcpmuxs/,
+      ],
     ];
     for (const [words, message] of rows) {
       const { code, err } = await tcpmux(words);
