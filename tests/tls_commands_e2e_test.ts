@@ -1,6 +1,6 @@
 /** The commands that ask a server, by TLS: flags, URLs, aliases. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -275,6 +275,80 @@ ca = "${file("self.crt")}"
         assertEquals(wrong.code, 77);
       });
     }));
+
+  test("a name that no alias has is told from one that is like it", () =>
+    withAliases('[hosts.prod]\naddress = "127.0.0.1:1"\n', async (env) => {
+      const rows: readonly (readonly [string, RegExp | undefined])[] = [
+        ["prodd", /config\.toml has no prodd either: did you mean prod\?\)$/m],
+        ["tcpmuxs://Prod/x", /has no Prod either: did you mean prod\?\)$/m],
+        ["prod:21060", /has prod, but an alias stands without a port\)$/m],
+        ["elsewhere", /config\.toml has no elsewhere either\)$/m],
+        ["prod.invalid", undefined],
+      ];
+      for (const [word, hint] of rows) {
+        const service = word.endsWith("/x") ? [] : ["x"];
+        const { code, err } = await tcpmux(["connect", word, ...service], {
+          env,
+        });
+        assertMatch(err, /the host name cannot be resolved/);
+        if (hint === undefined) assert(!err.includes("config.toml"), err);
+        else assertMatch(err, hint);
+        assertEquals(code, 68);
+      }
+    }));
+
+  test("aliases have paths in the home directory", () =>
+    withTls((port) =>
+      withAliases(
+        `[hosts.a]
+address = "127.0.0.1:${port}"
+ca = "~/trusted.crt"
+`,
+        async (env) => {
+          const { HOME } = env;
+          if (HOME === undefined) return; // the real one of who runs the test
+          await copyFile(file("ca.crt"), join(HOME, "trusted.crt"));
+          const { out, err } = await tcpmux(["connect", "a", "hello"], { env });
+          assertEquals([out, err], ["hello over TLS\n", ""]);
+        },
+      )
+    ));
+
+  test("aliases that others can write are refused", () =>
+    withAliases('[hosts.a]\naddress = "127.0.0.1:1"\n', async (env) => {
+      const config = env["XDG_CONFIG_HOME"] || join(env["HOME"]!, ".config");
+      await chmod(join(config, "tcpmux", "config.toml"), 0o666);
+      const { code, err } = await tcpmux(["list", "a"], { env });
+      assertMatch(
+        err,
+        /config\.toml: it is writable by .* \(mode 0666\), who could change whom you trust: chmod go-w /,
+      );
+      assertEquals(code, 78);
+    }));
+
+  test("an alias without TLS has no keys of TLS", () =>
+    withAliases(
+      `[hosts.a]
+address = "h"
+tls = false
+ca = "x"
+[hosts.b]
+address = "tcpmuxs://h"
+tls = false
+[hosts.c]
+address = "h"
+tls = false
+`,
+      async (env) => {
+        const { code, err } = await tcpmux(["list", "c"], { env });
+        assertMatch(
+          err,
+          /:3: hosts\.a\.tls: is false; allowed: true, as ca be/,
+        );
+        assertMatch(err, /:7: hosts\.b\.tls: .* true, as the address is one/);
+        assertEquals([code, err.includes("hosts.c")], [78, false]);
+      },
+    ));
 
   test("a file of aliases that is wrong is exit code 78, with its line", () =>
     withAliases(

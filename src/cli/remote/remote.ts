@@ -1,5 +1,5 @@
 /** The server that a command line means: an address, a URL, or an alias. */
-import { readFile } from "node:fs/promises";
+import { type FileHandle, open, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { TcpmuxError } from "../../errors.ts";
 import {
@@ -18,9 +18,10 @@ import {
   whyWrong,
 } from "../../transport/net/tls/demands.ts";
 import { getEnv, permitted } from "../../transport/permission.ts";
+import { nearest } from "../../units.ts";
 import { type FlagsOf, usage } from "../flags.ts";
 import type { TLS_FLAGS } from "../spec/parts.ts";
-import type { HostAlias } from "./hosts.ts";
+import { faultOf } from "../tables/hands.ts";
 
 export type TlsFlags = FlagsOf<
   { name: string; positionals: []; flags: typeof TLS_FLAGS }
@@ -42,7 +43,7 @@ export async function remoteOf(word: string, flags: TlsFlags): Promise<Remote> {
     /^(tcpmuxs?:\/\/)?([\w.-]+)(\/.*)?$/i.exec(word) ?? [];
   const alias = name === "" || scheme === "" && path !== ""
     ? undefined
-    : await aliasOf(name);
+    : (await readAliases())?.hosts.get(name);
   const own = demandsOfFlags(flags);
   const isTls = flags.tls || own !== undefined || alias?.isTls === true ||
     /^tcpmuxs:/i.test(scheme);
@@ -116,23 +117,55 @@ async function textOf(file: string | undefined): Promise<string | undefined> {
   }
 }
 
-/** The alias of that name; undefined where no file has it. */
-async function aliasOf(name: string): Promise<HostAlias | undefined> {
+/**
+ * What to say where no host of that name is found: an alias may be meant.
+ * Undefined without a file of aliases, or where it explains nothing.
+ */
+export async function aliasHint(word: string): Promise<string | undefined> {
+  const [, name = "", port] =
+    /^(?:tcpmuxs?:\/\/)?([\w-]+)(:\d+)?(?:\/|$)/i.exec(word) ?? [];
+  const aliases = name === "" ? undefined : await readAliases();
+  if (aliases === undefined) return undefined;
+  const { file, hosts } = aliases;
+  if (hosts.has(name)) {
+    return port && `${file} has ${name}, but an alias stands without a port`;
+  }
+  const meant = nearest(name, [...hosts.keys()]);
+  const hint = meant === undefined ? "" : `: did you mean ${meant}?`;
+  return `${file} has no ${name} either${hint}`;
+}
+
+/** Undefined where there is no such file, or none may be read. */
+async function readAliases() {
   const file = configFile();
   if (file === undefined || !permitted("read")) return undefined;
-  let text: string;
+  const text = await textOfConfig(file);
+  if (text === undefined) return undefined;
+  // Only who has such a file pays for what reads it.
+  const { readHosts } = await import("./hosts.ts");
+  const places = { folder: dirname(file), home: getEnv("HOME") };
+  return { file, hosts: readHosts(text, file, places) };
+}
+
+/** @throws {TcpmuxError} also where others could write what stands there */
+async function textOfConfig(file: string): Promise<string | undefined> {
+  let handle: FileHandle | undefined;
   try {
-    text = await readFile(file, "utf8");
+    handle = await open(file);
+    const fault = faultOf(await handle.stat(), "it", file, CONFIG);
+    if (fault === undefined) return await handle.readFile("utf8");
+    throw new TcpmuxError("invalid_table", `${file}: ${fault}`);
   } catch (error) {
     const { code } = error as { code?: unknown };
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     const { message } = fromSystem(error, `cannot read ${file}`);
     throw new TcpmuxError("invalid_table", message, { cause: error });
+  } finally {
+    await handle?.close();
   }
-  // Only who has such a file pays for what reads it.
-  const { readHosts } = await import("./hosts.ts");
-  return readHosts(text, file, dirname(file)).get(name);
 }
+
+const CONFIG = { what: "whom you trust", owner: "your own user" };
 
 /** By the XDG Base Directory Specification; undefined without a home. */
 function configFile(): string | undefined {
