@@ -364,6 +364,35 @@ describe(
           },
         )));
 
+    test(
+      "where it does not let our certificate in",
+      needs("gnutls-serv"),
+      async () => {
+        const port = await freePort();
+        const own = `cert = "${file("foreign.crt")}", key = "${
+          file("foreign.key")
+        }"`;
+        await withDaemon(
+          [
+            ...["gnutls-serv", "--quiet", "--echo", "-p", String(port)],
+            ...["--require-client-cert", "--verify-client-cert"],
+            ...["--x509cafile", file("ca.crt")],
+            ...["--x509certfile", file("good.crt")],
+            ...["--x509keyfile", file("good.key")],
+          ],
+          port,
+          () =>
+            withServer(
+              service(port, `${CA}, ${own}`, 'ready = "first-byte"'),
+              async (server) => {
+                const why = /refused our certificate: it does not let it in/;
+                assertMatch(await reasonOf(server), why);
+              },
+            ),
+        );
+      },
+    );
+
     test("where the server speaks no TLS", () =>
       withUpstream(async (conn) => {
         await conn.read();

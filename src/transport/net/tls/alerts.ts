@@ -80,7 +80,11 @@ export function troubleOf(error: unknown, server: string): Error {
 
 /** The name of the alert that an error was made of; empty for none. */
 function alertIn(error: unknown): string {
-  return /ALERT_([A-Z_]+)$/.exec(codeOfTls(error))?.[1] ?? "";
+  // On Deno, the code of an alert may be that of another one.
+  const { message } = (error ?? {}) as { message?: unknown };
+  const name = /^received fatal alert: (\w+)/.exec(String(message))?.[1];
+  return name?.replaceAll(/([a-z])(?=[A-Z])/g, "$1_").toUpperCase() ??
+    /ALERT_([A-Z_]+)$/.exec(codeOfTls(error))?.[1] ?? "";
 }
 
 function codeOfTls(error: unknown): string {
