@@ -1,5 +1,5 @@
 /** The client's side of RFC 1078: a service of a server. */
-import { reach, readReply } from "./dial.ts";
+import { reach, readReply, refusedBy } from "./dial.ts";
 import { type Endpoint, formatEndpoint, type TlsFacts } from "./endpoint.ts";
 import {
   ENDPOINT_FORMS,
@@ -7,7 +7,7 @@ import {
   parseEndpoint,
   parseTarget,
 } from "./parse_endpoint.ts";
-import { RefusedError, TcpmuxError } from "./errors.ts";
+import { TcpmuxError } from "./errors.ts";
 import {
   type ClientTls,
   demandsOf,
@@ -93,7 +93,7 @@ export interface ServiceConn extends StreamConn {
  * @returns the connection; the first byte that it reads is the service's. The
  * caller closes it, for example by `await using`
  * @throws {RefusedError} when the server answers `-`: code `refused`, or
- * `busy` if its text says so
+ * `busy` if its text says so; `untrusted` or `protocol` if it speaks of TLS
  * @throws {TcpmuxError} `timed_out`, `cancelled`, `host_not_found`,
  * `connection_refused` and the like; `protocol` if the other side is not a
  * TCPMUX server, or speaks no TLS; `untrusted` where one side does not take the
@@ -160,9 +160,10 @@ export async function request(
   conn.write(requestLine(service, options.early)).catch(() => {});
   const { signal } = options;
   const { timers } = transport;
-  const reply = readReply(conn, { timeout, timers, signal }).then((reply) => {
+  const deadline = { timeout, timers, signal };
+  const reply = readReply(conn, deadline).then(async (reply) => {
     if (reply.positive) return reply;
-    throw new RefusedError(service, nameOf(server), reply.message);
+    throw await refusedBy(nameOf(server), service, reply.message, tls);
   });
   return new RequestedConn(conn, reply, options.dropNul === true);
 }

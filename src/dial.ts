@@ -1,7 +1,7 @@
 /** What clients and servers alike need to reach another server. */
 import { isIP } from "node:net";
 import { type Endpoint, formatEndpoint, type TcpEndpoint } from "./endpoint.ts";
-import { messageOf, TcpmuxError } from "./errors.ts";
+import { messageOf, RefusedError, TcpmuxError } from "./errors.ts";
 import { timeLeft, type TimerList } from "./timers.ts";
 import { type Duration, millisecondsOf } from "./units.ts";
 import { cancelled, ConnectAttempt, timedOut } from "./transport/attempt.ts";
@@ -13,7 +13,7 @@ import type {
   Conn,
   Transport,
 } from "./transport/transport.ts";
-import { type Reply, ReplyReader, TLS_WAYS } from "./wire.ts";
+import { type Reply, ReplyReader, TLS_REPLIES, TLS_WAYS } from "./wire.ts";
 
 export interface DialOptions extends AttemptOptions {
   /** Only the addresses of that family: 4 or 6. */
@@ -160,8 +160,9 @@ export async function reach(
   const timeout = millisecondsOf("connectTimeout", connectTimeout);
   const what = `cannot connect to ${formatEndpoint(endpoint)}`;
   if (signal?.aborted) throw cancelled(what, signal.reason);
-  const begin = performance.now();
   const forTls = tls !== undefined;
+  if (forTls) (await import("./tls/client.ts")).checkTexts(tls);
+  const begin = performance.now();
   const attempt = dial(transport, endpoint, { timeout, family, forTls });
   let held: { abort(): void } = attempt;
   const abort = () => held.abort();
@@ -183,6 +184,31 @@ export async function reach(
   } finally {
     signal?.removeEventListener("abort", abort);
   }
+}
+
+/**
+ * The error of a server's `-`, with what to do where it speaks of TLS.
+ *
+ * @param tls what was demanded of the server by TLS; undefined without TLS
+ */
+export async function refusedBy(
+  server: string,
+  service: string,
+  reply: string,
+  tls: TlsDemands | undefined,
+): Promise<RefusedError> {
+  const { noTls, noCertificate, badCertificate } = TLS_REPLIES;
+  if (tls === undefined && reply === noTls) {
+    const why = { code: "protocol", cure: `use ${TLS_WAYS}` } as const;
+    return new RefusedError(service, server, reply, why);
+  }
+  const isOfOurs = reply === noCertificate || reply === badCertificate;
+  if (tls === undefined || !isOfOurs) {
+    return new RefusedError(service, server, reply);
+  }
+  const { cureOf } = await import("./tls/client.ts");
+  const why = { code: "untrusted", cure: cureOf(tls) } as const;
+  return new RefusedError(service, server, reply, why);
 }
 
 /** What ends the wait for a reply. */

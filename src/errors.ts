@@ -92,7 +92,9 @@ export class TcpmuxError extends Error {
 
 /**
  * The server has answered `-`. Its code is `busy` where the reply's words say
- * that another attempt may succeed, and `refused` otherwise.
+ * that another attempt may succeed, `untrusted` where tcpmux says so of the
+ * client's certificate, `protocol` where it requires TLS, and `refused`
+ * otherwise.
  */
 export class RefusedError extends TcpmuxError {
   /** Shown before the message when the error is printed. */
@@ -106,15 +108,23 @@ export class RefusedError extends TcpmuxError {
    * @param service the name that the client asked for
    * @param server the address of the server, as text
    * @param reply the text after the `-`
+   * @param why what the reply is known to mean, where that is TLS
    */
-  constructor(service: string, server: string, reply: string) {
+  constructor(
+    service: string,
+    server: string,
+    reply: string,
+    why?: { readonly code: ErrorCode; readonly cure: string },
+  ) {
     // RFC 1078 has no code for busy: only the words of the reply show it.
     const busy = /\b(busy|try again|too many|temporar|shutting down)/i.test(
       reply,
     );
     super(
-      busy ? "busy" : "refused",
-      `${server} refuses ${JSON.stringify(service)}: ${reply || "(no reason)"}`,
+      why?.code ?? (busy ? "busy" : "refused"),
+      `${server} refuses ${JSON.stringify(service)}: ${reply || "(no reason)"}${
+        why === undefined ? "" : ` (${why.cure})`
+      }`,
       { address: server },
     );
     this.reply = reply;

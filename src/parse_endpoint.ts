@@ -153,6 +153,11 @@ export function parseTarget(text: string, tls = false): ServerTarget {
 export function readTarget(text: string, tls = false): ServerTarget | string {
   const [, scheme, authority = "", path = ""] =
     /^(tcpmuxs?):\/\/([^/]*)(?:\/(.*))?$/is.exec(text) ?? [];
+  const other = /^[a-z][a-z0-9+.-]*:\/\//i.exec(text)?.[0];
+  if (scheme === undefined && other !== undefined) {
+    return `its scheme is ${other}, and a TCPMUX server's is tcpmux:// or, for ` +
+      "TLS, tcpmuxs://";
+  }
   const isSecure = tls || scheme?.toLowerCase() === "tcpmuxs";
   const service = serviceIn(path);
   if (service === undefined || /[?#]/.test(text) && scheme !== undefined) {

@@ -149,6 +149,13 @@ export type ReplyState =
   | Reply
   | { readonly state: "malformed"; readonly why: string };
 
+/** The replies of a server of tcpmux to whose TLS is not as it must be. */
+export const TLS_REPLIES = {
+  noTls: "TLS required here",
+  noCertificate: "Certificate required",
+  badCertificate: "Certificate refused",
+} as const;
+
 /** How a client, or a service of a table, speaks TLS with a server. */
 export const TLS_WAYS = "--tls, tcpmuxs://HOST, or tls = true in a table";
 

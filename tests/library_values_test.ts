@@ -197,7 +197,7 @@ describe("what is wrong is said with what helps:", () => {
       "usage",
       () => connect("http://localhost/echo", "echo"),
     );
-    assert(error.message.includes("it is a URL"), error.message);
+    assert(error.message.includes("its scheme is http://"), error.message);
   });
 
   test("no service", async () => {

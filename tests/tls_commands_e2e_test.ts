@@ -1,6 +1,6 @@
 /** The commands that ask a server, by TLS: flags, URLs, aliases. */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { mkdir, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -11,7 +11,7 @@ import { Authority, selfSigned } from "./support/certificates.ts";
 import { connectTo } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
 import { findProgram, needs } from "./support/needs.ts";
-import { run } from "./support/run.ts";
+import { mustRun, run } from "./support/run.ts";
 import { portOf, withCommand } from "./support/running.ts";
 import { REVERSED, withSServer } from "./support/s_server.ts";
 import { programUnderTest, withServer } from "./support/server.ts";
@@ -25,7 +25,10 @@ if (findProgram("openssl") !== undefined) {
   await authority.issue("good", { names: "DNS:mux.example,IP:127.0.0.1" });
   await authority.issue("soon", { names: "IP:127.0.0.1", days: 3 });
   await authority.issue("expired", { names: "IP:127.0.0.1", days: -1 });
+  await authority.issue("early", { isEarly: true });
+  await authority.issue("serves", { usage: "serverAuth" });
   await authority.issue("alice", { names: "URI:spiffe://fleet/alice" });
+  await (await Authority.make(folder, "other")).issue("foreign");
   await selfSigned(folder, "self", "IP:127.0.0.1");
 }
 
@@ -114,6 +117,43 @@ describe("by TLS", needs("openssl"), () => {
       }
     }, "self"));
 
+  test("files that cannot be used are named", async () => {
+    const password = ["-aes256", "-passout", "pass:x"];
+    await mustRun([
+      ...["openssl", "pkey", "-in", file("alice.key")],
+      ...["-out", file("locked.key"), ...password],
+    ]);
+    const pair = (cert: string, key: string) => [
+      ...["--cert", file(cert), "--key", file(key)],
+    ];
+    const rows: readonly (readonly [string[], RegExp])[] = [
+      [
+        pair("alice.crt", "good.key"),
+        /good\.key is not the key of .*alice\.crt/,
+      ],
+      [
+        pair("alice.crt", "locked.key"),
+        /locked\.key is no private key .* has a password \(.*openssl pkey -in/,
+      ],
+      [pair("alice.key", "alice.key"), /alice\.key does not begin with a cert/],
+      [["--ca", file("alice.key")], /alice\.key holds no certificate in PEM/],
+    ];
+    for (const [words, message] of rows) {
+      // Nobody listens there, and nobody is asked.
+      const { code, err } = await tcpmux(["list", "127.0.0.1:1", ...words]);
+      assertMatch(err, message);
+      assertEquals([code, err.split("\n").length], [64, 2]);
+    }
+  });
+
+  test("the authorities that do not vouch for a server are named", () =>
+    withTls(async (port) => {
+      const ca = ["--ca", file("other.crt")];
+      const { code, err } = await tcpmux(["list", `127.0.0.1:${port}`, ...ca]);
+      assertMatch(err, /is signed by none in \S+\/other\.crt, or /);
+      assertEquals([code, /SELF_SIGNED|UNABLE/.test(err)], [77, false]);
+    }));
+
   test("a server without TLS is exit code 76, as is TLS without --tls", () =>
     withServer('[services.a]\nbuiltin = "echo"\n', async ({ port }) => {
       const at = `127.0.0.1:${port}`;
@@ -149,7 +189,7 @@ describe("by TLS", needs("openssl"), () => {
       assertEquals(without.code, 77);
       assertMatch(
         String(without.stderr),
-        /requires one.* \(give cert and key\)/,
+        /requires one.* \(give --cert and --key, or the keys cert and key\)/,
       );
     }));
 
@@ -170,11 +210,36 @@ text = "hello over TLS\\n"
         const good = await tcpmux(["connect", at, ...CA, ...own("alice")]);
         assertEquals([good.code, good.out], [0, "hello over TLS\n"]);
         const none = await tcpmux(["connect", at, ...CA]);
-        assertEquals(none.code, 69);
-        assertMatch(none.err, /refuses "hello": Certificate required\n$/);
-        const foreign = await tcpmux(["connect", at, ...CA, ...own("self")]);
-        assertEquals(foreign.code, 69);
-        assertMatch(foreign.err, /refuses "hello": Certificate refused\n$/);
+        assertEquals(none.code, 77);
+        assertMatch(
+          none.err,
+          /refuses "hello": Certificate required \(give --cert and --key, or/,
+        );
+        const list = await tcpmux(["list", at.slice(0, -6), ...CA]);
+        assertEquals(list.code, 77);
+        assertMatch(list.err, /refuses "HELP": .* \(give --cert and --key, or/);
+        const rows: readonly (readonly [string, RegExp])[] = [
+          [
+            "foreign",
+            /ask the administrator of the server, whose log says why/,
+          ],
+          ["self", /ours, CN=self, is signed by itself/],
+          ["expired", /ours, CN=expired, is expired: it ended at \d{4}-/],
+          ["early", /ours, CN=early, is not valid before \d{4}-/],
+          ["serves", /ours, CN=serves, is for servers only/],
+        ];
+        for (const [name, advice] of rows) {
+          const refused = await tcpmux(["connect", at, ...CA, ...own(name)]);
+          assertMatch(refused.err, /"hello": Certificate refused \(.*\)\n$/);
+          assertMatch(refused.err, advice);
+          assertEquals(refused.code, 77);
+        }
+        const plain = await tcpmux(["connect", at.slice(10, -6), "hello"]);
+        assertMatch(
+          plain.err,
+          /"hello": TLS required here \(use --tls, tcpmuxs:/,
+        );
+        assertEquals(plain.code, 76);
       },
       { args: ["--listen", "tls://127.0.0.1:0"] },
     ));
@@ -190,6 +255,9 @@ ca = "../../../ca.crt"
 [hosts.wrong]
 address = "127.0.0.1:${port}"
 ca = "${file("self.crt")}"
+[hosts.lax]
+address = "127.0.0.1:${port}"
+verify = false
 `;
       await withAliases(text, async (env) => {
         const ways = [
@@ -208,8 +276,87 @@ ca = "${file("self.crt")}"
         assertEquals(probe.code, 0, probe.out);
         const wrong = await tcpmux(["connect", "wrong", "hello"], { env });
         assertEquals(wrong.code, 77);
+        const lax = (...words: string[]) =>
+          tcpmux(["connect", ...words, "lax", "hello"], { env });
+        assertEquals((await lax()).code, 0);
+        assertEquals((await lax("--ca", file("self.crt"))).code, 77);
+        assertEquals((await lax(...CA, "--server-name", "x.example")).code, 77);
       });
     }));
+
+  test("a name that no alias has is told from one that is like it", () =>
+    withAliases('[hosts.prod]\naddress = "127.0.0.1:1"\n', async (env) => {
+      const rows: readonly (readonly [string, RegExp | undefined])[] = [
+        ["prodd", /config\.toml has no prodd either: did you mean prod\?\)$/m],
+        ["tcpmuxs://Prod/x", /has no Prod either: did you mean prod\?\)$/m],
+        ["prod:21060", /has prod, but an alias stands without a port\)$/m],
+        ["elsewhere", /config\.toml has no elsewhere either\)$/m],
+        ["prod.invalid", undefined],
+      ];
+      for (const [word, hint] of rows) {
+        const service = word.endsWith("/x") ? [] : ["x"];
+        const { code, err } = await tcpmux(["connect", word, ...service], {
+          env,
+        });
+        assertMatch(err, /the host name cannot be resolved/);
+        if (hint === undefined) assert(!err.includes("config.toml"), err);
+        else assertMatch(err, hint);
+        assertEquals(code, 68);
+      }
+    }));
+
+  test("aliases have paths in the home directory", () =>
+    withTls((port) =>
+      withAliases(
+        `[hosts.a]
+address = "127.0.0.1:${port}"
+ca = "~/trusted.crt"
+`,
+        async (env) => {
+          const { HOME } = env;
+          if (HOME === undefined) return; // the real one of who runs the test
+          await copyFile(file("ca.crt"), join(HOME, "trusted.crt"));
+          const { out, err } = await tcpmux(["connect", "a", "hello"], { env });
+          assertEquals([out, err], ["hello over TLS\n", ""]);
+        },
+      )
+    ));
+
+  test("aliases that others can write are refused", () =>
+    withAliases('[hosts.a]\naddress = "127.0.0.1:1"\n', async (env) => {
+      const config = env["XDG_CONFIG_HOME"] || join(env["HOME"]!, ".config");
+      await chmod(join(config, "tcpmux", "config.toml"), 0o666);
+      const { code, err } = await tcpmux(["list", "a"], { env });
+      assertMatch(
+        err,
+        /config\.toml: it is writable by .* \(mode 0666\), who could change whom you trust: chmod go-w /,
+      );
+      assertEquals(code, 78);
+    }));
+
+  test("an alias without TLS has no keys of TLS", () =>
+    withAliases(
+      `[hosts.a]
+address = "h"
+tls = false
+ca = "x"
+[hosts.b]
+address = "tcpmuxs://h"
+tls = false
+[hosts.c]
+address = "h"
+tls = false
+`,
+      async (env) => {
+        const { code, err } = await tcpmux(["list", "c"], { env });
+        assertMatch(
+          err,
+          /:3: hosts\.a\.tls: is false; allowed: true, as ca be/,
+        );
+        assertMatch(err, /:7: hosts\.b\.tls: .* true, as the address is one/);
+        assertEquals([code, err.includes("hosts.c")], [78, false]);
+      },
+    ));
 
   test("a file of aliases that is wrong is exit code 78, with its line", () =>
     withAliases(
@@ -337,6 +484,14 @@ tls = { ca = "ca.crt" }
       ],
       [["connect", "tcpmux://u@h/a"], /a URL of TCPMUX has no user/],
       [["connect", "h", "x", "--server-name=a b"], /server's name is "a b"/],
+      [
+        ["list", "https://h"],
+        /: its scheme is https:\/\/, and a TCPMUX server/,
+      ],
+      [
+        ["list", "tls://h:1"],
+        /: its scheme is tls:\/\/, .* or, for TLS, tcpmuxs/,
+      ],
     ];
     for (const [words, message] of rows) {
       const { code, err } = await tcpmux(words);

@@ -316,7 +316,7 @@ describe(
       ["expired", CA, /certificate of 127\.0\.0\.1:\d+ has expired on \d{4}-/],
       ["early", CA, /is not valid before/],
       ["elsewhere", CA, /is not for 127\.0\.0\.1: it is for mux\.example/],
-      ["foreign", CA, /is not signed by an authority that is trusted/],
+      ["foreign", CA, /is signed by none in \S+/],
       ["self", CA, /is signed by itself/],
       [
         "good",
@@ -363,6 +363,35 @@ describe(
             );
           },
         )));
+
+    test(
+      "where it does not let our certificate in",
+      needs("gnutls-serv"),
+      async () => {
+        const port = await freePort();
+        const own = `cert = "${file("foreign.crt")}", key = "${
+          file("foreign.key")
+        }"`;
+        await withDaemon(
+          [
+            ...["gnutls-serv", "--quiet", "--echo", "-p", String(port)],
+            ...["--require-client-cert", "--verify-client-cert"],
+            ...["--x509cafile", file("ca.crt")],
+            ...["--x509certfile", file("good.crt")],
+            ...["--x509keyfile", file("good.key")],
+          ],
+          port,
+          () =>
+            withServer(
+              service(port, `${CA}, ${own}`, 'ready = "first-byte"'),
+              async (server) => {
+                const why = /refused our certificate: it does not let it in/;
+                assertMatch(await reasonOf(server), why);
+              },
+            ),
+        );
+      },
+    );
 
     test("where the server speaks no TLS", () =>
       withUpstream(async (conn) => {
@@ -418,7 +447,7 @@ test(
         const ca = file("changing.crt");
         await copyFile(file("other.crt"), ca);
         await withServer(service(port, `ca = "${ca}"`), async (server) => {
-          assertMatch(await reasonOf(server), /authority that is trusted/);
+          assertMatch(await reasonOf(server), /signed by none in \S+/);
           await writeFile(ca, "none");
           await until("the change is seen", async () => {
             await reasonOf(server);

@@ -2,12 +2,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { ConnectOptions } from "../connect.ts";
 import type { Endpoint } from "../endpoint.ts";
-import { codeOf, type ErrorCode } from "../errors.ts";
+import { codeOf, type ErrorCode, withCure } from "../errors.ts";
 import { list } from "../library/list.ts";
 import { getEnv } from "../transport/permission.ts";
 import { EXIT } from "./exit.ts";
 import { readCommandLine, usage } from "./flags.ts";
-import { clientTlsOf, remoteOf, type TlsFlags } from "./remote/remote.ts";
+import {
+  aliasHint,
+  clientTlsOf,
+  remoteOf,
+  type TlsFlags,
+} from "./remote/remote.ts";
 import { LIST } from "./spec/clients.ts";
 import { endBy, printOut } from "./system.ts";
 
@@ -66,8 +71,13 @@ const NOT_YET: readonly ErrorCode[] = [
   "unreachable",
 ];
 
-/** Tries again until it succeeds, for `wait` milliseconds at the most. */
+/**
+ * Tries again until it succeeds, for `wait` milliseconds at the most.
+ *
+ * @param word what the command line calls the server
+ */
 export async function withWait<T>(
+  word: string,
   wait: number | undefined,
   attempt: () => Promise<T>,
 ): Promise<T> {
@@ -77,7 +87,10 @@ export async function withWait<T>(
       return await attempt();
     } catch (error) {
       const left = end - performance.now();
-      if (!NOT_YET.includes(codeOf(error)) || left <= 0) throw error;
+      if (!NOT_YET.includes(codeOf(error)) || left <= 0) {
+        if (codeOf(error) !== "host_not_found") throw error;
+        throw withCure(error, await aliasHint(word));
+      }
       await sleep(Math.min(pause, left));
     }
   }
@@ -92,7 +105,7 @@ export async function listCommand(args: readonly string[]): Promise<number> {
     throw usage(`${word} names a service, and list takes a server alone`);
   }
   const options = { ...clientOptions(flags), ...tls };
-  const names = await withWait(flags.wait, () => list(server, options));
+  const names = await withWait(word, flags.wait, () => list(server, options));
   if (flags.json) printOut(`${JSON.stringify(names)}\n`);
   else printOut(names.map((name) => `${name}\n`).join(""));
   return EXIT.done;

@@ -50,6 +50,7 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
   try {
     const named = await namedServer(word, flags);
     const conn = await withWait(
+      word,
       flags.wait,
       () => ask(named, name, flags, transport),
     );

@@ -6,6 +6,7 @@ import { type Refusal, refusal, REFUSALS } from "../policy/refusal.ts";
 import type { NamedBy } from "../record.ts";
 import type { Table } from "../table/table.ts";
 import type { Conn } from "../transport/transport.ts";
+import { TLS_REPLIES } from "../wire.ts";
 import { HelloReader } from "./client_hello.ts";
 
 /** Who secures connections, by the settings and files that are in force. */
@@ -78,7 +79,7 @@ const CUT_SHORT = refusal(
 export const TLS_REQUIRED = refusal(
   "tls_error",
   "the client does not speak TLS, which this listener requires",
-  "TLS required here",
+  TLS_REPLIES.noTls,
 );
 
 /** Where a client may do without TLS, its first byte must be that of none. */

@@ -5,9 +5,9 @@ import {
   replyTimeoutOf,
   targetOf,
 } from "../connect.ts";
-import { reach } from "../dial.ts";
+import { reach, refusedBy } from "../dial.ts";
 import { type Endpoint, formatEndpoint, type TlsFacts } from "../endpoint.ts";
-import { TcpmuxError } from "../errors.ts";
+import { RefusedError, TcpmuxError } from "../errors.ts";
 import { withDeadline } from "../transport/attempt.ts";
 import { transportOf } from "../transport/pick.ts";
 import type { Conn } from "../transport/transport.ts";
@@ -81,6 +81,9 @@ export async function listing(
       return await readAll(conn, what);
     });
     return { names: namesIn(text, nameOf(server)), tls: conn.tls };
+  } catch (error) {
+    if (!(error instanceof RefusedError)) throw error;
+    throw await refusedBy(nameOf(server), HELP, error.reply, tls);
   } finally {
     conn.close();
   }

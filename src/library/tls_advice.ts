@@ -10,7 +10,7 @@ import type { Table } from "../table/table.ts";
 import { Judged } from "../tls/authorities.ts";
 import { readCertificate } from "../tls/certificate.ts";
 import { certificatesIn } from "../tls/der.ts";
-import { type ServerCertificate, TlsFolder } from "../tls/files.ts";
+import { isPem, type ServerCertificate, TlsFolder } from "../tls/files.ts";
 
 const TLS = ["server", "tls"];
 
@@ -92,7 +92,7 @@ async function adviseKey(
   at: KeyPath,
   advice: Problems,
 ): Promise<void> {
-  if (key.includes("-----BEGIN ")) return; // a program has given it
+  if (isPem(key)) return; // a program has given it
   const path = await folder.pathOf(key);
   const { mode } = await stat(path);
   if ((mode & READ_BY_ALL) === 0) return;

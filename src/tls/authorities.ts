@@ -76,6 +76,10 @@ export class Judged {
     ) ?? true;
   }
 
+  get isForClients(): boolean {
+    return this.#purposes?.includes(CLIENT_AUTH) ?? true;
+  }
+
   /** Their encodings; undefined where it does not say what it is for. */
   get #purposes(): readonly string[] | undefined {
     const usage = this.fields.extensions.get(EXTENDED_KEY_USAGE);
@@ -97,9 +101,8 @@ export class Judged {
   unfit(): string | undefined {
     if (this.issuer === this.subject) return "signed by itself";
     if (this.isAuthority) return "an authority's own";
+    if (!this.isForClients) return "not for clients";
     const { extensions, critical } = this.fields;
-    const isForClients = this.#purposes?.includes(CLIENT_AUTH) ?? true;
-    if (!isForClients) return "not for clients";
     const names = extensions.get(ALTERNATIVE_NAMES);
     if (names !== undefined && elementsOf(names).length > MOST_NAMES) {
       return `with more than ${MOST_NAMES} alternative names`;

@@ -8,7 +8,8 @@ import {
   type ServerCertificateFacts,
   type TlsFacts,
 } from "../endpoint.ts";
-import { messageOf, TcpmuxError } from "../errors.ts";
+import { TcpmuxError } from "../errors.ts";
+import { dnsName, isHost } from "../policy/certificates.ts";
 import { timeLeft, type TimerList } from "../timers.ts";
 import { cancelled, timedOut } from "../transport/attempt.ts";
 import { fromSystem } from "../transport/errno.ts";
@@ -19,10 +20,16 @@ import {
   type ServerJudge,
   type ShownByServer,
 } from "../transport/net/tls/connect.ts";
-import { sniOf, type TlsDemands } from "../transport/net/tls/demands.ts";
+import {
+  OWN_WAYS,
+  sniOf,
+  type TlsDemands,
+} from "../transport/net/tls/demands.ts";
 import type { Conn } from "../transport/transport.ts";
+import { Judged } from "./authorities.ts";
 import { readCertificate } from "./certificate.ts";
-import { isHost } from "./files.ts";
+import { whyOursIsUnfit } from "./clients.ts";
+import { faultOfAuthorities, faultsOfPair } from "./files.ts";
 
 /** The server, and what is demanded of it. */
 export interface WantedServer {
@@ -43,6 +50,13 @@ export interface HandshakeTime {
   hold(held: { abort(): void }): void;
 }
 
+/** How another name is demanded than the host's. */
+const NAME_WAYS = "--server-name, or the key server_name";
+
+/** What the runtimes say of a certificate whose authority they do not know. */
+const UNSIGNED =
+  /^(SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?))$/;
+
 /** Certificates in PEM (RFC 7468). */
 const PEM = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
@@ -60,11 +74,6 @@ export async function secureAsClient(
   { timeout, begin, timers, hold }: HandshakeTime,
 ): Promise<Conn> {
   const { demands, alpn } = wanted;
-  const wrong = whyUnusable(demands);
-  if (wrong !== undefined) {
-    conn.abort();
-    throw new TcpmuxError("usage", wrong);
-  }
   const handshake = new ClientHandshake(conn, {
     ca: demands.ca?.match(PEM) ?? undefined,
     cert: demands.cert,
@@ -83,32 +92,26 @@ export async function secureAsClient(
   }
 }
 
-/** What of our own cannot be used: Deno would only be silent then. */
-function whyUnusable({ ca, cert, key }: TlsDemands): string | undefined {
-  const { createPrivateKey, X509Certificate } = nodeCrypto();
-  const use = (text: string) => {
-    // Without any, the runtime would trust its own authorities.
-    if (text.match(PEM) === null) throw new Error("there is none");
-    return new X509Certificate(text);
-  };
-  const certificates = "certificates in PEM";
-  const failures = [
-    { what: `ca must be ${certificates}`, text: ca, use },
-    { what: `cert must be ${certificates}`, text: cert, use },
-    {
-      what: "key must be a private key in PEM, without a password",
-      text: key,
-      use: createPrivateKey,
-    },
-  ].flatMap(({ what, text, use }) => {
-    try {
-      if (text !== undefined) use(text);
-      return [];
-    } catch (error) {
-      return [`${what}: ${messageOf(error)}`];
-    }
-  });
-  return failures[0];
+/**
+ * Finds out before anybody is connected to whether certificates and key can be
+ * used: the runtimes say little of what is wrong with them, and Deno nothing.
+ *
+ * @throws {TcpmuxError} code `usage`
+ */
+export function checkTexts({ ca, cert, key, names }: TlsDemands): void {
+  const pair = { cert: names?.cert ?? "cert", key: names?.key ?? "key" };
+  const ofCa = ca === undefined
+    ? undefined
+    : faultOfAuthorities(ca, names?.ca ?? "ca");
+  const wrong = ofCa ?? faultsOfPair({ cert, key }, pair)[0]?.message;
+  if (wrong !== undefined) throw new TcpmuxError("usage", `TLS: ${wrong}`);
+}
+
+/** What to do where a server of tcpmux refuses its client's certificate. */
+export function cureOf({ cert }: TlsDemands): string {
+  if (cert === undefined) return OWN_WAYS;
+  return whyOursIsUnfit(cert) ??
+    "ask the administrator of the server, whose log says why";
 }
 
 /** The name that the certificate must have. */
@@ -164,14 +167,27 @@ class Judge implements ServerJudge {
       return `is not valid before ${day(validFrom)} (or the clock of this ` +
         "machine is wrong)";
     }
-    if (distrust === "INVALID_PURPOSE") {
+    const { isForServers } = new Judged(certificate); // which Deno hides
+    if (distrust === "INVALID_PURPOSE" || !isForServers) {
       return "is not one for servers (tcpmux cert issue has --server)";
     }
-    const cure = `give its authority as ca, or its key as pin ${pin}`;
-    return /SELF_SIGNED_CERT$/.test(distrust) && /^DEPTH_ZERO/.test(distrust)
-      ? `is signed by itself, and nobody vouches for it (${cure})`
-      : `is not signed by an authority that is trusted, or the server does ` +
-        `not send those between: ${distrust} (${cure})`;
+    const { ca, names } = this.#wanted.demands;
+    const file = names?.ca ?? "ca";
+    const asPin = "if you know that it is the right server, its key as pin " +
+      pin;
+    const cure = ca === undefined
+      ? `give its authority as ca; or, ${asPin}`
+      : `give the right ca; or, ${asPin}, without ca`;
+    if (distrust === "DEPTH_ZERO_SELF_SIGNED_CERT") {
+      const isThere = ca === undefined ? "" : `, and it is not in ${file}`;
+      return `is signed by itself${isThere} (${cure})`;
+    }
+    const signers = ca === undefined
+      ? "not signed by an authority that is trusted"
+      : `signed by none in ${file}`;
+    const code = UNSIGNED.test(distrust) ? "" : `: ${distrust}`;
+    return `is ${signers}, or the server does not send those between${code} ` +
+      `(${cure})`;
   }
 
   #whyUnnamed(
@@ -180,8 +196,8 @@ class Judge implements ServerJudge {
   ): string | undefined {
     const name = nameOf(this.#wanted);
     if (name === undefined) {
-      return "cannot be checked, as a Unix socket has no host name (give the " +
-        "server's name)";
+      return "cannot be checked, as a Unix socket has no host name " +
+        `(give it by ${NAME_WAYS})`;
     }
     if (names.some((one) => isName(one, name))) return undefined;
     const has = names.filter(({ kind }) => kind === "dns" || kind === "ip")
@@ -189,12 +205,14 @@ class Judge implements ServerJudge {
     const listed = has.length === 0
       ? `it has no subjectAltName, only ${subject}`
       : `it is for ${has.slice(0, 8).join(", ")}`;
-    return `is not for ${name}: ${listed} (connect to that name, or give it ` +
-      "as the server's name)";
+    return `is not for ${name}: ${listed} (connect to such a name, or give one ` +
+      `by ${NAME_WAYS})`;
   }
 
   explain(error: unknown): Error {
-    const refused = refusedOf(error, this.#who);
+    const { cert } = this.#wanted.demands;
+    const unfit = cert === undefined ? undefined : whyOursIsUnfit(cert);
+    const refused = refusedOf(error, this.#who, unfit);
     if (refused !== undefined) return refused;
     return this.#isDone
       ? fromSystem(error, "cannot read")
@@ -206,8 +224,8 @@ function isName({ kind, value }: AlternativeName, name: string): boolean {
   if (isIP(name) !== 0) {
     return kind === "ip" && canonicalHost(value) === canonicalHost(name);
   }
-  const host = name.toLowerCase().replace(/\.$/, "");
-  return kind === "dns" && isHost(value.toLowerCase(), host);
+  const [own, host] = [value, name.replace(/\.$/, "")].map(dnsName);
+  return kind === "dns" && own !== undefined && isHost(own, host);
 }
 
 function whyNotPinned(

@@ -7,8 +7,10 @@ import {
   mayResume,
   type ShownCertificate,
 } from "../transport/net/tls/accept.ts";
+import { TLS_REPLIES } from "../wire.ts";
 import { type Authorities, Judged } from "./authorities.ts";
 import { certificateOf } from "./certificate.ts";
+import { certificatesIn } from "./der.ts";
 import type { RevocationLists } from "./revocation.ts";
 import { isKnownWay } from "./signatures.ts";
 
@@ -28,7 +30,7 @@ export interface ClientVerdict {
 export const NO_CERTIFICATE = refusal(
   "bad_certificate",
   "the client shows no certificate, which this server requires",
-  "Certificate required",
+  TLS_REPLIES.noCertificate,
 );
 
 /** What clients are judged by. */
@@ -186,7 +188,7 @@ function refused(name: string, why: string): ClientVerdict {
     refusal: refusal(
       "bad_certificate",
       cut(`${whose} is ${why}`, MOST_OF_REASON),
-      "Certificate refused",
+      TLS_REPLIES.badCertificate,
     ),
   };
 }
@@ -196,6 +198,22 @@ function cut(text: string, most: number): string {
   return text.length > most
     ? `${text.slice(0, most).replace(/[\ud800-\udbff]$/, "")}…`
     : text;
+}
+
+/**
+ * Why no server takes our own certificate, which is the first one of a text;
+ * undefined where nothing is known against it.
+ */
+export function whyOursIsUnfit(pem: string): string | undefined {
+  try {
+    const own = new Judged(certificatesIn(pem)[0]!);
+    const isServers = own.isForServers && !own.isForClients;
+    const why = own.outOfDate(Date.now()) ??
+      (isServers ? "for servers only" : own.unfit());
+    return why && `ours, ${own.name}, is ${why}`;
+  } catch (error) {
+    return `ours is malformed: ${messageOf(error)}`;
+  }
 }
 
 /** @throws {TcpmuxError} for bytes that are no certificate */

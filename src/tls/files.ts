@@ -47,7 +47,7 @@ export function filesOf({ certificates, clientCa, crl }: TlsSettings) {
 }
 
 /** Whether a program has given the content in place of a file's name. */
-const isPem = (name: string) => name.includes("-----BEGIN ");
+export const isPem = (name: string) => name.includes("-----BEGIN ");
 
 /** What a file is called for people, who must not be shown a key. */
 export function shownName(name: string): string {
@@ -159,30 +159,12 @@ export class TlsFolder {
   ): Promise<ServerCertificate | undefined> {
     const cert = await this.text(files.cert, [...at, "cert"], problems);
     const key = await this.text(files.key, [...at, "key"], problems);
-    const [certName, keyName] = [files.cert, files.key].map(shownName);
+    for (const { of, message } of faultsOfPair({ cert, key }, files)) {
+      problems.add([...at, of], message);
+    }
     const own = cert === undefined ? undefined : ownOf(cert);
-    const publicKey = key === undefined ? undefined : publicKeyOf(key);
-    if (cert !== undefined && own === undefined) {
-      problems.add(
-        [...at, "cert"],
-        `${certName} does not begin with a certificate in PEM`,
-      );
-    }
-    if (key !== undefined && publicKey === undefined) {
-      problems.add(
-        [...at, "key"],
-        `${keyName} is no private key in PEM, or it has a password (take it ` +
-          "off: openssl pkey -in FILE -out NEW)",
-      );
-    }
-    if (cert === undefined || own === undefined) return undefined;
-    if (key === undefined || publicKey === undefined) return undefined;
-    if (!publicKey.equals(own.publicKey)) {
-      problems.add(
-        [...at, "key"],
-        `${keyName} is not the key of the certificate in ${certName} ` +
-          "(give the one that it was made for)",
-      );
+    if (cert === undefined || key === undefined || own === undefined) {
+      return undefined;
     }
     const { until } = own;
     return {
@@ -211,6 +193,56 @@ export class TlsFolder {
       const why = `${messageOf(fromSystem(error, path))} (${cure})`;
       (this.#unread ?? problems).add(at, why);
     }
+  }
+}
+
+/** What is wrong with a text in PEM. */
+export interface PemFault {
+  readonly of: "cert" | "key";
+  readonly message: string;
+}
+
+/**
+ * What is wrong with a certificate and its key, of those that are there.
+ *
+ * @param names of their files
+ */
+export function faultsOfPair(
+  { cert, key }: Partial<CertificateFiles>,
+  names: CertificateFiles,
+): PemFault[] {
+  const own = cert === undefined ? undefined : ownOf(cert);
+  const publicKey = key === undefined ? undefined : publicKeyOf(key);
+  const [ofCert, ofKey] = [names.cert, names.key].map(shownName);
+  const faults: PemFault[] = [];
+  if (cert !== undefined && own === undefined) {
+    const message = `${ofCert} does not begin with a certificate in PEM`;
+    faults.push({ of: "cert", message });
+  }
+  if (key !== undefined && publicKey === undefined) {
+    const message = `${ofKey} is no private key in PEM, or it has a password ` +
+      "(take it off: openssl pkey -in FILE -out NEW)";
+    faults.push({ of: "key", message });
+  }
+  if (own !== undefined && publicKey?.equals(own.publicKey) === false) {
+    const message = `${ofKey} is not the key of the certificate in ${ofCert} ` +
+      "(give the one that it was made for)";
+    faults.push({ of: "key", message });
+  }
+  return faults;
+}
+
+/** What is wrong with the authorities of a text; undefined for nothing. */
+export function faultOfAuthorities(
+  pem: string,
+  name: string,
+): string | undefined {
+  const all = certificatesIn(pem);
+  if (all.length === 0) return `${shownName(name)} holds no certificate in PEM`;
+  try {
+    for (const der of all) readCertificate(der);
+  } catch {
+    return `${shownName(name)} holds a certificate that cannot be read`;
   }
 }
 

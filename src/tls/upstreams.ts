@@ -11,8 +11,7 @@ import type { Table } from "../table/table.ts";
 import type { TlsDemands } from "../transport/net/tls/demands.ts";
 import type { Conn } from "../transport/transport.ts";
 import { type HandshakeTime, secureAsClient } from "./client.ts";
-import { certificatesIn } from "./der.ts";
-import { shownName, TlsFolder } from "./files.ts";
+import { faultOfAuthorities, isPem, TlsFolder } from "./files.ts";
 import { WatchedFiles } from "./watched_files.ts";
 
 /**
@@ -87,13 +86,14 @@ export class UpstreamsInForce {
     const ca = caFile === undefined
       ? undefined
       : await folder.text(caFile, [...at, "ca"], problems);
-    if (ca !== undefined && certificatesIn(ca).length === 0) {
-      const message = `${shownName(caFile!)} holds no certificate in PEM`;
-      problems.add([...at, "ca"], message);
-    }
+    const wrong = ca === undefined
+      ? undefined
+      : faultOfAuthorities(ca, caFile!);
+    if (wrong !== undefined) problems.add([...at, "ca"], wrong);
     const pair = cert !== undefined && key !== undefined
       ? await folder.pair({ cert, key }, at, problems)
       : undefined;
-    return { ...tls, ca, cert: pair?.cert, key: pair?.key };
+    const names = { ca: caFile && !isPem(caFile) ? caFile : undefined };
+    return { ...tls, ca, cert: pair?.cert, key: pair?.key, names };
   }
 }

@@ -1,5 +1,5 @@
 /** The file of aliases, `~/.config/tcpmux/config.toml`. */
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import * as z from "zod";
 import { TcpmuxError } from "../../errors.ts";
 import { readTarget, SERVER_FORMS } from "../../parse_endpoint.ts";
@@ -11,12 +11,16 @@ import {
 } from "../../table/document.ts";
 import { formatProblem, TableError } from "../../table/problem.ts";
 import {
+  authorities,
   checkPair,
   demandsIn,
   upstreamTlsKeys,
 } from "../../table/steps/upstream_tls.ts";
 import { flag, optional, required } from "../../table/values.ts";
 import type { TlsDemands } from "../../transport/net/tls/demands.ts";
+
+/** The keys that say nothing without TLS. */
+const OF_TLS = ["ca", "cert", "key", "pin", "server_name"] as const;
 
 /** The keys of `[hosts.NAME]`. */
 export const hostSchema = z.strictObject({
@@ -34,7 +38,21 @@ export const hostSchema = z.strictObject({
     "Whether it is connected to by TLS.",
   ),
   ...upstreamTlsKeys,
-}).superRefine(checkPair);
+  ca: authorities(
+    "A path begins where `config.toml` is, or with `~/` in the home directory.",
+  ),
+}).superRefine(checkPair).superRefine((host, context) => {
+  if (host.tls !== false) return;
+  const beside = OF_TLS.find((key) => host[key] !== undefined);
+  const why = beside !== undefined
+    ? `${beside} beside it is of TLS`
+    : /^tcpmuxs:/i.test(host.address)
+    ? "the address is one of TLS"
+    : undefined;
+  if (why === undefined) return;
+  const message = `true, as ${why}`;
+  context.addIssue({ code: "custom", message, path: ["tls"] });
+});
 
 /** A name for a server. */
 export interface HostAlias {
@@ -44,21 +62,28 @@ export interface HostAlias {
   readonly demands: TlsDemands;
 }
 
+/** Where the paths of the file begin. */
+interface Places {
+  readonly folder: string;
+  /** Undefined where the environment names none. */
+  readonly home: string | undefined;
+}
+
 const NAME = /^[\w.-]+$/;
 
 /**
  * Reads the file.
  *
- * @param folder where its paths begin
+ * @param places where its paths begin, and those with `~/`
  * @throws {TcpmuxError} code `invalid_table`, with every problem and its line
  */
 export function readHosts(
   text: string,
   file: string,
-  folder: string,
+  places: Places,
 ): ReadonlyMap<string, HostAlias> {
   try {
-    return hostsIn(text, file, folder);
+    return hostsIn(text, file, places);
   } catch (error) {
     if (!(error instanceof TableError)) throw error;
     const lines = error.problems.map(formatProblem).join("\n");
@@ -66,12 +91,11 @@ export function readHosts(
   }
 }
 
-function hostsIn(text: string, file: string, folder: string) {
+function hostsIn(text: string, file: string, { folder, home }: Places) {
   const { value, problems } = readDocument(text, file);
   onlyKeys(value, ["hosts"], problems);
   const hosts = new Map<string, HostAlias>();
   const entries = asObject(value["hosts"] ?? {}, ["hosts"], problems);
-  const path = (name: string | undefined) => name && resolve(folder, name);
   for (const [name, entry] of Object.entries(entries)) {
     const at = ["hosts", name];
     if (!NAME.test(name)) {
@@ -81,12 +105,22 @@ function hostsIn(text: string, file: string, folder: string) {
     const valid = validated(hostSchema, object, at, problems);
     if (valid === undefined) continue;
     const { address, tls, verify, ...others } = valid;
-    const { ca, cert, key } = others;
     const demands = demandsIn({ ...others, verify });
+    const path = (key: "ca" | "cert" | "key") => {
+      const name = others[key];
+      if (!name?.startsWith("~/")) return name && resolve(folder, name);
+      if (home) return join(home, name.slice(2));
+      problems.add([...at, key], "begins with ~/, but HOME is not set");
+    };
     hosts.set(name, {
       address,
       isTls: tls ?? (!verify || Object.values(others).some(Boolean)),
-      demands: { ...demands, ca: path(ca), cert: path(cert), key: path(key) },
+      demands: {
+        ...demands,
+        ca: path("ca"),
+        cert: path("cert"),
+        key: path("key"),
+      },
     });
   }
   problems.throwIfAny();

@@ -1,5 +1,5 @@
 /** The server that a command line means: an address, a URL, or an alias. */
-import { readFile } from "node:fs/promises";
+import { type FileHandle, open, readFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { TcpmuxError } from "../../errors.ts";
 import {
@@ -11,14 +11,17 @@ import { fromSystem } from "../../transport/errno.ts";
 import {
   asDemanded,
   type ClientTls,
+  PEM_NAMES,
+  type PemNames,
   readPins,
   type TlsDemands,
   whyWrong,
 } from "../../transport/net/tls/demands.ts";
 import { getEnv, permitted } from "../../transport/permission.ts";
+import { nearest } from "../../units.ts";
 import { type FlagsOf, usage } from "../flags.ts";
 import type { TLS_FLAGS } from "../spec/parts.ts";
-import type { HostAlias } from "./hosts.ts";
+import { faultOf } from "../tables/hands.ts";
 
 export type TlsFlags = FlagsOf<
   { name: string; positionals: []; flags: typeof TLS_FLAGS }
@@ -40,7 +43,7 @@ export async function remoteOf(word: string, flags: TlsFlags): Promise<Remote> {
     /^(tcpmuxs?:\/\/)?([\w.-]+)(\/.*)?$/i.exec(word) ?? [];
   const alias = name === "" || scheme === "" && path !== ""
     ? undefined
-    : await aliasOf(name);
+    : (await readAliases())?.hosts.get(name);
   const own = demandsOfFlags(flags);
   const isTls = flags.tls || own !== undefined || alias?.isTls === true ||
     /^tcpmuxs:/i.test(scheme);
@@ -49,6 +52,8 @@ export async function remoteOf(word: string, flags: TlsFlags): Promise<Remote> {
   const service = ofUrl.service ?? target.service;
   if (!target.tls) return { ...target, service, demands: undefined };
   const demands = { ...NO_DEMANDS, ...alias?.demands, ...own };
+  // Who says whom to trust wants that verified, whatever the alias says.
+  if (own?.ca ?? own?.serverName) demands.verify = true;
   const wrong = whyWrong(demands);
   if (wrong !== undefined) throw usage(`TLS: ${wrong}`);
   return { ...target, service, demands: asDemanded(demands) };
@@ -99,7 +104,10 @@ export async function clientTlsOf(
     [demands.ca, demands.cert, demands.key].map(textOf),
   );
   const pin = pins.map((one) => `sha256//${one}`).join(";") || undefined;
-  return { ca, cert, key, serverName, pin, verify };
+  const { ca: caFile, cert: certFile, key: keyFile } = demands;
+  const names: PemNames = { ca: caFile, cert: certFile, key: keyFile };
+  const tls = { ca, cert, key, serverName, pin, verify, [PEM_NAMES]: names };
+  return tls;
 }
 
 async function textOf(file: string | undefined): Promise<string | undefined> {
@@ -111,23 +119,55 @@ async function textOf(file: string | undefined): Promise<string | undefined> {
   }
 }
 
-/** The alias of that name; undefined where no file has it. */
-async function aliasOf(name: string): Promise<HostAlias | undefined> {
+/**
+ * What to say where no host of that name is found: an alias may be meant.
+ * Undefined without a file of aliases, or where it explains nothing.
+ */
+export async function aliasHint(word: string): Promise<string | undefined> {
+  const [, name = "", port] =
+    /^(?:tcpmuxs?:\/\/)?([\w-]+)(:\d+)?(?:\/|$)/i.exec(word) ?? [];
+  const aliases = name === "" ? undefined : await readAliases();
+  if (aliases === undefined) return undefined;
+  const { file, hosts } = aliases;
+  if (hosts.has(name)) {
+    return port && `${file} has ${name}, but an alias stands without a port`;
+  }
+  const meant = nearest(name, [...hosts.keys()]);
+  const hint = meant === undefined ? "" : `: did you mean ${meant}?`;
+  return `${file} has no ${name} either${hint}`;
+}
+
+/** Undefined where there is no such file, or none may be read. */
+async function readAliases() {
   const file = configFile();
   if (file === undefined || !permitted("read")) return undefined;
-  let text: string;
+  const text = await textOfConfig(file);
+  if (text === undefined) return undefined;
+  // Only who has such a file pays for what reads it.
+  const { readHosts } = await import("./hosts.ts");
+  const places = { folder: dirname(file), home: getEnv("HOME") };
+  return { file, hosts: readHosts(text, file, places) };
+}
+
+/** @throws {TcpmuxError} also where others could write what stands there */
+async function textOfConfig(file: string): Promise<string | undefined> {
+  let handle: FileHandle | undefined;
   try {
-    text = await readFile(file, "utf8");
+    handle = await open(file);
+    const fault = faultOf(await handle.stat(), "it", file, CONFIG);
+    if (fault === undefined) return await handle.readFile("utf8");
+    throw new TcpmuxError("invalid_table", `${file}: ${fault}`);
   } catch (error) {
     const { code } = error as { code?: unknown };
     if (code === "ENOENT" || code === "ENOTDIR") return undefined;
     const { message } = fromSystem(error, `cannot read ${file}`);
     throw new TcpmuxError("invalid_table", message, { cause: error });
+  } finally {
+    await handle?.close();
   }
-  // Only who has such a file pays for what reads it.
-  const { readHosts } = await import("./hosts.ts");
-  return readHosts(text, file, dirname(file)).get(name);
 }
+
+const CONFIG = { what: "whom you trust", owner: "your own user" };
 
 /** By the XDG Base Directory Specification; undefined without a home. */
 function configFile(): string | undefined {

@@ -40,7 +40,8 @@ export const EXIT_CODES = {
   busy: { code: 75, meaning: "the server is busy; try again later" },
   protocol: {
     code: 76,
-    meaning: "the other side is not a TCPMUX server, or speaks no TLS",
+    meaning:
+      "the other side is not a TCPMUX server, or only one side speaks TLS",
   },
   permission: {
     code: 77,

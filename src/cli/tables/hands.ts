@@ -63,7 +63,7 @@ export class Hands {
     found: Stats,
     what: string,
   ): Promise<Problem[]> {
-    const message = faultOf(found, what, path);
+    const message = faultOf(found, what, path, TABLE);
     if (message === undefined) return [];
     if (await isReadOnly(path, await (this.#mounts ??= mountsOf()))) return [];
     return [{ file, key: "", message: `${message}, or ${LAST_RESORT}` }];
@@ -117,19 +117,29 @@ function isShared({ mode, uid }: Stats): boolean {
   return (mode & STICKY) !== 0 && isTrusted(uid);
 }
 
-function faultOf(
+/** What it is that others could change, and whose it must be, for messages. */
+interface Held {
+  readonly what: string;
+  readonly owner: string;
+}
+
+const TABLE: Held = { what: "the table", owner: "the server's user" };
+
+/** Who else than root and our own user could change a file; undefined for none. */
+export function faultOf(
   { mode, uid }: Stats,
   what: string,
   path: string,
+  held: Held,
 ): string | undefined {
   if (!isTrusted(uid)) {
-    return `${what} belongs to user ${uid}, who could change the table; the ` +
-      `owner must be root or the server's user: chown ${ownId()} ${path}`;
+    return `${what} belongs to user ${uid}, who could change ${held.what}; ` +
+      `the owner must be root or ${held.owner}: chown ${ownId()} ${path}`;
   }
   if ((mode & GROUP_OR_OTHERS) === 0) return undefined;
   const text = (mode & 0o7777).toString(8).padStart(4, "0");
   return `${what} is writable by its group or others (mode ${text}), who ` +
-    `could change the table: chmod go-w ${path}`;
+    `could change ${held.what}: chmod go-w ${path}`;
 }
 
 function isTrusted(uid: number): boolean {

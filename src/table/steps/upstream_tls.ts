@@ -13,13 +13,19 @@ import { flag, name, optional, preset } from "../values.ts";
 
 const file = () => name("path of a file");
 
-/** What a client demands of a server, and shows of itself. */
-export const upstreamTlsKeys = {
-  ca: optional(
+/** The key `ca`. @param place where its path begins */
+export const authorities = (place: string) =>
+  optional(
     file(),
     "those that the runtime trusts",
     "The file of the certificates in PEM of the authorities that are trusted. " +
-      "A path begins where the table is; a name without a slash is first " +
+      place,
+  );
+
+/** What a client demands of a server, and shows of itself. */
+export const upstreamTlsKeys = {
+  ca: authorities(
+    "A path begins where the table is; a name without a slash is first " +
       "looked for among the credentials that systemd hands over.",
   ),
   cert: optional(

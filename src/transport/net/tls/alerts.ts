@@ -1,10 +1,10 @@
 /** What the errors of TLS mean, in words: each runtime has others. */
 import { TcpmuxError } from "../../../errors.ts";
+import { OWN_WAYS } from "./demands.ts";
 
 /** Alerts (RFC 8446, section 6) by which a server refuses its client. */
 const REFUSALS: Readonly<Record<string, string>> = {
-  CERTIFICATE_REQUIRED:
-    "it requires one, and there is none (give cert and key)",
+  CERTIFICATE_REQUIRED: `it requires one, and there is none (${OWN_WAYS})`,
   BAD_CERTIFICATE: "it takes it for broken, or does not let it in",
   UNSUPPORTED_CERTIFICATE: "it is of a kind that the server does not take",
   CERTIFICATE_REVOKED: "it is revoked",
@@ -18,7 +18,7 @@ const REFUSALS: Readonly<Record<string, string>> = {
 const DISAGREEMENTS: Readonly<Record<string, string>> = {
   HANDSHAKE_FAILURE:
     "it finds nothing to agree on, or requires a certificate " +
-    "of its client (give cert and key)",
+    `of its client (${OWN_WAYS})`,
   NO_APPLICATION_PROTOCOL:
     "it does not speak the protocol that was asked for " +
     "(ALPN)",
@@ -31,15 +31,21 @@ const DISAGREEMENTS: Readonly<Record<string, string>> = {
 const NO_TLS =
   /WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|HTTP_REQUEST|HTTPS_PROXY_REQUEST|UNKNOWN_PROTOCOL|RECORD_LAYER_FAILURE|RECORD_OVERFLOW/;
 
-/** Undefined where a server has not refused its client by an alert. */
+/**
+ * Undefined where a server has not refused its client by an alert.
+ *
+ * @param unfit what is known against our own certificate
+ */
 export function refusedOf(
   error: unknown,
   server: string,
+  unfit?: string,
 ): TcpmuxError | undefined {
   const why = REFUSALS[alertIn(error)];
   return why === undefined ? undefined : new TcpmuxError(
     "untrusted",
-    `${server} refused our certificate: ${why}`,
+    `${server} refused our certificate: ${why}` +
+      (unfit === undefined ? "" : ` (${unfit})`),
     { cause: error, address: server },
   );
 }
@@ -74,7 +80,11 @@ export function troubleOf(error: unknown, server: string): Error {
 
 /** The name of the alert that an error was made of; empty for none. */
 function alertIn(error: unknown): string {
-  return /ALERT_([A-Z_]+)$/.exec(codeOfTls(error))?.[1] ?? "";
+  // On Deno, the code of an alert may be that of another one.
+  const { message } = (error ?? {}) as { message?: unknown };
+  const name = /^received fatal alert: (\w+)/.exec(String(message))?.[1];
+  return name?.replaceAll(/([a-z])(?=[A-Z])/g, "$1_").toUpperCase() ??
+    /ALERT_([A-Z_]+)$/.exec(codeOfTls(error))?.[1] ?? "";
 }
 
 function codeOfTls(error: unknown): string {

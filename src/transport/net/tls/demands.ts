@@ -41,6 +41,17 @@ export interface ClientTls {
   verify?: boolean | undefined;
 }
 
+/** What the texts are called in messages: by the names of their files. */
+export type PemNames = Readonly<
+  Partial<Record<"ca" | "cert" | "key", string | undefined>>
+>;
+
+/** Where the commands say from what files their {@linkcode ClientTls} is. */
+export const PEM_NAMES = Symbol("names of ca, cert and key");
+
+/** How a client without a certificate shows one. */
+export const OWN_WAYS = "give --cert and --key, or the keys cert and key";
+
 /** {@linkcode ClientTls}, read. */
 export interface TlsDemands {
   readonly ca: string | undefined;
@@ -52,6 +63,7 @@ export interface TlsDemands {
   readonly pins: readonly string[];
   /** Whether authority and name are checked. */
   readonly verify: boolean;
+  readonly names?: PemNames | undefined;
 }
 
 const MEMBERS: Readonly<Record<keyof ClientTls, "string" | "boolean">> = {
@@ -90,7 +102,8 @@ export function demandsOf(
   const pins = readPins(given.pin);
   if (typeof pins === "string") throw new TypeError(`tls.pin: ${pins}`);
   const { ca, cert, key, serverName, verify = true } = given;
-  const demands = { ca, cert, key, serverName, pins, verify };
+  const { [PEM_NAMES]: names } = given as { [PEM_NAMES]?: PemNames };
+  const demands = { ca, cert, key, serverName, pins, verify, names };
   const wrong = whyWrong(demands);
   if (wrong !== undefined) throw new TypeError(`tls: ${wrong}`);
   return asDemanded(demands);
