@@ -9,8 +9,7 @@ import {
   Problems,
   TableError,
 } from "./problem.ts";
-import { escapeHint } from "./later_escapes.ts";
-import { locateKeys } from "./locate.ts";
+import { escapeHint, locateKeys } from "./locate.ts";
 
 /** A TOML file that could be read, and where to put what is wrong with it. */
 export interface Document {
@@ -110,10 +109,10 @@ const LONG = 200;
 const BLANK = /invalid whitespace at position '(\d+)': `\\u([0-9a-f]+)`/;
 
 /** What the parser says about syntax that is new in TOML 1.1. */
-const LATER = /^Not closed by "}"|^Invalid token after ","/;
-
-/** The same of escapes. */
-const ESCAPE = /^Invalid escape sequence: \\[ex]/;
+const LATER =
+  /^Not closed by "}"|^Invalid token after ","|^Invalid escape sequence: \\[ex]/;
+const LATER_HINT = " (perhaps this is TOML 1.1; tcpmux reads TOML 1.0: an " +
+  "inline table is on one line and has no comma at its end)";
 
 function located(error: unknown, source: string): TomlError {
   const message = error instanceof Error ? error.message : String(error);
@@ -137,12 +136,8 @@ function located(error: unknown, source: string): TomlError {
   const clash = /key length|Unexpected assign|undefined/.test(said);
   const why = clash
     ? "a table is defined twice"
-    : ESCAPE.test(said)
-    ? `${said}${escapeHint(text)}`
     : LATER.test(said)
-    ? `${said} (perhaps this is TOML 1.1; tcpmux reads TOML 1.0: an inline ` +
-      "table is on one line and has no comma at its end, and strings have no " +
-      "\\e or \\x)"
+    ? `${said}${escapeHint(text) || LATER_HINT}`
     : said;
   return { line, message: `not TOML: ${why}${hintFor(text)}`, clash };
 }

@@ -3,7 +3,6 @@
  * understands only as much of TOML as that needs. It ignores what the parser
  * rejects, and reports what the parser would misread without an error.
  */
-import { escapeHint } from "./later_escapes.ts";
 import { type Break, Definitions, type Located } from "./problem.ts";
 
 /** @param pieceKeys keys of one table between two breaks */
@@ -264,4 +263,13 @@ function unquote(text: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** How TOML 1.0 writes the first escape that only TOML 1.1 has; empty for none. */
+export function escapeHint(text: string): string {
+  const [escape, digits = "1b"] =
+    /\\(?:e|x([0-9a-f]{2}))/i.exec(text.replaceAll("\\\\", "  ")) ?? [];
+  return escape === undefined
+    ? ""
+    : ` (tcpmux reads TOML 1.0, which writes \\u00${digits} for ${escape})`;
 }

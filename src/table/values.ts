@@ -68,14 +68,9 @@ export function text() {
     .meta({ value: "text" });
 }
 
-/** Text that is not empty, of a key that may be left out. */
-export function name(what: string) {
-  return filled(what, " (for none, remove the key)");
-}
-
 /** Text that is not empty. */
-export function filled(what: string, otherwise = "") {
-  const error = `${what} in quotes${otherwise}`;
+export function name(what: string, cure = " (for none, remove the key)") {
+  const error = `${what} in quotes${cure}`;
   return z.string({ error }).refine(
     (value) => value !== "" && !value.includes("\0"),
     { error },

@@ -7,7 +7,6 @@ import {
 } from "../../policy/certificates.ts";
 import {
   choice,
-  filled,
   flag,
   hostName,
   listOf,
@@ -30,14 +29,14 @@ export function allowCertificate(description: string) {
 
 const files = {
   cert: required(
-    filled("path of a file"),
+    name("path of a file", ""),
     "The file of the certificate in PEM, followed by those of the authorities " +
       "between it and the one that clients trust. A path begins where the " +
       "table is; a name without a slash is first looked for among the " +
       "credentials that systemd hands over (`LoadCredential=`).",
   ),
   key: required(
-    filled("path of a file"),
+    name("path of a file", ""),
     "The file of its private key in PEM, without a password.",
   ),
 };
