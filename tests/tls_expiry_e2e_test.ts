@@ -1,9 +1,15 @@
 /** Certificates that end: who is told, where and when. */
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { adminPort, get } from "./support/admin.ts";
 import { Authority } from "./support/certificates.ts";
 import { tcpmux } from "./support/command.ts";
@@ -94,6 +100,28 @@ describe("a certificate that ends", needs("openssl"), () => {
         const words = ["status", "--control", join(own, "c.sock")];
         const { out } = await tcpmux(words);
         assertMatch(out, /^TLS until +\d{4}-\S+Z: \S+short\.crt$/m);
+      },
+      AT,
+    ));
+
+  test("that stands in the table is shown by its end alone", () =>
+    withServer(
+      tableOf(["short", "long"]).replaceAll(
+        /"(\/\S+\.(?:crt|key))"/g,
+        (_, path: string) => `"""${readFileSync(path, "utf8")}"""`,
+      ),
+      async (server, own) => {
+        const { body } = await get(await adminPort(server), "/metrics");
+        const samples = body.split("\n").filter((line) =>
+          line.startsWith(METRIC)
+        );
+        const first = await endOf("short");
+        const name = "the PEM that was given";
+        assertEquals(samples, [`${METRIC}{certificate="${name}"} ${first}`]);
+        const words = ["status", "--control", join(own, "c.sock")];
+        const { out } = await tcpmux(words);
+        assertEquals(out.match(/^TLS until .*Z: the PEM that.*$/gm)?.length, 2);
+        assert(!/BEGIN/.test(body + out + JSON.stringify(server.log)));
       },
       AT,
     ));

@@ -16,10 +16,16 @@ import { Authorities } from "./authorities.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
 import { ClientTrust } from "./clients.ts";
 import { certificatesIn } from "./der.ts";
-import type { CertificateEnd } from "./expiry.ts";
 import { RevocationLists } from "./revocation.ts";
 
 export { isHost } from "../policy/certificates.ts";
+
+/** A certificate, as far as its end goes. */
+export interface CertificateEnd {
+  /** Its file, as the table names it. */
+  readonly file: string;
+  readonly until: Date;
+}
 
 /** A certificate with its chain, and its key. */
 export interface ServerCertificate extends CertificateEnd {

@@ -18,8 +18,8 @@ import {
 } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
 import type { ClientTrust, ClientVerdict } from "./clients.ts";
-import { warnOfExpiry } from "./expiry.ts";
 import {
+  type CertificateEnd,
   filesOf,
   type ServerCertificate,
   TlsFolder,
@@ -202,6 +202,26 @@ export class TlsInForce implements TlsEnds {
     };
     this.#options.set(own, all.set(key, options));
     return options;
+  }
+}
+
+/** From so many milliseconds before its end on, a certificate is warned of. */
+const NOTICE = 14 * DAY;
+
+const ENDS = "clients that check it refuse the server then (put a new one in " +
+  "its place: it is used by itself)";
+
+/** Warns of certificates that have ended, or do so within two weeks. */
+function warnOfExpiry(
+  certificates: readonly CertificateEnd[],
+  log: Log,
+): void {
+  for (const { file: certificate, until } of certificates) {
+    const left = until.getTime() - Date.now();
+    if (left > NOTICE) continue;
+    const what = left > 0 ? "ends soon" : "has ended";
+    const facts = { certificate, until: until.toISOString(), reason: ENDS };
+    log("warn", `a certificate of [server.tls] ${what}`, facts);
   }
 }
 
