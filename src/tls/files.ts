@@ -18,8 +18,6 @@ import { ClientTrust } from "./clients.ts";
 import { certificatesIn } from "./der.ts";
 import { RevocationLists } from "./revocation.ts";
 
-export { isHost } from "../policy/certificates.ts";
-
 /** A certificate, as far as its end goes. */
 export interface CertificateEnd {
   /** Its file, as the table names it. */
