@@ -13,7 +13,13 @@ import type {
   Conn,
   Transport,
 } from "./transport/transport.ts";
-import { type Reply, ReplyReader, TLS_REPLIES, TLS_WAYS } from "./wire.ts";
+import {
+  ALPN,
+  type Reply,
+  ReplyReader,
+  TLS_REPLIES,
+  TLS_WAYS,
+} from "./wire.ts";
 
 export interface DialOptions extends AttemptOptions {
   /** Only the addresses of that family: 4 or 6. */
@@ -142,9 +148,6 @@ export interface ReachOptions {
   readonly family?: 4 | 6;
 }
 
-/** The name of TCPMUX among the protocols of ALPN. */
-const ALPN = ["tcpmux"];
-
 /**
  * Connects to a server, and sends nothing yet.
  *
@@ -172,7 +175,7 @@ export async function reach(
     if (tls === undefined) return conn;
     held = conn;
     const { secureAsClient } = await import("./tls/client.ts");
-    const wanted = { endpoint, demands: tls, alpn: ALPN };
+    const wanted = { endpoint, demands: tls, alpn: [ALPN] };
     const { timers } = transport;
     const hold = (next: typeof held) => {
       held = next;

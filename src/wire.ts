@@ -10,6 +10,9 @@ export const MAX_NAME = 255;
 /** Bytes of the longest legal line: a name and CRLF. */
 const MAX_LINE = MAX_NAME + 2;
 
+/** The name of TCPMUX among the protocols of ALPN (RFC 7301). */
+export const ALPN = "tcpmux";
+
 /** The reserved name that asks for the list of services, in upper case. */
 export const HELP = "HELP";
 

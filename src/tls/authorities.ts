@@ -4,8 +4,10 @@ import { nameText } from "../policy/certificates.ts";
 import { comparedName, distinguishedName } from "./certificate.ts";
 import {
   ALTERNATIVE_NAMES,
+  BASIC_CONSTRAINTS,
   certificatesIn,
   elementsOf,
+  EXTENDED_KEY_USAGE,
   type Fields,
   fieldsOf,
   hexOf,
@@ -15,13 +17,11 @@ import {
 import { isSignedBy, KNOWN_WAYS } from "./signatures.ts";
 
 const KEY_USAGE = "2.5.29.15";
-const BASIC_CONSTRAINTS = "2.5.29.19";
 const NAME_CONSTRAINTS = "2.5.29.30";
-const EXTENDED_KEY_USAGE = "2.5.29.37";
-/** The encodings of 1.3.6.1.5.5.7.3.1, of 1.3.6.1.5.5.7.3.2 and 2.5.29.37.0. */
-const SERVER_AUTH = "06082b06010505070301";
-const CLIENT_AUTH = "06082b06010505070302";
-const ANY_PURPOSE = "0604551d2500";
+/** The encodings of `SERVER_AUTH`, of 1.3.6.1.5.5.7.3.2 and 2.5.29.37.0. */
+const FOR_SERVERS = "06082b06010505070301";
+const FOR_CLIENTS = "06082b06010505070302";
+const FOR_ALL = "0604551d2500";
 /** The encoding of TRUE. */
 const TRUE = "0101ff";
 /** Alternative names of a client. */
@@ -72,12 +72,12 @@ export class Judged {
   /** Whether its purposes, if it has any, do not keep servers from it. */
   get isForServers(): boolean {
     return this.#purposes?.some((one) =>
-      one === SERVER_AUTH || one === ANY_PURPOSE
+      one === FOR_SERVERS || one === FOR_ALL
     ) ?? true;
   }
 
   get isForClients(): boolean {
-    return this.#purposes?.includes(CLIENT_AUTH) ?? true;
+    return this.#purposes?.includes(FOR_CLIENTS) ?? true;
   }
 
   /** Their encodings; undefined where it does not say what it is for. */

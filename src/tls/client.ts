@@ -27,8 +27,9 @@ import {
 } from "../transport/net/tls/demands.ts";
 import type { Conn } from "../transport/transport.ts";
 import { Judged } from "./authorities.ts";
-import { readCertificate } from "./certificate.ts";
+import { type Certificate, readCertificate } from "./certificate.ts";
 import { whyOursIsUnfit } from "./clients.ts";
+import { certificateTextsIn } from "./der.ts";
 import { faultOfAuthorities, faultsOfPair } from "./files.ts";
 
 /** The server, and what is demanded of it. */
@@ -57,9 +58,6 @@ const NAME_WAYS = "--server-name, or the key server_name";
 const UNSIGNED =
   /^(SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(VERIFY_LEAF_SIGNATURE|GET_ISSUER_CERT(_LOCALLY)?))$/;
 
-/** Certificates in PEM (RFC 7468). */
-const PEM = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
-
 /**
  * Begins TLS as a client, on a connection that was opened `forTls` and that
  * nobody has read from. It closes the connection where it fails.
@@ -75,7 +73,7 @@ export async function secureAsClient(
 ): Promise<Conn> {
   const { demands, alpn } = wanted;
   const handshake = new ClientHandshake(conn, {
-    ca: demands.ca?.match(PEM) ?? undefined,
+    ca: demands.ca === undefined ? undefined : certificateTextsIn(demands.ca),
     cert: demands.cert,
     key: demands.key,
     sni: sniOf(nameOf(wanted)),
@@ -135,8 +133,9 @@ class Judge implements ServerJudge {
 
   judge(shown: ShownByServer): TlsFacts {
     const { protocol, cipher, alpn, certificate } = shown;
-    const { names, publicKey } = readCertificate(certificate);
-    const server = factsOf(certificate, publicKey);
+    const read = readCertificate(certificate);
+    const { names } = read;
+    const server = factsOf(certificate, read);
     const { demands } = this.#wanted;
     const why = whyNotPinned(server, demands) ??
       (demands.verify
@@ -158,16 +157,16 @@ class Judge implements ServerJudge {
     { pin }: ServerCertificateFacts,
   ): string | undefined {
     if (distrust === undefined) return undefined;
-    const { validFrom, validTo } = read(certificate);
-    const day = (time: string) => new Date(time).toISOString().slice(0, 10);
-    if (Date.parse(validTo) < Date.now()) {
-      return `has expired on ${day(validTo)} (the server needs a new one)`;
+    // Deno does not say what is wrong.
+    const { fields: { from, until }, isForServers } = new Judged(certificate);
+    const day = (time: number) => new Date(time).toISOString().slice(0, 10);
+    if (until < Date.now()) {
+      return `has expired on ${day(until)} (the server needs a new one)`;
     }
-    if (Date.parse(validFrom) > Date.now()) {
-      return `is not valid before ${day(validFrom)} (or the clock of this ` +
+    if (from > Date.now()) {
+      return `is not valid before ${day(from)} (or the clock of this ` +
         "machine is wrong)";
     }
-    const { isForServers } = new Judged(certificate); // which Deno hides
     if (distrust === "INVALID_PURPOSE" || !isForServers) {
       return "is not one for servers (tcpmux cert issue has --server)";
     }
@@ -239,20 +238,17 @@ function whyNotPinned(
     "server has got a new key, and you know that, pin that one)";
 }
 
-function read(certificate: Uint8Array) {
-  return new (nodeCrypto().X509Certificate)(certificate);
-}
-
 function factsOf(
-  certificate: Uint8Array,
-  publicKey: Uint8Array,
+  der: Uint8Array,
+  { publicKey, until }: Certificate,
 ): ServerCertificateFacts {
-  const { subject, validTo } = read(certificate);
-  const hash = nodeCrypto().createHash("sha256").update(publicKey);
+  const { createHash, X509Certificate } = nodeCrypto();
+  const { subject } = new X509Certificate(der);
+  const hash = createHash("sha256").update(publicKey);
   return {
     subject: (subject || "(none)").trim().replaceAll(/\n/g, ", ")
       .replaceAll(/[^\x20-\x7e]/g, "?"),
-    expires: new Date(validTo),
+    expires: until,
     pin: `sha256//${hash.digest("base64")}`,
   };
 }

@@ -53,20 +53,32 @@ const LONG_TAG = 0x1f;
 const MOST_OF_WORD = 64;
 const MOST_EXTENSIONS = 64;
 
+/** Identifiers of extensions, and of the purpose of a server. */
 export const ALTERNATIVE_NAMES = "2.5.29.17";
+export const BASIC_CONSTRAINTS = "2.5.29.19";
+export const EXTENDED_KEY_USAGE = "2.5.29.37";
+export const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 
 /** The certificates in a PEM text (RFC 7468), in their order. */
 export function certificatesIn(pem: string): Uint8Array[] {
   return blocksIn(pem, "CERTIFICATE");
 }
 
+/** The same, each still in PEM. */
+export function certificateTextsIn(pem: string): string[] {
+  return [...matchesIn(pem, "CERTIFICATE")].map(([text]) => text);
+}
+
 /** The blocks with that label in a PEM text, in their order. */
 export function blocksIn(pem: string, label: string): Uint8Array[] {
-  const blocks = pem.matchAll(
-    new RegExp(`-----BEGIN ${label}-----([^-]*)-----END ${label}-----`, "g"),
-  );
-  return [...blocks].map(([, text]) =>
+  return [...matchesIn(pem, label)].map(([, text]) =>
     new Uint8Array(Buffer.from(text!, "base64"))
+  );
+}
+
+function matchesIn(pem: string, label: string) {
+  return pem.matchAll(
+    new RegExp(`-----BEGIN ${label}-----([^-]*)-----END ${label}-----`, "g"),
   );
 }
 

@@ -17,6 +17,7 @@ import {
   type TlsOptions,
 } from "../transport/net/tls/accept.ts";
 import type { Conn } from "../transport/transport.ts";
+import { ALPN } from "../wire.ts";
 import type { ClientTrust, ClientVerdict } from "./clients.ts";
 import {
   type CertificateEnd,
@@ -25,7 +26,7 @@ import {
   TlsFolder,
   type TlsMaterial,
 } from "./files.ts";
-import { ALPN, nameBySni } from "./sni_names.ts";
+import { nameBySni } from "./sni_names.ts";
 import { LOOK, WatchedFiles } from "./watched_files.ts";
 
 /** Milliseconds after which certificates that end are warned of again. */

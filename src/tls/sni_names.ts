@@ -1,7 +1,5 @@
 import type { ClientHello } from "../handshake/tls_step.ts";
-
-/** The name of TCPMUX among the protocols of ALPN. */
-export const ALPN = "tcpmux";
+import { ALPN } from "../wire.ts";
 
 /**
  * The service that a client names by the host that it means, so that it need

@@ -10,6 +10,7 @@ import {
 import type { Table } from "../table/table.ts";
 import type { TlsDemands } from "../transport/net/tls/demands.ts";
 import type { Conn } from "../transport/transport.ts";
+import { ALPN } from "../wire.ts";
 import { type HandshakeTime, secureAsClient } from "./client.ts";
 import { faultOfAuthorities, isPem, TlsFolder } from "./files.ts";
 import { WatchedFiles } from "./watched_files.ts";
@@ -70,7 +71,7 @@ export class UpstreamsInForce {
   ): Promise<Conn> {
     const files = this.#demands.get(service.tls!)!;
     await files.lookInTime(this.#log);
-    const alpn = service.kind === "tcpmux" ? ["tcpmux"] : [];
+    const alpn = service.kind === "tcpmux" ? [ALPN] : [];
     const wanted = { endpoint, demands: files.content, alpn };
     return await secureAsClient(conn, wanted, time);
   }

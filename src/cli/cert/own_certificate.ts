@@ -4,11 +4,14 @@ import { TcpmuxError } from "../../errors.ts";
 import {
   ALTERNATIVE_NAMES,
   as,
+  BASIC_CONSTRAINTS,
   certificatesIn,
+  EXTENDED_KEY_USAGE,
   fieldsOf,
   identifierOf,
   parsed,
   parts,
+  SERVER_AUTH,
 } from "../../tls/der.ts";
 import { altNameText } from "./names.ts";
 
@@ -28,9 +31,6 @@ export interface OwnCertificate {
 }
 
 const COMMON_NAME = "2.5.4.3";
-const BASIC_CONSTRAINTS = "2.5.29.19";
-const EXTENDED_KEY_USAGE = "2.5.29.37";
-const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 
 /**
  * Reads the first certificate of a PEM text.

@@ -3,6 +3,12 @@ import * as asn1 from "asn1js";
 import { Buffer } from "node:buffer";
 import type { KeyObject } from "node:crypto";
 import { nodeCrypto } from "../../transport/net/builtins.ts";
+import {
+  BASIC_CONSTRAINTS,
+  EXTENDED_KEY_USAGE,
+  parsed,
+  SERVER_AUTH,
+} from "../der.ts";
 
 /** A certificate and its key, as PEM. */
 export interface Made {
@@ -19,9 +25,6 @@ export interface Issuer extends Made {
 const DAY = 86_400_000;
 const COMMON_NAME = "2.5.4.3";
 const ECDSA_WITH_SHA256 = "1.2.840.10045.4.3.2";
-const BASIC_CONSTRAINTS = "2.5.29.19";
-const EXTENDED_KEY_USAGE = "2.5.29.37";
-const SERVER_AUTH = "1.3.6.1.5.5.7.3.1";
 
 /** What a certificate says. */
 interface Content {
@@ -130,10 +133,6 @@ function serial(): ArrayBuffer {
   const bytes = nodeCrypto().randomBytes(16);
   bytes[0] = bytes[0]! & 0x3f | 0x40;
   return bufferOf(bytes);
-}
-
-function parsed(der: Uint8Array): asn1.BaseBlock {
-  return asn1.fromBER(bufferOf(der)).result;
 }
 
 function bufferOf(bytes: Uint8Array): ArrayBuffer {
