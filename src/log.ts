@@ -80,6 +80,8 @@ export type Log = (
 /** One line of the log, before it is written in one format or the other. */
 export interface LogLine {
   readonly time: Date;
+  /** The time as text, as ISO 8601 has it: many lines share one. */
+  readonly stamp: string;
   readonly level: LogLevel;
   readonly message: string;
   readonly fields: LogFields;
@@ -87,7 +89,7 @@ export interface LogLine {
 
 /** `TIME LEVEL message key=value…`, values quoted where they need it. */
 export function textLine(line: LogLine): string {
-  return `${line.time.toISOString()} ${line.level.padEnd(5)} ${bareLine(line)}`;
+  return `${line.stamp} ${line.level.padEnd(5)} ${bareLine(line)}`;
 }
 
 /** The same without time and level. */
@@ -98,14 +100,15 @@ export function bareLine(
   for (const key in fields) {
     const value = fields[key];
     if (value === undefined || value === "") continue;
-    line += ` ${key}=${typeof value === "string" ? textValue(value) : value}`;
+    const text = typeof value === "string" ? textValue(value) : value;
+    line = `${line} ${key}=${text}`;
   }
   return `${line}\n`;
 }
 
 /** One JSON object. */
-export function jsonLine({ time, level, message, fields }: LogLine): string {
-  const object = { time: time.toISOString(), level, message, ...fields };
+export function jsonLine({ stamp, level, message, fields }: LogLine): string {
+  const object = { time: stamp, level, message, ...fields };
   return `${escaped(JSON.stringify(object))}\n`;
 }
 

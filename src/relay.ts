@@ -129,19 +129,14 @@ export class Relay implements Pump {
   over(source: Conn, end: null | Error): void {
     if (this.#settle === undefined) return;
     if (end !== null) return this.#fail(end);
-    if (source === this.#peer) this.#halfClose(source, this.#client);
+    const isUp = source === this.#client;
     // If down has ended already, closing the peer replaces the half-close.
-    else if (this.#down === "ended") this.#ended(source, "ended");
-    else this.#halfClose(source, this.#peer);
-  }
-
-  async #halfClose(source: Conn, sink: Conn): Promise<void> {
-    try {
-      await sink.closeWrite();
-    } catch (error) {
-      return this.#ended(source, error as Error);
-    }
-    this.#ended(source, "ended");
+    if (isUp && this.#down === "ended") return this.#ended(source, "ended");
+    const sink = isUp ? this.#peer : this.#client;
+    sink.closeWrite().then(
+      () => this.#ended(source, "ended"),
+      (error) => this.#ended(source, error),
+    );
   }
 
   sinkBroken(source: Conn, error: Error): void {
@@ -171,7 +166,8 @@ export class Relay implements Pump {
   }
 
   #finishIfDone(): void {
-    const [up, down] = [this.#up, this.#down];
+    const up = this.#up;
+    const down = this.#down;
     if (this.#settle === undefined || down === undefined) return;
     if (down !== "ended") {
       // What the client sent before it went is still the peer's.

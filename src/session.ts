@@ -1,12 +1,12 @@
 import { drain } from "./drain.ts";
 import { type Endpoint, formatEndpoint, type Peer } from "./endpoint.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
-import type { HandshakeResult } from "./handshake/handshake.ts";
+import type { Handshake, HandshakeResult } from "./handshake/handshake.ts";
 import { ProxyHeaderStep } from "./handshake/proxy_header.ts";
 import { RequestReading } from "./handshake/request.ts";
 import { ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
-import { decide, type Decision } from "./policy/decide.ts";
+import { decide, type NotServed } from "./policy/decide.ts";
 import type { Slot } from "./policy/limits.ts";
 import { offenceOf } from "./policy/penalties.ts";
 import type { EndCode } from "./policy/ending.ts";
@@ -30,10 +30,7 @@ import { joined, piecesOf } from "./wire.ts";
 /** Bytes that the system takes at once from a new connection, at the least. */
 const ROOM = 1024;
 
-/** What a client gets that gets no service. */
-type NoService =
-  | Exclude<Decision<Service>, { readonly kind: "serve" }>
-  | { readonly kind: "silence" };
+type NoService = NotServed | { readonly kind: "silence" };
 
 /** One connection, from its acceptance to its record. */
 export class Session extends ListNode implements SessionContext, Recorded {
@@ -42,6 +39,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   served = 0;
   readonly server: ListenerContext;
   peer: Peer;
+  remote: string | undefined = undefined;
   service: Service | undefined = undefined;
   upstream: Endpoint | undefined = undefined;
   requested: string | undefined = undefined;
@@ -109,7 +107,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
 
   /** As far as the relay; in a frame of its own, as thousands wait in `run`. */
   async #begin(): Promise<RunningService | Ended> {
-    const { announced, table, tls, transport: { timers } } = this.server;
+    const { announced, table, tls, identities, transport } = this.server;
     let { handshakeTimeout: limit } = table.server;
     if (announced !== undefined && this.#slot.refusal === undefined) {
       const header = this.#request = new ProxyHeaderStep(this, this.#client);
@@ -120,21 +118,44 @@ export class Session extends ListNode implements SessionContext, Recorded {
     }
     const request = new RequestReading(this, this.#client, this.#request);
     this.#request = request;
-    const step = this.#slot.refusal ?? await request.read(timers, limit);
+    const step = this.#slot.refusal ??
+      await request.read(transport.timers, limit);
     if (tls !== undefined) {
       this.#client = request.client;
       this.peer = { ...this.peer, tls: request.client.tls };
     }
-    const opened = await this.#open(step);
-    return opened.kind === "opened"
-      ? await this.#reply(opened, request)
-      : await this.#answer(opened, request);
+    let opened: NoService | OpenedService | undefined = this.#choose(step);
+    const service = this.service!; // there, where it is opened
+    try {
+      opened ??= await openService(service, this, identities.get(service));
+    } catch (error) {
+      this.#logFault(error);
+      opened = unavailable(messageOf(error));
+    }
+    if (opened.kind !== "opened") return await this.#answer(opened, request);
+    try {
+      if (this.#stopped !== undefined) throw closedHere();
+      await this.#reply(opened, request.handshake);
+    } catch (error) {
+      await opened.discard();
+      throw error;
+    }
+    this.bytesOut = opened.first?.length ?? 0;
+    this.served = performance.now();
+    const client = this.#client;
+    const running = "begin" in opened ? await opened.begin(client) : opened;
+    this.hold(running);
+    const remote = this.remote = formatEndpoint(this.peer.remote);
+    const { id: conn, server } = this;
+    const fields = { conn, remote, service: service.name, pid: running.pid };
+    server.log("debug", "session", fields);
+    return running;
   }
 
-  /** Decides what the client gets, and opens it if that is a service. */
-  async #open(step: HandshakeResult): Promise<NoService | OpenedService> {
+  /** @returns undefined where the client gets a service, which is set */
+  #choose(step: HandshakeResult): NoService | undefined {
     if (step.kind !== "name" && step.kind !== "service") return step;
-    const { table, identities, transport, switchedOff } = this.server;
+    const { table, transport, switchedOff } = this.server;
     if (step.kind === "service") this.requested = step.requested;
     const asked = step.kind === "name" ? step.name : step.service;
     const asking = { peer: this.peer, now: Date.now(), switchedOff };
@@ -143,45 +164,19 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const service = this.service = decision.service;
     const refusal = this.#slot.admit(service);
     if (refusal !== undefined) return refusal;
-    const expire = () => this.stop("max_duration", "max_duration expired");
-    this.#maxDuration = transport.timers.after(service.maxDuration, expire);
-    try {
-      return await openService(service, this, identities.get(service));
-    } catch (error) {
-      this.#logFault(error);
-      return unavailable(messageOf(error));
-    }
+    this.#maxDuration = transport.timers.after(service.maxDuration, this);
   }
 
-  /** Writes the acceptance, and begins the service. */
-  async #reply(
-    opened: OpenedService,
-    { handshake }: RequestReading,
-  ): Promise<RunningService> {
-    const { message, first } = opened;
-    try {
-      if (this.#stopped !== undefined) throw closedHere();
-      if (message !== undefined) {
-        const line = handshake.acceptance(message);
-        const reply = first === undefined ? line : joined(line, first);
-        if (reply.length > ROOM) await this.#writeMuch(reply);
-        else await this.#client.write(reply);
-        this.bytesOut = first?.length ?? 0;
-      }
-    } catch (error) {
-      await opened.discard();
-      throw error;
-    }
-    this.served = performance.now();
-    const running = "begin" in opened
-      ? await opened.begin(this.#client)
-      : opened;
-    this.hold(running);
-    const { id: conn, peer, server, service } = this;
-    const remote = formatEndpoint(peer.remote);
-    const fields = { conn, remote, service: service?.name, pid: running.pid };
-    server.log("debug", "session", fields);
-    return running;
+  /** Writes the acceptance, and what the service says first. */
+  #reply(
+    { message, first }: OpenedService,
+    handshake: Handshake,
+  ): Promise<void> | void {
+    if (message === undefined) return;
+    const line = handshake.acceptance(message);
+    const reply = first === undefined ? line : joined(line, first);
+    if (reply.length > ROOM) return this.#writeMuch(reply);
+    return this.#client.write(reply);
   }
 
   /** In pieces: a client that reads slowly takes each one within the limit. */
@@ -283,6 +278,10 @@ export class Session extends ListNode implements SessionContext, Recorded {
   hold(held: Held): void {
     this.#held = held;
     if (this.#stopped !== undefined) held.abort();
+  }
+
+  expired(): void {
+    this.stop("max_duration", "max_duration expired");
   }
 
   /** Ends the session at once, whatever it is doing. */

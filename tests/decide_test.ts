@@ -80,7 +80,9 @@ describe("decide", () => {
       if (decision.kind !== "refuse") return;
       assertEquals(decision.text, "Service not available");
       const fields = { reason: decision.reason };
-      const line = { time: new Date(), level: "info", message: "", fields };
+      const time = new Date();
+      const stamp = time.toISOString();
+      const line = { time, stamp, level: "info", message: "", fields };
       assertEquals(textLine({ ...line, level: "info" }).split("\n").length, 2);
     }));
   });

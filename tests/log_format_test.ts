@@ -1,13 +1,13 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { LogFields } from "../src/log.ts";
-import { jsonLine, textLine } from "../src/log.ts";
+import { jsonLine, type LogFields, type LogLine, textLine } from "../src/log.ts";
 
-const TIME = new Date("2026-01-02T03:04:05.678Z");
+const STAMP = "2026-01-02T03:04:05.678Z";
 
-function line(fields: LogFields) {
-  return { time: TIME, level: "info", message: "connection", fields } as const;
+function line(fields: LogFields): LogLine {
+  const time = new Date(STAMP);
+  return { time, stamp: STAMP, level: "info", message: "connection", fields };
 }
 
 /** The fields of a line of text, as somebody's tool would read them. */

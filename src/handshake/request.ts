@@ -85,6 +85,11 @@ export class RequestReading {
     (this.#before ?? this.client).interrupt(error);
   }
 
+  /** The client has taken too long. */
+  expired(): void {
+    this.refuse(this.#before?.tooSlow ?? this.handshake.tooSlow);
+  }
+
   /** What a client is told that is refused. */
   rejection(why: Refusal): Uint8Array {
     return this.#before?.isTls && why !== TLS_REQUIRED
@@ -97,9 +102,7 @@ export class RequestReading {
    * @returns what the handshake has led to, or the refusal that ended it
    */
   async read(timers: TimerList, limit: number): Promise<HandshakeResult> {
-    const timer = timers.after(limit, () => {
-      this.refuse(this.#before?.tooSlow ?? this.handshake.tooSlow);
-    });
+    const timer = timers.after(limit, this);
     this.#isReading = true;
     try {
       const over = this.#before && await this.#pass(this.#before);

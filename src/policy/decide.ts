@@ -31,9 +31,13 @@ export interface GuardedTable<S extends Guarded> {
 }
 
 export type Decision<S extends Guarded> =
-  | Refusal
-  | { readonly kind: "help"; readonly text: Uint8Array }
+  | NotServed
   | { readonly kind: "serve"; readonly service: S };
+
+/** What a client gets that gets no service. */
+export type NotServed =
+  | Refusal
+  | { readonly kind: "help"; readonly text: Uint8Array };
 
 /** Who asks, and when. */
 export interface Asking {

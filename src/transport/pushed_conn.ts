@@ -161,7 +161,8 @@ export abstract class PushedConn implements Conn {
 
   /** Reports the end to whoever waits for bytes. */
   #giveEnd(end: null | Error): void {
-    const [reader, pump] = [this.#reader, this.#pump];
+    const reader = this.#reader;
+    const pump = this.#pump;
     this.#reader = this.#pump = this.#outlet = undefined;
     reader?.(end === null ? null : Promise.reject(end));
     pump?.over(this, end);
@@ -185,7 +186,8 @@ export abstract class PushedConn implements Conn {
   }
 
   interrupt(error: Error): void {
-    const [reader, pump] = [this.#reader, this.#pump];
+    const reader = this.#reader;
+    const pump = this.#pump;
     this.#reader = this.#pump = this.#outlet = undefined;
     if (pump !== undefined && this.#backlog?.untaken) {
       this.#backlog.isAbandoned = true;

@@ -45,6 +45,9 @@ export class LogQueue {
   readonly #sink: LogSink | undefined;
   #format: LogSettings["format"] = "text";
   readonly #xinetd = new XinetdLines();
+  /** Of the last line: a busy server has many in a millisecond. */
+  #time = new Date(0);
+  #stamp = "";
   #waiting: Entry[] = [];
   #size = 0;
   #dropped = 0;
@@ -149,7 +152,18 @@ export class LogQueue {
   }
 
   #line(...[level, message, fields = {}]: Parameters<Log>): string {
-    const line = { time: new Date(), level, message, fields };
+    const now = Date.now();
+    if (this.#time.getTime() !== now) {
+      this.#time = new Date(now);
+      this.#stamp = this.#time.toISOString();
+    }
+    const line = {
+      time: this.#time,
+      stamp: this.#stamp,
+      level,
+      message,
+      fields,
+    };
     const frame = this.#sink?.frame;
     if (frame !== undefined) return frame(line, this.#body(line).trimEnd());
     if (this.#isJournal) return journalLine(line, this.#body(line));

@@ -129,7 +129,13 @@ class BunAttempt extends ConnectAttempt {
     }
     const { host: hostname, port } = endpoint;
     try {
-      Bun.connect({ hostname, port, ...this.#options });
+      Bun.connect({
+        hostname,
+        port,
+        allowHalfOpen: true,
+        data: this,
+        socket: CONNECTING,
+      });
     } catch {
       this.failed();
     }
@@ -148,15 +154,16 @@ class BunAttempt extends ConnectAttempt {
       return;
     }
     try {
-      Bun.connect({ fd, ...this.#options });
+      Bun.connect({
+        fd,
+        allowHalfOpen: true,
+        data: this,
+        socket: CONNECTING,
+      });
     } catch (error) {
       functions!.close(fd);
       this.fail(error);
     }
-  }
-
-  get #options() {
-    return { allowHalfOpen: true, data: this, socket: CONNECTING };
   }
 
   connected(socket: BunSocket): void {
