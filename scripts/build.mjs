@@ -64,7 +64,7 @@ const BUILDS = {
     must(bun, [
       "build",
       "--target=node",
-      "--external=zod",
+      "--external=valibot",
       "--external=@logtape/logtape",
       "src/lib.ts",
       "--outfile",

@@ -269,6 +269,15 @@ export function readEndpoint(
   return { transport: "tcp", host, port };
 }
 
+/** An address to connect to, or what is wrong with the text. */
+export function readDestination(text: string): Endpoint | string {
+  const endpoint = readEndpoint(text);
+  return typeof endpoint !== "string" && endpoint.transport === "tcp" &&
+      endpoint.port === 0
+    ? "a port from 1 to 65535 must follow the host"
+    : endpoint;
+}
+
 function unixEndpoint(text: string): UnixEndpoint | string {
   const name = text.slice("unix:".length);
   if (!/^[/@.]/.test(name) || name.length < 2 || name.includes("\0")) {

@@ -1,7 +1,7 @@
 /** The effective table as one file: it says all, and means the same. */
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import { readDocument } from "../src/table/document.ts";
+import { readDocument } from "../src/table/files/document.ts";
 import { dumpTable } from "../src/table/files/dump.ts";
 import { parseTable, tableOf } from "../src/table/parse.ts";
 import { KIND_KEYS, kindSchemas } from "../src/table/schema.ts";
@@ -132,11 +132,11 @@ function meaning({ server, services, listeners }: Table): string {
 describe("a dump", () => {
   test("of a table with every key is that table, and its own dump", () => {
     const [text, table] = dump(EVERYTHING);
-    for (const key of Object.keys(serverSchema.shape)) {
+    for (const key of Object.keys(serverSchema.entries)) {
       assert(EVERYTHING.includes(`\n${key} = `), `server.${key}`);
     }
     for (const kind of KIND_KEYS) {
-      for (const key of Object.keys(kindSchemas[kind].shape)) {
+      for (const key of Object.keys(kindSchemas[kind].entries)) {
         assert(EVERYTHING.includes(`${key}`), `${kind}: ${key}`);
         assert(
           text.includes(`\n${key} = `) || text.includes(`.${key}]\n`),

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type * as z from "zod";
+import type * as v from "valibot";
 import { GENERATORS } from "../scripts/generate.ts";
 import {
   fileUrl,
@@ -84,10 +84,12 @@ type Value<T> = [Extract<T, `${number}ms`>] extends [never]
   : 0 | string | Extract<T, undefined>;
 
 /** The types of the library's input are those of the schemas, both ways. */
-type Kind<K extends keyof typeof kindSchemas> = z.input<typeof kindSchemas[K]>;
-type File = z.input<typeof fileSchema>;
+type Kind<K extends keyof typeof kindSchemas> = v.InferInput<
+  typeof kindSchemas[K]
+>;
+type File = v.InferInput<typeof fileSchema>;
 const same: [
-  Same<Written<input.ServerInput>, z.input<typeof serverSchema>>,
+  Same<Written<input.ServerInput>, v.InferInput<typeof serverSchema>>,
   Same<Written<input.ServerInput>, NonNullable<File["server"]>>,
   Same<Written<input.BuiltinInput>, Kind<"builtin">>,
   Same<Written<input.ExecInput>, Kind<"exec">>,
@@ -95,7 +97,7 @@ const same: [
   Same<Written<input.TcpmuxInput>, Kind<"tcpmux">>,
   Same<Written<input.TextInput>, Kind<"text">>,
   Same<Written<input.ServiceInput>, Kind<keyof typeof kindSchemas>>,
-  Same<Written<input.HandlerInput>, z.input<typeof handlerSchema>>,
+  Same<Written<input.HandlerInput>, v.InferInput<typeof handlerSchema>>,
 ] = [true, true, true, true, true, true, true, true, true];
 
 /** The comparison itself: it sees a key too few, and another type. */

@@ -134,25 +134,25 @@ function items(heading: string): string[] {
 
 /** The keys of a schema without those of another. */
 function keysOf(
-  { shape }: { shape: object },
-  without: { shape: object } = { shape: {} },
+  { entries }: { entries: object },
+  without: { entries: object } = { entries: {} },
 ): string[] {
-  return Object.keys(shape).filter((key) => !(key in without.shape));
+  return Object.keys(entries).filter((key) => !(key in without.entries));
 }
 
 describe("services.toml(5)", () => {
-  const { penalties, tls, log } = serverSchema.shape;
-  const { rlimits } = kindSchemas.exec.shape;
+  const { penalties, tls, log } = serverSchema.entries;
+  const { rlimits } = kindSchemas.exec.entries;
   const { builtin, exec, connect, tcpmux, text } = kindSchemas;
   const parts: [string, string[]][] = [
     ["[server]", keysOf(serverSchema)],
-    ["[server.penalties]", keysOf(penalties.unwrap())],
-    ["[server.tls]", keysOf(tls.unwrap())],
-    ["[server.log]", keysOf(log.unwrap())],
+    ["[server.penalties]", keysOf(penalties.wrapped)],
+    ["[server.tls]", keysOf(tls.wrapped)],
+    ["[server.log]", keysOf(log.wrapped)],
     ["All services", keysOf(commonSchema)],
     ["Built-in services", keysOf(builtin, commonSchema)],
     ["Programs", keysOf(exec, commonSchema)],
-    ["rlimits of programs", keysOf(rlimits.unwrap())],
+    ["rlimits of programs", keysOf(rlimits.wrapped)],
     ["Other servers", keysOf(connect, commonSchema)],
     ["Services of other TCPMUX servers", keysOf(tcpmux, commonSchema)],
     ["Fixed answers", keysOf(text, commonSchema)],

@@ -94,7 +94,7 @@ describe("the npm package", once, () => {
         "tcpmux",
         "tdigest",
         "tslib",
-        "zod",
+        "valibot",
       ],
     );
     assertEquals(readdirSync(join(app, "node_modules", ".bin")), ["tcpmux"]);
@@ -199,7 +199,7 @@ describe("the npm package", once, () => {
     await succeeds([
       join(MODULES, ".bin", "rollup"),
       "--silent",
-      "--external=zod,@logtape/logtape",
+      "--external=valibot,@logtape/logtape",
       "rolled_in.mjs",
       "--file=rolled.mjs",
     ]);

@@ -64,6 +64,12 @@ describe("a table of objects that is wrong", () => {
     ["undefined for a value", {
       services: { a: { connect: undefined } },
     }, "services.a.connect: is missing"],
+    ["a key that all objects have", {
+      server: { constructor: 1 },
+    }, "server.constructor: unknown key"],
+    ["a Map for a table", {
+      server: { log: new Map() },
+    }, "server.log: is {}; allowed: a table"],
     ["a time below 0", { server: { idle_timeout: -1 } }, "server.idle_timeout"],
   ];
   for (const [what, input, message] of rows) {

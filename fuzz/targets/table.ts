@@ -1,5 +1,5 @@
 /** Files of services and of forwards: tables, or problems with their places. */
-import { readToml } from "../../src/table/document.ts";
+import { readToml } from "../../src/table/files/document.ts";
 import { parseForwards } from "../../src/table/forwards.ts";
 import { locateKeys } from "../../src/table/locate.ts";
 import { parseTable } from "../../src/table/parse.ts";

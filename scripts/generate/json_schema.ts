@@ -1,18 +1,15 @@
-import * as z from "zod";
 import { fileSchema } from "../../src/table/schema.ts";
-import { withPreset } from "./keys.ts";
 import type { Generated } from "./files.ts";
+import { nodeOf } from "./keys.ts";
 
 /** The schema by which editors complete and check a service table. */
 export function jsonSchema(): Generated[] {
   const schema = {
-    ...z.toJSONSchema(fileSchema, {
-      io: "input",
-      target: "draft-7",
-      override({ jsonSchema }) {
-        withPreset({ jsonSchema });
+    ...nodeOf(fileSchema, {
+      overrideAction({ valibotAction: { type }, jsonSchema }) {
+        if (type !== "metadata") return;
         for (const key of ["value", "form", "otherwise", "typeName"]) {
-          delete jsonSchema[key];
+          delete jsonSchema[key as keyof typeof jsonSchema];
         }
       },
     }),

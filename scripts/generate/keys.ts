@@ -1,5 +1,6 @@
 /** The keys of the service table and of forwards, as generators need them. */
-import * as z from "zod";
+import { type ConversionConfig, toJsonSchema } from "@valibot/to-json-schema";
+import type * as v from "valibot";
 import { hostSchema } from "../../src/cli/remote/hosts.ts";
 import { forwardSchema, settingsSchema } from "../../src/table/forwards.ts";
 import {
@@ -37,29 +38,27 @@ export interface Key {
 }
 
 /** What a file may hold, each value as it is written. */
-export function nodeOf(schema: z.ZodType): Node {
-  return z.toJSONSchema(schema, {
-    io: "input",
-    target: "draft-7",
-    unrepresentable: "any", // functions
-    override: withPreset,
+export function nodeOf(
+  schema: v.GenericSchema,
+  config?: ConversionConfig,
+): Node {
+  return toJsonSchema(schema, {
+    // They change what was read, or are no part of a JSON Schema.
+    ignoreActions: ["transform", "raw_transform", "check", "raw_check"],
+    overrideSchema({ valibotSchema, jsonSchema }) {
+      if (valibotSchema.type === "custom") return {}; // functions
+      if (jsonSchema.required?.length === 0) delete jsonSchema.required;
+      return jsonSchema;
+    },
+    ...config,
   }) as Node;
-}
-
-/** A default as a table has it, and not as it is read. */
-export function withPreset(
-  { jsonSchema }: { jsonSchema: Record<string, unknown> },
-): void {
-  const { preset } = jsonSchema;
-  delete jsonSchema["preset"];
-  if (preset !== undefined) jsonSchema["default"] = preset;
 }
 
 export function keysOf({ properties = {}, required = [] }: Node): Key[] {
   return Object.entries(properties).map(([name, node]) => ({
     name,
     required: required.includes(name),
-    node,
+    node: node.properties === undefined ? node : { value: "table", ...node },
   }));
 }
 
@@ -76,7 +75,7 @@ export function tableIn(node: Node): Node | undefined {
 
 /** The keys of a whole file that are no tables. */
 export const FILE_KEYS = keysOf(nodeOf(fileSchema))
-  .filter(({ node }) => node.value !== undefined);
+  .filter(({ node: { value = "table" } }) => value !== "table");
 export const SERVER_KEYS = keysOf(nodeOf(serverSchema));
 export const COMMON_KEYS = keysOf(nodeOf(commonSchema));
 export const FORWARD_KEYS = keysOf(nodeOf(forwardSchema));
@@ -85,8 +84,8 @@ export const HOST_KEYS = keysOf(nodeOf(hostSchema));
 export const FORWARD_SERVER_KEYS = keysOf(nodeOf(settingsSchema));
 
 /** The keys of one kind of service alone. */
-function ownKeys(schema: z.ZodType): Key[] {
-  const isCommon = (key: Key) => key.name in commonSchema.shape;
+function ownKeys(schema: v.GenericSchema): Key[] {
+  const isCommon = (key: Key) => key.name in commonSchema.entries;
   return keysOf(nodeOf(schema)).filter((key) => !isCommon(key));
 }
 

@@ -12,7 +12,7 @@ that it was made with:
 
 /** The packages by npm, whose text says who wrote them. */
 const PACKAGES: Readonly<Record<string, string>> = {
-  "zod": "https://zod.dev",
+  "valibot": "https://valibot.dev",
   "@logtape/logtape": "https://logtape.org",
   "asn1js": "https://github.com/PeculiarVentures/ASN1.js",
   "pvtsutils": "https://github.com/PeculiarVentures/pvtsutils",
@@ -45,7 +45,8 @@ export function thirdParty(): Generated[] {
 }
 
 function fileOf(name: string): string {
-  return name === "tslib" ? "LICENSE.txt" : "LICENSE";
+  const endings: Record<string, string> = { tslib: ".txt", valibot: ".md" };
+  return `LICENSE${endings[name] ?? ""}`;
 }
 
 function section(name: string, home: string, text: string): string {

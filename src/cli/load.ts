@@ -1,7 +1,7 @@
 /** Loads tables, from files that only root or the server's user can write. */
 import { readFile, stat } from "node:fs/promises";
 import { TcpmuxError } from "../errors.ts";
-import { type Document, readDocument } from "../table/document.ts";
+import { type Document, readDocument } from "../table/files/document.ts";
 import { tableOf } from "../table/parse.ts";
 import { type Problem, TableError } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";

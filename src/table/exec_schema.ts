@@ -1,5 +1,6 @@
 /** The keys of programs: their values, defaults and descriptions. */
-import * as z from "zod";
+import * as v from "valibot";
+import { optional, preset, record, required, table } from "./keys.ts";
 import type { RlimitName } from "./service.ts";
 import {
   choice,
@@ -7,20 +8,19 @@ import {
   listOf,
   mode,
   name,
-  optional,
-  preset,
   processes,
-  required,
   seconds,
   size,
+  someOf,
   text,
+  textThat,
   wholeNumber,
 } from "./values.ts";
 
 const SERVERS = "the server's";
 
 /** A number, seconds or bytes; Infinity for no limit. */
-const rlimitsSchema = z.strictObject(
+const rlimitsSchema = table(
   {
     files: optional(
       wholeNumber(1, 1_000_000_000, "descriptors"),
@@ -66,25 +66,30 @@ const rlimitsSchema = z.strictObject(
       SERVERS,
       "The maximum size of a core dump (`RLIMIT_CORE`); `0` for none.",
     ),
-  } satisfies Record<RlimitName, z.ZodType>,
-  { error: 'a table such as { files = 256, cpu = "10s", memory = "1GiB" }' },
-).meta({ value: "table" });
+  } satisfies Record<RlimitName, v.GenericSchema>,
+  'a table such as { files = 256, cpu = "10s", memory = "1GiB" }',
+);
 
-const environment = z.record(
-  z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, {
-    error: "a name of letters, digits and _",
-  }),
-  text(),
-  { error: 'a table such as { NAME = "value" }' },
-).meta({ value: "table of texts" });
+const environment = v.pipe(
+  record(
+    textThat(/^[A-Za-z_][A-Za-z0-9_]*$/, "a name of letters, digits and _"),
+    text(),
+    'a table such as { NAME = "value" }',
+  ),
+  v.metadata({ value: "table of texts" }),
+);
 
 /** What services of the kind `exec` have besides the keys of all services. */
 export const execKeys = {
   exec: required(
-    listOf(text(), "")
-      .min(1, { error: 'a program and its arguments, such as ["/bin/date"]' })
-      .refine((words) => words[0] !== "", { error: "a program's path" })
-      .meta({ value: "list of texts" }),
+    v.pipe(
+      someOf(
+        text(),
+        "list of texts",
+        'a program and its arguments, such as ["/bin/date"]',
+      ),
+      v.check((words) => words[0] !== "", "a program's path"),
+    ),
     "The program and its arguments; no shell is used. The connection is its " +
       "standard input and output.",
   ),

@@ -1,5 +1,5 @@
 /** The file of `tcpmux forward`: its keys, and the table that it makes. */
-import * as z from "zod";
+import * as v from "valibot";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import {
   readBehindScheme,
@@ -8,7 +8,16 @@ import {
   SERVER_FORMS,
   type ServerTarget,
 } from "../parse_endpoint.ts";
-import { asObject, onlyKeys, readDocument, validated } from "./document.ts";
+import { readDocument } from "./files/document.ts";
+import {
+  asObject,
+  onlyKeys,
+  optional,
+  preset,
+  required,
+  table,
+  validated,
+} from "./keys.ts";
 import type { KeyPath, Problems } from "./problem.ts";
 import { resolveServer, resolveService } from "./resolve.ts";
 import { commonSchema, NAME_RULE, nameSchema } from "./schema.ts";
@@ -27,15 +36,7 @@ import {
 } from "./service.ts";
 import { upstreamTls, type UpstreamTlsSettings } from "./steps/upstream_tls.ts";
 import { type ServerSettings, Table } from "./table.ts";
-import {
-  duration,
-  limit,
-  oneOrMore,
-  optional,
-  preset,
-  required,
-  transformed,
-} from "./values.ts";
+import { duration, limit, oneOrMore, transformed } from "./values.ts";
 
 /** The forms of an address to listen on for clients of this machine. */
 export const LOCAL_FORMS =
@@ -48,22 +49,23 @@ export function readLocal(text: string): Endpoint | string {
 
 const server = transformed((text) => readTarget(text), SERVER_FORMS, "address");
 
-export const settingsSchema = serverSchema.pick({
-  connect_timeout: true,
-  idle_timeout: true,
-  half_closed_timeout: true,
-  stall_timeout: true,
-  drain_timeout: true,
-  max_duration: true,
-  max_connections: true,
-  max_connections_per_source: true,
-  rate_per_source: true,
-  ipv6_source_prefix: true,
-  allow: true,
-  deny: true,
-  trusted_proxies: true,
-  log: true,
-}).extend({
+export const settingsSchema = table({
+  ...v.pick(serverSchema, [
+    "connect_timeout",
+    "idle_timeout",
+    "half_closed_timeout",
+    "stall_timeout",
+    "drain_timeout",
+    "max_duration",
+    "max_connections",
+    "max_connections_per_source",
+    "rate_per_source",
+    "ipv6_source_prefix",
+    "allow",
+    "deny",
+    "trusted_proxies",
+    "log",
+  ]).entries,
   // All clients of a machine have one address.
   max_connections_per_source: preset(
     limit("connections"),
@@ -88,7 +90,7 @@ const listenAddress = transformed(
 
 const SERVERS = "that of `[server]`";
 
-export const forwardSchema = z.strictObject({
+export const forwardSchema = table({
   listen: required(
     oneOrMore(listenAddress),
     "The addresses to listen on. A port alone, in quotes, is a port of " +
@@ -112,7 +114,7 @@ export const forwardSchema = z.strictObject({
   proxy_protocol: proxyProtocol,
 });
 
-type Forward = z.output<typeof forwardSchema>;
+type Forward = v.InferOutput<typeof forwardSchema>;
 type ForwardKeys = Partial<Omit<Forward, "listen" | "server" | "service">>;
 
 /** A server that forwards lead to. */
@@ -133,13 +135,13 @@ export interface ForwardOptions {
 
 /** The settings of forwards that `[server]` says nothing of. */
 export function defaultSettings(): ServerSettings {
-  return resolveSettings(settingsSchema.parse({}));
+  return resolveSettings(v.parse(settingsSchema, {}));
 }
 
 function resolveSettings(
-  valid: z.output<typeof settingsSchema>,
+  valid: v.InferOutput<typeof settingsSchema>,
 ): ServerSettings {
-  return resolveServer({ ...serverSchema.parse({}), ...valid });
+  return resolveServer({ ...v.parse(serverSchema, {}), ...valid });
 }
 
 /**
@@ -156,21 +158,15 @@ export function parseForwards(
   onlyKeys(value, ["server", "forward"], problems);
   const above = asObject(value["server"] ?? {}, ["server"], problems);
   const valid = validated(settingsSchema, above, ["server"], problems) ??
-    settingsSchema.parse({});
+    v.parse(settingsSchema, {});
   const settings = options.settings(resolveSettings(valid));
-  const fallback = options.server ?? valid.default_server;
+  const all = { ...options, server: options.server ?? valid.default_server };
   const entries = asObject(value["forward"] ?? {}, ["forward"], problems);
   if (Object.keys(entries).length === 0) {
     problems.add(["forward"], "is empty; needed: a table [forward.NAME]");
   }
   const listeners = Object.entries(entries).flatMap(([name, entry]) =>
-    listenersOf(
-      name,
-      entry,
-      settings,
-      { ...options, server: fallback },
-      problems,
-    )
+    listenersOf(name, entry, settings, all, problems)
   );
   checkAddresses(listeners, problems);
   problems.throwIfAny();
@@ -192,7 +188,7 @@ function listenersOf(
   problems: Problems,
 ): ForwardListener[] {
   const path = ["forward", name];
-  if (!nameSchema.safeParse(name).success) {
+  if (!v.is(nameSchema, name)) {
     problems.add(path, `is not a valid service name; allowed: ${NAME_RULE}`);
   }
   const before = problems.all.length;
@@ -235,7 +231,7 @@ export function forwardService(
   keys: ForwardKeys = {},
 ): TcpmuxService {
   const valid = {
-    ...commonSchema.parse({}),
+    ...v.parse(commonSchema, {}),
     tcpmux: { upstream, remoteName, isTls },
     ...keys,
   };

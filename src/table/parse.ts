@@ -1,13 +1,10 @@
+import * as v from "valibot";
+import { readDestination } from "../parse_endpoint.ts";
 import { nearest } from "../units.ts";
-import {
-  asObject,
-  type Document,
-  onlyKeys,
-  readDocument,
-  validated,
-} from "./document.ts";
+import { type Document, readDocument } from "./files/document.ts";
 import { Names } from "./files/names.ts";
 import type { TableInput } from "./input.ts";
+import { asObject, onlyKeys, validated } from "./keys.ts";
 import { type KeyPath, type Problem, Problems, TableError } from "./problem.ts";
 import { resolveHandler, resolveServer, resolveService } from "./resolve.ts";
 import {
@@ -23,7 +20,6 @@ import {
 import { serverSchema } from "./server_schema.ts";
 import type { Handler, Service } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
-import { readDestination } from "./values.ts";
 import { asWritten } from "./written.ts";
 
 /** What a table is made of: a file, or the objects of a program. */
@@ -117,7 +113,7 @@ function build(
       ["server"],
       main.problems,
       (key) => key === "include" ? ABOVE : undefined,
-    ) ?? serverSchema.parse({}),
+    ) ?? v.parse(serverSchema, {}),
   );
   for (const { value, problems } of included) {
     const root = value as Record<string, unknown>;
@@ -151,7 +147,7 @@ function servicesOf(
   const entries = asObject(root["services"] ?? {}, ["services"], problems);
   for (const [name, entry] of Object.entries(entries)) {
     const path = ["services", name];
-    if (!nameSchema.safeParse(name).success) {
+    if (!v.is(nameSchema, name)) {
       problems.add(path, `is not a valid service name; allowed: ${NAME_RULE}`);
     }
     const service = typeof entry === "function"
@@ -169,7 +165,7 @@ function servicesOf(
 
 /** The message about a key that belongs one level deeper. */
 function misplaced(key: string, value: unknown): string | undefined {
-  if (Object.hasOwn(serverSchema.shape, key)) {
+  if (Object.hasOwn(serverSchema.entries, key)) {
     return `belongs in server: write server.${key}`;
   }
   const isService = typeof value === "function" ||
@@ -195,7 +191,11 @@ function handlerService(
   handler: Handler,
   server: ServerSettings,
 ): Service {
-  return resolveHandler(name, { ...commonSchema.parse({}), handler }, server);
+  return resolveHandler(
+    name,
+    { ...v.parse(commonSchema, {}), handler },
+    server,
+  );
 }
 
 function buildService(
@@ -261,8 +261,8 @@ function checkSocketKeys(
       "stall_timeout",
     ] as const
   ) {
-    const schema = commonSchema.shape[key];
-    const limit = schema.safeParse(object[key]).data ?? 0;
+    const schema = commonSchema.entries[key];
+    const limit = v.safeParse(schema, object[key]).output ?? 0;
     if (limit !== 0) add(key);
   }
 }
@@ -292,7 +292,7 @@ function foundKinds(object: object, kinds: readonly string[]): string {
 /** The message about a key that only other kinds have. */
 function ofOtherKinds(key: string, kind: KindKey): string | undefined {
   const owners = KIND_KEYS.filter((other) =>
-    Object.hasOwn(kindSchemas[other].shape, key)
+    Object.hasOwn(kindSchemas[other].entries, key)
   );
   if (owners.length === 0) return undefined;
   return `is a key of ${owners.join(" and ")} services, not of ${kind}`;

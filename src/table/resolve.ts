@@ -1,5 +1,5 @@
 /** Makes settings and services of the values that the schemas have read. */
-import type * as z from "zod";
+import type * as v from "valibot";
 import type { ListenAddress } from "../parse_endpoint.ts";
 import {
   Access,
@@ -28,10 +28,10 @@ import { resolveFirstBytes } from "./steps/first_bytes.ts";
 import { resolveTls } from "./steps/tls_settings.ts";
 import { resolveUpstreamTls } from "./steps/upstream_tls.ts";
 
-type Valid<K extends KindKey> = z.output<typeof kindSchemas[K]>;
+type Valid<K extends KindKey> = v.InferOutput<typeof kindSchemas[K]>;
 
 export function resolveServer(
-  valid: z.output<typeof serverSchema>,
+  valid: v.InferOutput<typeof serverSchema>,
 ): ServerSettings {
   const { syslog_format: syslogFormat, ...log } = valid.log;
   return {
@@ -66,7 +66,9 @@ export function resolveServer(
 /** The most refused clients that may wait for their reply at a time. */
 const MAX_REFUSING = 64;
 
-function resolveLimits(valid: z.output<typeof serverSchema>): ServerLimits {
+function resolveLimits(
+  valid: v.InferOutput<typeof serverSchema>,
+): ServerLimits {
   const { enabled, exempt, threshold, max, ...offences } = valid.penalties;
   const { unknown, malformed, unfinished } = offences;
   return {
@@ -161,7 +163,7 @@ export function resolveService(
 
 export function resolveHandler(
   name: string,
-  valid: z.output<typeof handlerSchema>,
+  valid: v.InferOutput<typeof handlerSchema>,
   server: ServerSettings,
 ): HandlerService {
   const base = resolveBase(name, valid, server);
@@ -170,7 +172,7 @@ export function resolveHandler(
 
 function resolveBase(
   name: string,
-  valid: z.output<typeof commonSchema>,
+  valid: v.InferOutput<typeof commonSchema>,
   server: ServerSettings,
 ) {
   return {

@@ -5,11 +5,12 @@
  * generate` makes the JSON Schema, the types of the library's input, and the
  * reference in docs/table.md and in services.toml(5) of them.
  */
-import * as z from "zod";
+import * as v from "valibot";
 import type { Endpoint } from "../endpoint.ts";
-import { readTarget } from "../parse_endpoint.ts";
+import { readDestination, readTarget } from "../parse_endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
 import { execKeys } from "./exec_schema.ts";
+import { checked, optional, preset, record, required, table } from "./keys.ts";
 import {
   proxyProtocol,
   relayTimes,
@@ -30,12 +31,10 @@ import {
   listOf,
   name,
   oneOrMore,
-  optional,
-  preset,
   rate,
-  readDestination,
-  required,
+  someOf,
   text,
+  textThat,
   timeZone,
   transformed,
 } from "./values.ts";
@@ -49,16 +48,15 @@ export function isName(value: string): boolean {
 export const NAME_RULE =
   `1 to ${MAX_NAME} printable ASCII characters without blanks, and not HELP`;
 
-export const nameSchema = z.string({ error: NAME_RULE })
-  .refine(isName, { error: NAME_RULE })
-  .meta({ value: "name", form: NAME_RULE });
+export const nameSchema = textThat(isName, NAME_RULE, {
+  value: "name",
+  form: NAME_RULE,
+});
 
 const SERVERS = "the server's";
 
-const ALPN_FORM = "1 to 255 printable ASCII characters without blanks";
-
 /** The keys of every kind of service. */
-export const commonSchema = z.strictObject({
+export const commonSchema = table({
   description: preset(
     text(),
     "",
@@ -73,9 +71,10 @@ export const commonSchema = z.strictObject({
   enabled: preset(flag(), true, "Whether the service is offered at all."),
   alpn: preset(
     listOf(
-      z.string({ error: ALPN_FORM }).regex(/^[\x21-\x7e]{1,255}$/, {
-        error: ALPN_FORM,
-      }),
+      textThat(
+        /^[\x21-\x7e]{1,255}$/,
+        "1 to 255 printable ASCII characters without blanks",
+      ),
       "list of protocols",
     ),
     [],
@@ -84,9 +83,14 @@ export const commonSchema = z.strictObject({
       "they may ask for any, and none is agreed on.",
   ),
   message: preset(
-    z.string({ error: "text in quotes" }).regex(/^[\x20-\x7e]{0,500}$/, {
-      error: "at most 500 printable ASCII characters",
-    }).meta({ value: "text" }),
+    v.pipe(
+      v.string("text in quotes"),
+      v.regex(
+        /^[\x20-\x7e]{0,500}$/,
+        "at most 500 printable ASCII characters",
+      ),
+      v.metadata({ value: "text" }),
+    ),
     "Go",
     "The text after the `+` of the reply: at most 500 printable ASCII " +
       "characters.",
@@ -145,35 +149,34 @@ export const commonSchema = z.strictObject({
   ),
 });
 
-const common = commonSchema.shape;
+const common = commonSchema.entries;
 
 const connectTimeout = optional(duration(), SERVERS, TIMES.connect_timeout);
 
 /** One strict schema a kind; the kind's name is the key that chooses it. */
 export const kindSchemas = {
-  builtin: z.strictObject({
+  builtin: table({
     builtin: required(
       choice(BUILTINS),
       "A built-in service (RFC 862 to 868).",
     ),
     quotes: optional(
-      listOf(
-        text().max(512, { error: "at most 512 characters (RFC 865)" }),
+      someOf(
+        v.pipe(text(), v.maxLength(512, "at most 512 characters (RFC 865)")),
         "list of texts",
-      ).min(1, { error: "at least one quote" }).meta({
-        value: "list of texts",
-      }),
+        "at least one quote",
+      ),
       "the server's own",
       "The texts from which `qotd` picks one at random; each has at most 512 " +
         "characters.",
     ),
     ...common,
   }),
-  exec: z.strictObject({
+  exec: table({
     ...execKeys,
     ...common,
   }),
-  connect: z.strictObject({
+  connect: table({
     connect: required(
       oneOrMore(destination()),
       "The server to which connections are passed on. If it is a list, the " +
@@ -191,36 +194,41 @@ export const kindSchemas = {
     proxy_protocol: proxyProtocol,
     ...common,
   }),
-  tcpmux: z.strictObject({
-    tcpmux: required(
-      transformed(
-        readRemoteService,
-        "HOST:PORT/NAME, unix:/path/NAME or tcpmuxs://HOST:PORT/NAME",
-        '`"HOST:PORT/NAME"`, `"unix:/path/NAME"` or `"tcpmuxs://HOST:PORT/NAME"`',
+  tcpmux: v.pipe(
+    table({
+      tcpmux: required(
+        transformed(
+          readRemoteService,
+          "HOST:PORT/NAME, unix:/path/NAME or tcpmuxs://HOST:PORT/NAME",
+          '`"HOST:PORT/NAME"`, `"unix:/path/NAME"` or `"tcpmuxs://HOST:PORT/NAME"`',
+        ),
+        "A service of another TCPMUX server. Its reply is passed on. In a URL, " +
+          "`tcpmux://` or, for TLS, `tcpmuxs://`, the name has %-escapes.",
       ),
-      "A service of another TCPMUX server. Its reply is passed on. In a URL, " +
-        "`tcpmux://` or, for TLS, `tcpmuxs://`, the name has %-escapes.",
+      connect_timeout: connectTimeout,
+      tls: upstreamTls,
+      proxy_protocol: proxyProtocol,
+      ...common,
+    }),
+    checked(({ tcpmux, tls }) =>
+      tcpmux.isTls && tls === false
+        ? { key: "tls", allowed: "true or a table, as tcpmuxs:// is TLS" }
+        : undefined
     ),
-    connect_timeout: connectTimeout,
-    tls: upstreamTls,
-    proxy_protocol: proxyProtocol,
-    ...common,
-  }).refine(({ tcpmux, tls }) => !tcpmux.isTls || tls !== false, {
-    error: "true or a table, as tcpmuxs:// is TLS",
-    path: ["tls"],
-  }),
-  text: z.strictObject({
+  ),
+  text: table({
     text: required(text(), "The text that is sent to the client."),
     ...common,
   }),
 };
 
 /** For programs only: no file can hold a function. */
-export const handlerSchema = z.strictObject({
+export const handlerSchema = table({
   handler: required(
-    z.custom<Handler>((value) => typeof value === "function", {
-      error: "a function",
-    }).meta({ value: "function" }),
+    v.pipe(
+      v.custom<Handler>((value) => typeof value === "function", "a function"),
+      v.metadata({ value: "function" }),
+    ),
     "The function that gets each connection.",
   ),
   ...common,
@@ -266,14 +274,18 @@ export const includeSchema = preset(
 );
 
 /** A whole file; `$schema` is for editors. */
-export const fileSchema = z.strictObject({
-  $schema: z.string().optional(),
+export const fileSchema = table({
+  $schema: v.optional(v.string()),
   include: includeSchema,
-  server: serverSchema.optional().meta({
-    description: "The settings of the server itself.",
-  }),
-  services: z.record(
-    z.string().regex(/^[\x21-\x7e]{1,255}$/),
-    z.union(Object.values(kindSchemas)),
-  ).optional().meta({ description: "The services, each under its name." }),
+  server: v.pipe(
+    v.optional(serverSchema),
+    v.description("The settings of the server itself."),
+  ),
+  services: v.pipe(
+    v.optional(record(
+      textThat(/^[\x21-\x7e]{1,255}$/, NAME_RULE),
+      v.union(Object.values(kindSchemas)),
+    )),
+    v.description("The services, each under its name."),
+  ),
 });

@@ -1,6 +1,6 @@
 /** Every key of `[server]`: its value, its default and its description. */
-import * as z from "zod";
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
+import { optional, preset, table } from "./keys.ts";
 import { firstBytesSchema } from "./steps/first_bytes.ts";
 import { allowCertificate, tlsSchema } from "./steps/tls_schema.ts";
 import {
@@ -18,8 +18,6 @@ import {
   maxStartups,
   name,
   oneOrMore,
-  optional,
-  preset,
   proxyVersion,
   rate,
   timeZone,
@@ -72,7 +70,7 @@ export function relayTimes(servers: string) {
   };
 }
 
-const logSchema = z.strictObject({
+const logSchema = table({
   level: preset(
     choice(LOG_LEVELS),
     "info",
@@ -100,9 +98,9 @@ const logSchema = z.strictObject({
       "structured data, or what syslog(3) of the C library writes, which is " +
       "all that journald and rsyslog understand by default on a Unix socket.",
   ),
-}, { error: "a table such as [server.log]" }).meta({ value: "table" });
+}, "a table such as [server.log]");
 
-const penaltiesSchema = z.strictObject({
+const penaltiesSchema = table({
   enabled: preset(flag(), true, "Whether sources get penalties."),
   unknown: preset(
     duration(),
@@ -139,9 +137,9 @@ const penaltiesSchema = z.strictObject({
     ["127.0.0.0/8", "::1"],
     "Clients that never get a penalty; by default those on this machine.",
   ),
-}, { error: "a table such as [server.penalties]" }).meta({ value: "table" });
+}, "a table such as [server.penalties]");
 
-export const serverSchema = z.strictObject({
+export const serverSchema = table({
   listen: optional(
     oneOrMore(listenAddress()),
     '`"[::]:1"`, or port 1078 where port 1 is not permitted',
@@ -293,4 +291,4 @@ export const serverSchema = z.strictObject({
     "Whether the table is read again by itself when its file has changed, or " +
       "one that it includes, or the files that a pattern matches.",
   ),
-}, { error: "a table such as [server]" });
+}, "a table such as [server]");

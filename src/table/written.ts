@@ -2,7 +2,7 @@
  * What a program may put into a table besides what a file can hold, as a file
  * would say it: addresses as objects, durations as milliseconds.
  */
-import type * as z from "zod";
+import * as v from "valibot";
 import type { Endpoint } from "../endpoint.ts";
 import { endpointText } from "../parse_endpoint.ts";
 import { durationText } from "../units.ts";
@@ -21,19 +21,19 @@ export interface RemoteService {
 const ADDRESSES = ["listen", "connect", "tcpmux"];
 
 /** The keys of each table, with their schemas. */
-type Shape = Readonly<Record<string, z.core.$ZodType>>;
+type Shape = Readonly<Record<string, v.GenericSchema>>;
 
 /** The keys of services of all kinds: none has two meanings. */
 const SERVICE: Shape = Object.assign(
   {},
-  handlerSchema.shape,
-  ...Object.values(kindSchemas).map(({ shape }) => shape),
+  handlerSchema.entries,
+  ...Object.values(kindSchemas).map(({ entries }) => entries),
 );
 
 /** The table in the words of a file. What is wrong with it is left as it is. */
 export function asWritten(table: unknown): unknown {
   return changed(table, (key, value) => {
-    if (key === "server") return section(value, serverSchema.shape);
+    if (key === "server") return section(value, serverSchema.entries);
     if (key !== "services") return value;
     return changed(value, (_, service) => section(service, SERVICE));
   });
@@ -44,12 +44,13 @@ function section(value: unknown, shape: Shape): unknown {
     if (ADDRESSES.includes(key)) {
       return Array.isArray(value) ? value.map(addressText) : addressText(value);
     }
-    const schema = shape[key];
+    const schema = Object.hasOwn(shape, key) ? shape[key] : undefined;
     if (schema === undefined) return value;
     const inner = innermost(schema);
-    if ("shape" in inner) return section(value, inner.shape as Shape);
-    const { value: kind } = (inner as z.ZodType).meta?.() ?? {};
-    return kind === "duration" ? duration(value) : value;
+    if ("entries" in inner) return section(value, inner.entries as Shape);
+    return v.getMetadata(inner)["value"] === "duration"
+      ? duration(value)
+      : value;
   });
 }
 
@@ -68,9 +69,10 @@ function duration(value: unknown): unknown {
 }
 
 /** The schema within those that make a key optional. */
-export function innermost(schema: z.core.$ZodType): z.core.$ZodType {
-  const { innerType } = schema._zod.def as { innerType?: z.core.$ZodType };
-  return innerType === undefined ? schema : innermost(innerType);
+export function innermost(schema: v.GenericSchema): v.GenericSchema {
+  return "wrapped" in schema
+    ? innermost(schema.wrapped as v.GenericSchema)
+    : schema;
 }
 
 /** A copy of a plain object whose values went through `change`. */

@@ -1,58 +1,68 @@
 /** The file of aliases, `~/.config/tcpmux/config.toml`. */
 import { join, resolve } from "node:path";
-import * as z from "zod";
+import * as v from "valibot";
 import { TcpmuxError } from "../../errors.ts";
 import { readTarget, SERVER_FORMS } from "../../parse_endpoint.ts";
+import { readDocument } from "../../table/files/document.ts";
 import {
   asObject,
+  checked,
   onlyKeys,
-  readDocument,
+  optional,
+  required,
+  table,
   validated,
-} from "../../table/document.ts";
+} from "../../table/keys.ts";
 import { formatProblem, TableError } from "../../table/problem.ts";
 import {
   authorities,
-  checkPair,
   demandsIn,
+  unpaired,
   upstreamTlsKeys,
 } from "../../table/steps/upstream_tls.ts";
-import { flag, optional, required } from "../../table/values.ts";
+import { flag } from "../../table/values.ts";
 import type { TlsDemands } from "../../transport/net/tls/demands.ts";
 
 /** The keys that say nothing without TLS. */
 const OF_TLS = ["ca", "cert", "key", "pin", "server_name"] as const;
 
 /** The keys of `[hosts.NAME]`. */
-export const hostSchema = z.strictObject({
-  address: required(
-    z.string({ error: SERVER_FORMS }).superRefine((text, context) => {
-      const target = readTarget(text);
-      if (typeof target !== "string") return;
-      context.addIssue(`${SERVER_FORMS} (${target})`);
-    }).meta({ value: "address, or URL" }),
-    "The server that the name stands for.",
-  ),
-  tls: optional(
-    flag(),
-    "`true` for `tcpmuxs://`, or if another key of TLS is there",
-    "Whether it is connected to by TLS.",
-  ),
-  ...upstreamTlsKeys,
-  ca: authorities(
-    "A path begins where `config.toml` is, or with `~/` in the home directory.",
-  ),
-}).superRefine(checkPair).superRefine((host, context) => {
-  if (host.tls !== false) return;
-  const beside = OF_TLS.find((key) => host[key] !== undefined);
-  const why = beside !== undefined
-    ? `${beside} beside it is of TLS`
-    : /^tcpmuxs:/i.test(host.address)
-    ? "the address is one of TLS"
-    : undefined;
-  if (why === undefined) return;
-  const message = `true, as ${why}`;
-  context.addIssue({ code: "custom", message, path: ["tls"] });
-});
+export const hostSchema = v.pipe(
+  table({
+    address: required(
+      v.pipe(
+        v.string(SERVER_FORMS),
+        v.check(
+          (text) => typeof readTarget(text) !== "string",
+          ({ input }) => `${SERVER_FORMS} (${readTarget(input) as string})`,
+        ),
+        v.metadata({ value: "address, or URL" }),
+      ),
+      "The server that the name stands for.",
+    ),
+    tls: optional(
+      flag(),
+      "`true` for `tcpmuxs://`, or if another key of TLS is there",
+      "Whether it is connected to by TLS.",
+    ),
+    ...upstreamTlsKeys,
+    ca: authorities(
+      "A path begins where `config.toml` is, or with `~/` in the home directory.",
+    ),
+  }),
+  checked(unpaired),
+  checked((host) => {
+    if (host.tls !== false) return;
+    const beside = OF_TLS.find((key) => host[key] !== undefined);
+    const why = beside !== undefined
+      ? `${beside} beside it is of TLS`
+      : /^tcpmuxs:/i.test(host.address)
+      ? "the address is one of TLS"
+      : undefined;
+    if (why === undefined) return;
+    return { key: "tls", allowed: `true, as ${why}` };
+  }),
+);
 
 /** A name for a server. */
 export interface HostAlias {

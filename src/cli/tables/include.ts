@@ -1,6 +1,6 @@
 /** The files that a table includes. */
 import { dirname, isAbsolute, join, resolve } from "node:path";
-import { type Document, readDocument } from "../../table/document.ts";
+import { type Document, readDocument } from "../../table/files/document.ts";
 import { includesOf } from "../../table/parse.ts";
 import {
   type KeyPath,

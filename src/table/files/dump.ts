@@ -1,13 +1,13 @@
 /** A table as one file that says every key, also those that were left out. */
-import type * as z from "zod";
-import type { Document } from "../document.ts";
+import * as v from "valibot";
+import type { Document } from "./document.ts";
 import { formatPath } from "../problem.ts";
 import { KIND_KEYS, kindSchemas } from "../schema.ts";
 import { serverSchema } from "../server_schema.ts";
 import { innermost } from "../written.ts";
 
 type Values = Readonly<Record<string, unknown>>;
-type Shape = Readonly<Record<string, z.core.$ZodType>>;
+type Shape = Readonly<Record<string, v.GenericSchema>>;
 
 /** Of a key whose value no file can write: what holds then, in words. */
 class Note {
@@ -41,7 +41,7 @@ export function dumpTable(
 
 /** The keys of `[server]`, as a file writes them. */
 export function settingsOf([main]: readonly Document[]): Values {
-  return complete(main?.value["server"] as Values ?? {}, serverSchema.shape);
+  return complete(main?.value["server"] as Values ?? {}, serverSchema.entries);
 }
 
 /** The services as their files write them. */
@@ -56,7 +56,7 @@ export function servicesOf(
 export function serviceOf(written: Values, server: Values): Values {
   const kind = KIND_KEYS.find((key) => key in written)!;
   const all: Record<string, unknown> = {
-    ...complete(written, kindSchemas[kind].shape),
+    ...complete(written, kindSchemas[kind].entries),
   };
   for (const [key, value] of Object.entries(all)) {
     const inherited = server[key];
@@ -82,17 +82,19 @@ function complete(written: Values, shape: Shape): Values {
     Object.entries(shape).map(([key, schema]) => {
       const value = written[key] ?? presetOf(schema);
       const within = innermost(schema);
-      return "shape" in within && !(value instanceof Note)
-        ? [key, complete(value as Values, within.shape as Shape)]
+      return "entries" in within && !(value instanceof Note)
+        ? [key, complete(value as Values, within.entries as Shape)]
         : [key, value];
     }),
   );
 }
 
 /** What holds where the key is left out. */
-function presetOf(schema: z.core.$ZodType): unknown {
-  const { preset, otherwise = "" } = (schema as z.ZodType).meta?.() ?? {};
-  if (preset !== undefined) return preset;
+function presetOf(schema: v.GenericSchema): unknown {
+  if ("default" in schema && schema.default !== undefined) {
+    return schema.default;
+  }
+  const { otherwise = "" } = v.getMetadata(schema);
   return new Note(String(otherwise).replaceAll("`", ""));
 }
 

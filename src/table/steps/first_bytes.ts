@@ -1,9 +1,10 @@
 /** `[server.first_bytes]`: services that are named by what clients send first. */
-import * as z from "zod";
+import * as v from "valibot";
 import { HELP } from "../../wire.ts";
+import { record } from "../keys.ts";
 import type { Problems } from "../problem.ts";
 import type { Service } from "../service.ts";
-import { name } from "../values.ts";
+import { name, textThat } from "../values.ts";
 
 /** What clients of a protocol send first, and the service that they get. */
 export interface FirstBytes {
@@ -12,20 +13,22 @@ export interface FirstBytes {
   readonly service: string;
 }
 
-const MOST = 64;
-
-const FORM = `1 to ${MOST} characters up to U+00FF, each for one byte`;
-
 /** Each character of a key stands for one byte: TOML can write them all. */
-export const firstBytesSchema = z.record(
-  z.string().regex(/^[\0-\xff]+$/, { error: FORM }).max(MOST, { error: FORM }),
-  name("the name of a service"),
-  { error: "a table such as [server.first_bytes]" },
-).meta({ value: "table" });
+export const firstBytesSchema = v.pipe(
+  record(
+    textThat(
+      /^[\0-\xff]{1,64}$/,
+      "1 to 64 characters up to U+00FF, each for one byte",
+    ),
+    name("the name of a service"),
+    "a table such as [server.first_bytes]",
+  ),
+  v.metadata({ value: "table" }),
+);
 
 /** @returns the longest first; undefined for none */
 export function resolveFirstBytes(
-  valid: z.output<typeof firstBytesSchema>,
+  valid: v.InferOutput<typeof firstBytesSchema>,
 ): readonly FirstBytes[] | undefined {
   const all = Object.entries(valid).map(([prefix, service]): FirstBytes => ({
     bytes: Uint8Array.from(prefix, (char) => char.charCodeAt(0)),

@@ -1,19 +1,17 @@
 /** Every key of `[server.tls]`. */
-import { isIP } from "node:net";
-import * as z from "zod";
+import { isIPv4 } from "node:net";
+import * as v from "valibot";
 import {
   CERTIFICATE_FORM,
   readCertificateRule,
 } from "../../policy/certificates.ts";
+import { optional, preset, required, table } from "../keys.ts";
 import {
   choice,
   flag,
   hostName,
   listOf,
   name,
-  optional,
-  preset,
-  required,
   transformed,
 } from "../values.ts";
 
@@ -44,16 +42,22 @@ const files = {
 const DOMAINS = "a list of host names, or true or false";
 
 /** Clients name no address by SNI (RFC 6066, section 3). */
-const domain = hostName().refine((text) => isIP(text) === 0, {
-  error: "a host name (clients that connect to an address name no host by SNI)",
-});
+const domain = v.pipe(
+  hostName(),
+  v.check(
+    (text) => !isIPv4(text),
+    "a host name (clients that connect to an address name no host by SNI)",
+  ),
+);
 
-export const tlsSchema = z.strictObject({
+export const tlsSchema = table({
   ...files,
   certificates: preset(
     listOf(
-      z.strictObject(files, { error: "a table with cert and key" })
-        .meta({ description: "A certificate and its key." }),
+      v.pipe(
+        table(files, "a table with cert and key"),
+        v.description("A certificate and its key."),
+      ),
       "list of tables",
     ),
     [],
@@ -75,8 +79,13 @@ export const tlsSchema = z.strictObject({
       "unless it names a service by `sni_names`.",
   ),
   sni_names: preset(
-    z.union([flag(), listOf(domain, "")], { error: DOMAINS })
-      .meta({ value: "list of host names, `true` or `false`", form: DOMAINS }),
+    v.pipe(
+      v.union([flag(), listOf(domain, "")], DOMAINS),
+      v.metadata({
+        value: "list of host names, `true` or `false`",
+        form: DOMAINS,
+      }),
+    ),
     false,
     "Domains whose hosts name services, for clients that know TLS alone: one " +
       "that means `NAME.DOMAIN` (SNI), or a host that is called as a service " +
@@ -108,4 +117,4 @@ export const tlsSchema = z.strictObject({
       "authority in `client_ca`; found as `cert` is. When a list has ended, " +
       "all certificates of that authority are refused.",
   ),
-}, { error: "a table such as [server.tls]" }).meta({ value: "table" });
+}, "a table such as [server.tls]");

@@ -1,5 +1,5 @@
 /** What `[server.tls]` says. */
-import type * as z from "zod";
+import type * as v from "valibot";
 import type { tlsSchema } from "./tls_schema.ts";
 
 /** A certificate and its key, as the table names their files. */
@@ -24,7 +24,7 @@ export interface TlsSettings {
 }
 
 export function resolveTls(
-  valid: z.output<typeof tlsSchema> | undefined,
+  valid: v.InferOutput<typeof tlsSchema> | undefined,
 ): TlsSettings | undefined {
   if (valid === undefined) return undefined;
   const { cert, key, certificates, client_ca: clientCa, crl } = valid;

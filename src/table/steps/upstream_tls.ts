@@ -1,5 +1,5 @@
 /** TLS with the servers that services lead to: its keys, and what they say. */
-import * as z from "zod";
+import * as v from "valibot";
 import {
   asDemanded,
   PIN_FORM,
@@ -7,11 +7,16 @@ import {
   type TlsDemands,
   whyWrong,
 } from "../../transport/net/tls/demands.ts";
+import { checked, optional, preset, table } from "../keys.ts";
 import type { KeyPath, Problems } from "../problem.ts";
 import { type ListenerSpec, placeOf, type Service } from "../service.ts";
-import { flag, name, optional, preset } from "../values.ts";
+import { flag, name, textThat } from "../values.ts";
 
 const file = () => name("path of a file");
+
+/** @returns what is wrong with it */
+const whyNoName = (serverName: string) =>
+  whyWrong({ ca: undefined, cert: undefined, key: undefined, serverName });
 
 /** The key `ca`. @param place where its path begins */
 export const authorities = (place: string) =>
@@ -41,22 +46,23 @@ export const upstreamTlsKeys = {
     "The file of the private key of `cert` in PEM, without a password.",
   ),
   server_name: optional(
-    z.string({ error: "a host name or an address" }).superRefine(
-      (serverName, context) => {
-        const own = { ca: undefined, cert: undefined, key: undefined };
-        const message = whyWrong({ ...own, serverName });
-        if (message !== undefined) context.addIssue(message);
-      },
-    ).meta({ value: "host name, or address" }),
+    v.pipe(
+      v.string("a host name or an address"),
+      v.check(
+        (text) => whyNoName(text) === undefined,
+        ({ input }) => whyNoName(input)!,
+      ),
+      v.metadata({ value: "host name, or address" }),
+    ),
     "the host that is connected to",
     "The name or the address that the server's certificate must have. A name " +
       "is also what the server is asked for (SNI).",
   ),
   pin: optional(
-    z.string({ error: PIN_FORM }).refine(
-      (text) => typeof readPins(text) !== "string",
-      { error: PIN_FORM },
-    ).meta({ value: '`"sha256//BASE64"`', form: PIN_FORM }),
+    textThat((text) => typeof readPins(text) !== "string", PIN_FORM, {
+      value: '`"sha256//BASE64"`',
+      form: PIN_FORM,
+    }),
     "none",
     "The hash of the server's public key, as curl's `--pinnedpubkey` has it, " +
       "or several with `;` between them, of which one must fit. Beside `ca` " +
@@ -71,28 +77,32 @@ export const upstreamTlsKeys = {
   ),
 };
 
-type TlsKeys = z.output<z.ZodObject<typeof upstreamTlsKeys>>;
+type TlsKeys = v.InferOutput<v.ObjectSchema<typeof upstreamTlsKeys, undefined>>;
 
 const PAIR = "the path of a file, as cert and key go together";
 
-/** The issue of the one of both that is missing. */
-export function checkPair(
-  { cert, key }: Pick<TlsKeys, "cert" | "key">,
-  context: z.core.$RefinementCtx,
-): void {
+/** The one of both that is missing, for {@linkcode checked}. */
+export function unpaired({ cert, key }: Pick<TlsKeys, "cert" | "key">) {
   if ((cert === undefined) === (key === undefined)) return;
-  const missing = cert === undefined ? "cert" : "key";
-  context.addIssue({ code: "custom", message: PAIR, path: [missing] });
+  return { key: cert === undefined ? "cert" : "key", allowed: PAIR };
 }
 
 /** The key `tls` of services that lead to another server. */
 export const upstreamTls = optional(
-  z.union([
-    z.boolean(),
-    z.strictObject(upstreamTlsKeys).superRefine(checkPair)
-      .meta({ description: "TLS with a server.", typeName: "UpstreamTls" }),
-  ], { error: 'true, false, or a table such as { ca = "ca.crt" }' })
-    .meta({ value: "`true`, or table" }),
+  v.pipe(
+    v.union([
+      v.boolean(),
+      v.pipe(
+        table(upstreamTlsKeys),
+        checked(unpaired),
+        v.metadata({
+          description: "TLS with a server.",
+          typeName: "UpstreamTls",
+        }),
+      ),
+    ], 'true, false, or a table such as { ca = "ca.crt" }'),
+    v.metadata({ value: "`true`, or table" }),
+  ),
   "`false`",
   "Whether TLS is spoken with the server, and whom it must be. The handshake " +
     "is within `connect_timeout`.",
