@@ -64,6 +64,9 @@ describe("a table of objects that is wrong", () => {
     ["undefined for a value", {
       services: { a: { connect: undefined } },
     }, "services.a.connect: is missing"],
+    ["a number that is none in JSON", {
+      server: { max_connections: 10n },
+    }, "server.max_connections: is 10; allowed: a whole number"],
     ["a key that all objects have", {
       server: { constructor: 1 },
     }, "server.constructor: unknown key"],

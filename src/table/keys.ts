@@ -206,7 +206,9 @@ function unknownKey(key: string, known: readonly string[]): string {
 function describe(value: unknown): string {
   if (value === undefined) return "missing";
   if (typeof value === "function") return "a function";
-  if (typeof value === "number") return String(value);
+  if (typeof value === "number" || typeof value === "bigint") {
+    return String(value);
+  }
   const text = JSON.stringify(value) ?? String(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
