@@ -84,7 +84,7 @@ function ofMembers<S extends Schema>(
       // As it would be for any other value that is no object.
       if (!isTable(input)) return schema["~run"]({ value: null }, config);
       const value: Values = { ...presets ??= presetsOf(entries) };
-      const found = new Map<string, Issue[]>();
+      let found: Map<string, Issue[]> | undefined;
       let typed = true;
       const missing = needed.filter((key) => !Object.hasOwn(input, key));
       for (const key of [...missing, ...Object.keys(input)]) {
@@ -97,25 +97,40 @@ function ofMembers<S extends Schema>(
         typed &&= read.typed || member.type === "never";
         if (read.issues === undefined) continue;
         const place = placeOf(input, key);
+        found ??= new Map();
         found.set(key, read.issues.map((issue) => within([place], issue)));
       }
-      if (found.size === 0) return { typed: true, value };
-      const order = new Set([...known, ...found.keys()]);
-      const issues = [...order].flatMap((key) => found.get(key) ?? []);
-      return { typed, value, issues };
+      return found === undefined
+        ? { typed: true, value }
+        : { typed, value, issues: inOrder(found, known) };
     },
   } as S;
 }
 
-/** What holds for the keys that are left out. */
+/** What is wrong with the known keys, in their order, and then with others. */
+function inOrder(
+  found: ReadonlyMap<string, Issue[]>,
+  known: readonly string[],
+): Issue[] {
+  const order = new Set([...known, ...found.keys()]);
+  return [...order].flatMap((key) => found.get(key) ?? []);
+}
+
+/**
+ * What a table is read into: what holds for the keys that are left out, and
+ * room for those that are needed. V8 makes a hash table of an object with many
+ * keys that gets another one, and that is slow to copy.
+ */
 function presetsOf(entries: v.ObjectEntries): Values {
-  const all: Values = {};
-  for (const [key, schema] of Object.entries(entries)) {
-    if (!("default" in schema)) continue;
-    const read = v.parse(schema, undefined);
-    if (read !== undefined) all[key] = Object.freeze(read);
-  }
-  return all;
+  const all = Object.entries(entries).map(([key, schema]) => {
+    const read = "default" in schema ? v.parse(schema, undefined) : undefined;
+    return [key, Object.freeze(read)] as const;
+  });
+  return Object.fromEntries(
+    all.filter(([key, read]) =>
+      read !== undefined || entries[key]!.type !== "optional"
+    ),
+  );
 }
 
 /** Adds an issue for the key of a table that `wrong` finds. */

@@ -133,27 +133,28 @@ export function resolveService(
       };
     }
     case "connect": {
-      const { connect, ready, ...others } = valid as Valid<"connect">;
+      const connect = valid as Valid<"connect">;
       return {
         ...base,
         kind,
-        upstreams: asList(connect),
-        connectTimeout: others.connect_timeout ?? server.connectTimeout,
-        ready,
-        proxyProtocol: others.proxy_protocol,
-        tls: resolveUpstreamTls(others.tls),
+        upstreams: asList(connect.connect),
+        connectTimeout: connect.connect_timeout ?? server.connectTimeout,
+        ready: connect.ready,
+        proxyProtocol: connect.proxy_protocol,
+        tls: resolveUpstreamTls(connect.tls),
       };
     }
     case "tcpmux": {
-      const { tcpmux, ...others } = valid as Valid<"tcpmux">;
+      const remote = valid as Valid<"tcpmux">;
+      const { tcpmux } = remote;
       return {
         ...base,
         kind,
         upstream: tcpmux.upstream,
         remoteName: tcpmux.remoteName,
-        connectTimeout: others.connect_timeout ?? server.connectTimeout,
-        proxyProtocol: others.proxy_protocol,
-        tls: resolveUpstreamTls(others.tls, tcpmux.isTls),
+        connectTimeout: remote.connect_timeout ?? server.connectTimeout,
+        proxyProtocol: remote.proxy_protocol,
+        tls: resolveUpstreamTls(remote.tls, tcpmux.isTls),
       };
     }
     case "text":
