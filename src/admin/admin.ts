@@ -7,11 +7,9 @@ import type { Prepared, Table } from "../table/table.ts";
 import type { Transport } from "../transport/transport.ts";
 import { Events } from "./events.ts";
 import { AdminListener } from "./http.ts";
-import { liveOf } from "./live.ts";
 import { Metrics } from "./metrics.ts";
-import { type Page, readPage } from "./page/read_page.ts";
-import { Site } from "./site.ts";
-import { Tally } from "./tally.ts";
+import { type Page, readPage, Site } from "./site.ts";
+import { liveOf, Tally } from "./tally.ts";
 import { View } from "./view.ts";
 
 /** What the admin listener knows of the server. */

@@ -1,7 +1,12 @@
 /** Each metric of a server: its name, and where its values come from. */
 import type { Status } from "../status/status.ts";
-import type { Live, LiveListener } from "./live.ts";
-import { HANDSHAKE_BOUNDS, type Tally, type UpstreamTally } from "./tally.ts";
+import {
+  HANDSHAKE_BOUNDS,
+  type Live,
+  type LiveListener,
+  type Tally,
+  type UpstreamTally,
+} from "./tally.ts";
 
 /** What all metrics of one scrape are made from. */
 export interface MetricsSource {

@@ -6,8 +6,7 @@ import { formatEndpoint } from "../endpoint.ts";
 import type { EndCode } from "../policy/ending.ts";
 import type { Recorded } from "../record.ts";
 import type { ServiceStatus, Status } from "../status/status.ts";
-import { type Live, liveOf } from "./live.ts";
-import type { ServiceTally, Tally } from "./tally.ts";
+import { type Live, liveOf, type ServiceTally, type Tally } from "./tally.ts";
 import type { Trouble } from "./troubles.ts";
 
 /** Connections that are shown one by one; all of them are counted. */
