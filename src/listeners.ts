@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Binder } from "./bind/bind.ts";
-import type { BinderOptions } from "./bind/bound_listener.ts";
+import { Binder, type BinderOptions } from "./bind/bind.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { Episode, type Log } from "./log.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";

@@ -17,7 +17,7 @@ const FULLER: Readonly<Record<string, number>> = {
   "src": 20,
   "src/cli": 15,
 };
-const MOST_FILES = 293;
+const MOST_FILES = 291;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {

@@ -11,13 +11,13 @@ import {
 } from "../endpoint.ts";
 import { codeOf, messageOf, type TcpmuxError, withCure } from "../errors.ts";
 import type { Log } from "../log.ts";
-import type {
-  BinderOptions,
-  BoundListener,
-  OpenListeners,
-} from "./bound_listener.ts";
+import type { GetEnv } from "../transport/permission.ts";
 import { FileListener, openFreeing } from "./stale_socket.ts";
-import { HandedOverSockets } from "./systemd.ts";
+import {
+  type BoundListener,
+  HandedOverSockets,
+  type OpenListeners,
+} from "./systemd.ts";
 import type { ListenerSpec, TcpmuxListener } from "../table/service.ts";
 import { withoutSteps } from "../parse_endpoint.ts";
 import { fromSystem } from "../transport/errno.ts";
@@ -28,6 +28,14 @@ export const FALLBACK_PORT = 1078;
 
 /** The addresses of this machine that no other reaches. */
 const LOOPBACK = ["127.0.0.1", "::1"];
+
+/** What binding works with. */
+export interface BinderOptions {
+  readonly transport: Transport;
+  readonly log: Log;
+  /** A variable of the environment, where it may be read. */
+  readonly getEnv: GetEnv;
+}
 
 /**
  * Binds the listeners of a table: each address of a host name, IPv4 beside IPv6

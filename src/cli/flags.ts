@@ -3,6 +3,7 @@ import { parseArgs } from "@std/cli";
 import { formatEndpoint } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import { readServer } from "../parse_endpoint.ts";
+import type { GetEnv } from "../transport/permission.ts";
 import { DURATION_FORM, nearest, readDuration } from "../units.ts";
 
 /** The kind of a value decides how it is read and how shells complete it. */
@@ -103,7 +104,7 @@ export function variableOf(flag: string): string {
 export function readCommandLine<const C extends ReadableCommand>(
   args: readonly string[],
   command: C,
-  getEnv: (name: string) => string | undefined,
+  getEnv: GetEnv,
 ): CommandLine<C> {
   const specs = Object.entries(command.flags);
   const named = (which: (spec: FlagSpec) => boolean) =>

@@ -2,6 +2,7 @@
 import { constants } from "node:fs";
 import { access, mkdir } from "node:fs/promises";
 import { dirname, isAbsolute, join } from "node:path";
+import type { GetEnv } from "../transport/permission.ts";
 
 /** Of a server that a system starts; a systemd unit makes it. */
 const SYSTEM_FOLDER = "/run/tcpmux";
@@ -13,8 +14,6 @@ const NAME = "control.sock";
 
 /** By this header a command knows that it speaks with a server of this kind. */
 export const SERVER_HEADER = "tcpmux";
-
-type GetEnv = (name: string) => string | undefined;
 
 /** The paths at which a server may have its socket by default, in their order. */
 export function defaultPlaces(getEnv: GetEnv): string[] {

@@ -4,6 +4,7 @@ import type { Observer } from "../record.ts";
 import type { Refusal } from "../policy/refusal.ts";
 import type { ConnectService, TcpmuxService } from "../table/service.ts";
 import type { TimerList } from "../timers.ts";
+import type { GetEnv } from "../transport/permission.ts";
 import type { Conn, Transport } from "../transport/transport.ts";
 
 /** What a service may know of the server and of the client's listener. */
@@ -13,7 +14,7 @@ export interface ServerContext {
   /** The address of the listener that accepted the client, as text. */
   readonly listener: string;
   /** A variable of the server's own environment, where it may be read. */
-  readonly getEnv: (name: string) => string | undefined;
+  readonly getEnv: GetEnv;
   /** Whether the server has begun to stop. */
   readonly isStopping: () => boolean;
   /** Says what a program has left behind out of its process group. */

@@ -16,6 +16,7 @@ import {
   type ShownCertificate,
   type TlsOptions,
 } from "../transport/net/tls/accept.ts";
+import type { GetEnv } from "../transport/permission.ts";
 import type { Conn } from "../transport/transport.ts";
 import { ALPN } from "../wire.ts";
 import type { ClientTrust, ClientVerdict } from "./clients.ts";
@@ -81,7 +82,7 @@ export class TlsInForce implements TlsEnds {
   static async of(
     tls: TlsSettings,
     { located, byName, server: { handshakeTimeout } }: Table,
-    getEnv: (name: string) => string | undefined,
+    getEnv: GetEnv,
     file?: string,
   ): Promise<TlsInForce> {
     const folder = new TlsFolder(file, getEnv("CREDENTIALS_DIRECTORY"));

@@ -1,6 +1,7 @@
 import type { Log } from "../log.ts";
 import type { Problems } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
+import type { GetEnv } from "../transport/permission.ts";
 import type { Transport } from "../transport/transport.ts";
 import type { TlsInForce } from "./in_force.ts";
 import type { UpstreamsInForce } from "./upstreams.ts";
@@ -12,7 +13,7 @@ import type { UpstreamsInForce } from "./upstreams.ts";
  */
 export async function tlsOf(
   table: Table,
-  getEnv: (name: string) => string | undefined,
+  getEnv: GetEnv,
   file?: string,
 ): Promise<TlsInForce | undefined> {
   const { tls } = table.server;
@@ -30,7 +31,7 @@ export async function tlsOf(
  */
 export async function upstreamTlsOf(
   table: Table,
-  getEnv: (name: string) => string | undefined,
+  getEnv: GetEnv,
   log: Log,
   file?: string,
   unread?: Problems,

@@ -9,6 +9,7 @@ import {
 } from "../table/steps/upstream_tls.ts";
 import type { Table } from "../table/table.ts";
 import type { TlsDemands } from "../transport/net/tls/demands.ts";
+import type { GetEnv } from "../transport/permission.ts";
 import type { Conn } from "../transport/transport.ts";
 import { ALPN } from "../wire.ts";
 import { type HandshakeTime, secureAsClient } from "./client.ts";
@@ -36,7 +37,7 @@ export class UpstreamsInForce {
    */
   static async of(
     { services, listeners, located }: Table,
-    getEnv: (name: string) => string | undefined,
+    getEnv: GetEnv,
     log: Log,
     file?: string,
     unread?: Problems,

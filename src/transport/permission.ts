@@ -19,6 +19,9 @@ export function permitted(
   return Deno.permissions.querySync(what).state === "granted";
 }
 
+/** Looks up a variable of the environment, which may not be readable. */
+export type GetEnv = (name: string) => string | undefined;
+
 /** A variable of the environment, where it may be read. */
 export function getEnv(name: string): string | undefined {
   return permitted("env", name) ? process.env[name] : undefined;

@@ -1,6 +1,7 @@
 /** The log where standard error leads to systemd's journal: sd-daemon(3). */
 import { fstatSync } from "node:fs";
 import type { LogLevel, LogLine } from "../../log.ts";
+import type { GetEnv } from "../../transport/permission.ts";
 
 /** The priorities of syslog(3). */
 const PRIORITIES: Readonly<Record<LogLevel, number>> = {
@@ -12,7 +13,7 @@ const PRIORITIES: Readonly<Record<LogLevel, number>> = {
 
 /** Whether standard error is the stream that systemd has made for it. */
 export function isJournal(
-  getEnv: (name: string) => string | undefined,
+  getEnv: GetEnv,
 ): boolean {
   const stream = getEnv("JOURNAL_STREAM");
   if (stream === undefined) return false;

@@ -1,6 +1,7 @@
 /** What systemd is told of the server: sd_notify(3). */
 import { clearInterval, setInterval } from "node:timers";
 import { messageOf, TcpmuxError } from "../../errors.ts";
+import type { GetEnv } from "../../transport/permission.ts";
 import type { SystemCalls } from "../../transport/system.ts";
 import { plural } from "../exit.ts";
 import type { Prepared } from "../../table/table.ts";
@@ -12,8 +13,6 @@ const PAUSE = 1_000;
 
 /** Messages that may wait for systemd to take them. */
 const MOST_WAITING = 8;
-
-type GetEnv = (name: string) => string | undefined;
 
 /**
  * Tells systemd, from the main process itself, when the server is ready, is

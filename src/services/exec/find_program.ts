@@ -2,6 +2,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { isAbsolute, resolve } from "node:path";
 import { TcpmuxError } from "../../errors.ts";
 import type { ExecService } from "../../table/service.ts";
+import type { GetEnv } from "../../transport/permission.ts";
 
 /** The PATH for programs whose name has no slash. */
 export const DEFAULT_PATH =
@@ -14,7 +15,7 @@ const RELATIVE = " (a relative path starts at cwd, or else in the folder " +
 /** The PATH of a program, which is also where it is looked for. */
 export function pathOf(
   { env, passenv }: ExecService,
-  getEnv: (name: string) => string | undefined,
+  getEnv: GetEnv,
 ): string {
   const passed = passenv.includes("PATH") ? getEnv("PATH") : undefined;
   return env["PATH"] ?? passed ?? DEFAULT_PATH;
@@ -29,7 +30,7 @@ export function pathOf(
  */
 export function programOf(
   service: ExecService,
-  getEnv: (name: string) => string | undefined,
+  getEnv: GetEnv,
 ): string {
   return findProgram(service.exec[0], pathOf(service, getEnv), service.cwd);
 }
