@@ -1,8 +1,7 @@
 import { describe, test } from "node:test";
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { readEscapes } from "../src/cli/probe.ts";
-import { visibleBesideBars } from "../src/cli/probe_report.ts";
+import { readEscapes, visibleBesideBars } from "../src/cli/probe.ts";
 import { visible } from "../src/log.ts";
 import { TcpmuxError } from "../src/errors.ts";
 

@@ -15,9 +15,8 @@ const MOST_IN_A_FOLDER = 14;
 /** Folders that are over that already: they may shrink, and never grow. */
 const FULLER: Readonly<Record<string, number>> = {
   "src": 20,
-  "src/cli": 15,
 };
-const MOST_FILES = 291;
+const MOST_FILES = 281;
 
 /** The folders of src that the files of each may reach, besides their own. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
@@ -502,7 +501,7 @@ describe("the admin listener", () => {
         used.startsWith("src/admin/")
       )
     );
-    assertEquals(users, ["src/cli/daemon/admin_companion.ts"]);
+    assertEquals(users, ["src/cli/daemon/companions.ts"]);
     const metrics = [...sources.keys()].filter((file) =>
       importsOf(file).some(({ specifier }) => specifier === "prom-client")
     );

@@ -1,16 +1,34 @@
-import { codeOf, messageOf } from "../errors.ts";
+import { dial } from "../dial.ts";
+import type { Endpoint } from "../endpoint.ts";
+import { codeOf, messageOf, TcpmuxError } from "../errors.ts";
+import { ownHeader } from "../handshake/proxy_protocol.ts";
 import { inspect } from "../library/check.ts";
+import { firstBytes } from "../services/connect.ts";
 import { advise } from "../services/exec/advice.ts";
+import type { UpstreamTls } from "../services/service.ts";
 import { dumpTable } from "../table/files/dump.ts";
-import { formatProblem, type Problem, TableError } from "../table/problem.ts";
+import {
+  formatProblem,
+  type KeyPath,
+  type Problem,
+  Problems,
+  TableError,
+} from "../table/problem.ts";
+import type {
+  ConnectService,
+  Service,
+  TcpmuxService,
+} from "../table/service.ts";
+import { type Table, upstreamsOf } from "../table/table.ts";
+import { upstreamTlsOf } from "../tls/load.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
+import type { Transport } from "../transport/transport.ts";
 import { EXIT, plural } from "./exit.ts";
 import { readCommandLine, usage } from "./flags.ts";
 import { loadTable, TableSource } from "./load.ts";
 import { CHECK } from "./spec/servers.ts";
 import { endBy, printError, printOut, restoreSignals } from "./system.ts";
-import { askUpstreams } from "./tables/upstreams.ts";
 
 /** What a check found. */
 interface Findings {
@@ -107,4 +125,88 @@ function print(found: Findings): boolean {
     printOut(table ?? `${file}: ${plural(services, "service")}, no errors\n`);
   }
   return isWritten;
+}
+
+/** How many upstreams are asked at a time. */
+const AT_A_TIME = 32;
+
+/** Milliseconds for a service whose `connect_timeout` is no limit. */
+const LONGEST = 30_000;
+
+interface Upstream {
+  readonly service: ConnectService | TcpmuxService;
+  readonly endpoint: Endpoint;
+  readonly path: KeyPath;
+}
+
+/**
+ * Connects to each upstream of the services that are offered, as a client's
+ * session would, and closes the connection.
+ *
+ * @returns what is wrong with those that do not answer
+ */
+async function askUpstreams(
+  table: Table,
+  transport: Transport,
+  file: string,
+): Promise<readonly Problem[]> {
+  const found = new Problems(file, table.located);
+  const tls = await upstreamTlsOf(table, getEnv, () => {}, file);
+  const all = table.services.flatMap(offeredOf);
+  const failures = new Map<Upstream, string>();
+  const waiting = all.values();
+  const ask = async () => {
+    for (const upstream of waiting) {
+      const why = await failureOf(upstream, transport, tls);
+      if (why !== undefined) failures.set(upstream, why);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, ask));
+  for (const upstream of all) { // in the order of the table
+    const why = failures.get(upstream);
+    if (why !== undefined) found.add(upstream.path, why);
+  }
+  return found.all;
+}
+
+function offeredOf(service: Service): Upstream[] {
+  const { enabled, name, kind } = service;
+  if (!enabled || kind !== "connect" && kind !== "tcpmux") return [];
+  const path = ["services", name, kind];
+  return upstreamsOf(service).map((endpoint, index, { length }) => ({
+    service,
+    endpoint,
+    path: length === 1 ? path : [...path, index],
+  }));
+}
+
+async function failureOf(
+  { service, endpoint }: Upstream,
+  transport: Transport,
+  tls: UpstreamTls | undefined,
+): Promise<string | undefined> {
+  const timeout = service.connectTimeout || LONGEST;
+  const begin = performance.now();
+  try {
+    const forTls = service.tls !== undefined;
+    let conn = await dial(transport, endpoint, { timeout, forTls }).conn;
+    const { proxyProtocol } = service;
+    if (proxyProtocol !== undefined) {
+      await conn.write(ownHeader(proxyProtocol, conn));
+    }
+    if (forTls) {
+      const time = { timeout, begin, timers: transport.timers, hold() {} };
+      conn = await tls!.secure(conn, service, endpoint, time);
+    }
+    const speaksFirst = service.kind === "connect" &&
+      service.ready === "first-byte";
+    if (speaksFirst) {
+      const wait = { endpoint, timeout, begin };
+      await firstBytes(conn, wait, transport.timers);
+    }
+    conn.close();
+  } catch (error) {
+    if (!(error instanceof TcpmuxError)) throw error;
+    return messageOf(error);
+  }
 }

@@ -23,7 +23,8 @@ import {
 import { isName, NAME_RULE } from "../table/schema.ts";
 import { type ServerSettings, Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
-import { logOf, runDaemon } from "./daemon/daemon.ts";
+import { runDaemon } from "./daemon/daemon.ts";
+import { logOf } from "./daemon/log_target.ts";
 import {
   type CommandLine,
   type FlagsOf,

@@ -3,11 +3,9 @@ import { messageOf, TcpmuxError } from "../errors.ts";
 import { advise } from "../services/exec/advice.ts";
 import { Table } from "../table/table.ts";
 import { getEnv } from "../transport/permission.ts";
-import type { Companion } from "./daemon/companion.ts";
-import { ControlCompanion } from "./control/companion.ts";
-import { AdminCompanion } from "./daemon/admin_companion.ts";
-import { type Daemon, logOf, runDaemon } from "./daemon/daemon.ts";
-import { StatusCompanion } from "./daemon/status_companion.ts";
+import { companionsOf } from "./daemon/companions.ts";
+import { runDaemon } from "./daemon/daemon.ts";
+import { logOf } from "./daemon/log_target.ts";
 import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
 import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
@@ -44,43 +42,6 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
       });
     },
   });
-}
-
-/** Each is imported only where it is asked for. */
-async function companionsOf(
-  source: TableSource,
-  daemon: Daemon,
-): Promise<readonly Companion[]> {
-  const status = new StatusCompanion(daemon);
-  const all: Companion[] = [
-    status,
-    new AdminCompanion(daemon, status.source),
-    new ControlCompanion(daemon, status.source),
-    watchFor(source, daemon),
-  ];
-  const socket = getEnv("NOTIFY_SOCKET");
-  if (socket !== undefined) {
-    const { SystemdNotifier } = await import("./daemon/notifier.ts");
-    all.push(new SystemdNotifier(daemon, socket, getEnv));
-  }
-  return all;
-}
-
-/** A watch on the table's files, made when a table first asks for it. */
-function watchFor(source: TableSource, daemon: Daemon): Companion {
-  let watch: Companion | undefined;
-  return {
-    prepare: async (next) => {
-      if (next.table.server.watch && watch === undefined) {
-        const { TableWatch } = await import("./watch/table_watch.ts");
-        watch = new TableWatch(source, daemon);
-      }
-      return await watch?.prepare?.(next);
-    },
-    reloaded: (error) => watch?.reloaded?.(error),
-    draining: () => watch?.draining?.(),
-    close: () => watch?.close?.(),
-  };
 }
 
 /** The table's settings, overridden by the flags. */

@@ -1,15 +1,23 @@
-/** The commands that show what a server does. */
+/** The commands that show what a server does, once or again each second. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../errors.ts";
+import { visible } from "../../log.ts";
 import type { SessionStatus, Status } from "../../status/status.ts";
 import { getEnv } from "../../transport/permission.ts";
+import { pickTransport } from "../../transport/pick.ts";
 import { EXIT } from "../exit.ts";
 import { readCommandLine, usage } from "../flags.ts";
 import { SESSIONS, STATUS } from "../spec/operators.ts";
-import { endBy, printOut, stdoutIsTerminal } from "../system.ts";
-import { visible } from "../../log.ts";
+import {
+  endBy,
+  onSignal,
+  PATIENCE,
+  printOut,
+  settlesWithin,
+  stdoutIsTerminal,
+} from "../system.ts";
 import { ask, type CommandRequest } from "./ask.ts";
 import { sessionsText, statusText } from "./status_text.ts";
-import { watch } from "./watch.ts";
 
 const GET_STATUS = { method: "GET", path: "/status" } satisfies CommandRequest;
 
@@ -67,4 +75,57 @@ export async function sessionsCommand(
 
 function printLines(lines: readonly string[]): void {
   printOut(lines.map((line) => `${line}\n`).join(""));
+}
+
+/** Milliseconds from one time that the status is shown to the next. */
+const PERIOD = 1000;
+
+// ECMA-48, and what xterm has added to it: the other screen, without a cursor,
+// whose lines are cut off at its edge.
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+const CLEAR = "\x1b[2J";
+
+/**
+ * Shows lines at the terminal of standard output until a signal ends it, and
+ * leaves that as it was.
+ *
+ * @param look gives the lines of each time
+ */
+async function watch(
+  look: () => Promise<readonly string[]>,
+): Promise<void> {
+  const stop = new AbortController();
+  const stopped = new Promise<undefined>((resolve) =>
+    stop.signal.addEventListener("abort", () => resolve(undefined))
+  );
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    onSignal(signal, () => stop.abort());
+  }
+  const output = (await pickTransport()).output(1);
+  const write = (text: string) => output.write(new TextEncoder().encode(text));
+  let isShown = false;
+  try {
+    for (;;) {
+      const lines = await Promise.race([look(), stopped]);
+      if (lines === undefined) return;
+      const text = isShown ? "" : ENTER;
+      isShown = true;
+      await Promise.race([write(text + screenOf(lines)), stopped]);
+      await Promise.race([sleep(PERIOD, undefined, stop), stopped])
+        .catch(() => {}); // stopped
+    }
+  } finally {
+    if (isShown) await settlesWithin(PATIENCE, write(LEAVE));
+  }
+}
+
+/**
+ * From the last line to the first, each at its place: what has no place stands
+ * in the terminal's last line, and gives way to the line that belongs there.
+ */
+function screenOf(lines: readonly string[]): string {
+  return CLEAR +
+    lines.map((line, at) => `\x1b[${at + 1};1H\x1b[K${line}`).reverse()
+      .join("");
 }

@@ -1,21 +1,19 @@
 /** What serve, forward and proxy share: they run until a signal stops them. */
 import { formatEndpoint } from "../../endpoint.ts";
 import { messageOf, TcpmuxError } from "../../errors.ts";
-import type { Log, LogFields, LogFormat, LogLevel } from "../../log.ts";
+import type { Log, LogFields } from "../../log.ts";
 import { MuxServer } from "../../server.ts";
 import type { Problem } from "../../table/problem.ts";
-import type { LogSettings, Prepared } from "../../table/table.ts";
+import type { Prepared } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
 import { pickTransport } from "../../transport/pick.ts";
 import type { Transport } from "../../transport/transport.ts";
 import { EXIT } from "../exit.ts";
 import type { Loaded } from "../load.ts";
-import type { Signal, Signals } from "../system.ts";
-import { logAdvice } from "./advice_log.ts";
-import { Announcements } from "./announcements.ts";
+import { Announcements, type Signal, type Signals } from "../system.ts";
 import { collectAtNewHeights } from "./collecting.ts";
 import type { Companion } from "./companion.ts";
-import { type LogTarget, withLog } from "./log_target.ts";
+import { logAdvice, type LogTarget, withLog } from "./log_target.ts";
 import { rightsOf, userOf } from "./privileges.ts";
 import { Reloads } from "./reloads.ts";
 
@@ -283,18 +281,4 @@ export class Daemon {
     this.log("info", "stopped");
     await this.#announcements.over();
   }
-}
-
-/** The log settings of the command line, which override the table's. */
-export function logOf(
-  flags: {
-    readonly "log-format"?: LogFormat | undefined;
-    readonly "log-level"?: LogLevel | undefined;
-  },
-): Partial<LogSettings> {
-  const { "log-format": format, "log-level": level } = flags;
-  return {
-    ...(format === undefined ? {} : { format }),
-    ...(level === undefined ? {} : { level }),
-  };
 }

@@ -1,18 +1,20 @@
 /** The lines of the log, on their way to where the log goes. */
+import { fstatSync } from "node:fs";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import {
   bareLine,
   jsonLine,
   type Log,
   LOG_LEVELS,
+  type LogLevel,
   type LogLine,
   textLine,
 } from "../../log.ts";
 import type { LogSettings } from "../../table/table.ts";
+import type { GetEnv } from "../../transport/permission.ts";
 import type { Output } from "../../transport/transport.ts";
 import { type LogSink, PartlyWritten } from "../logs/log_sink.ts";
 import { XinetdLines } from "../logs/xinetd_lines.ts";
-import { journalLine } from "./journal.ts";
 import { PATIENCE, printError, settlesWithin } from "../system.ts";
 
 /** Characters of lines that may wait for the log's reader. */
@@ -204,4 +206,35 @@ function linesLost(entries: readonly Entry[], error: unknown): number {
     taken -= encoder.encode(text).length;
     return taken < 0 ? lost + lines : lost;
   }, 0);
+}
+
+/** The priorities of syslog(3), as sd-daemon(3) has them before a line. */
+const PRIORITIES: Readonly<Record<LogLevel, number>> = {
+  debug: 7,
+  info: 6,
+  warn: 4,
+  error: 3,
+};
+
+/** Whether standard error is the stream that systemd has made for it. */
+export function isJournal(
+  getEnv: GetEnv,
+): boolean {
+  const stream = getEnv("JOURNAL_STREAM");
+  if (stream === undefined) return false;
+  try {
+    const { dev, ino } = fstatSync(2, { bigint: true });
+    return stream === `${dev}:${ino}`;
+  } catch {
+    return false; // it is closed
+  }
+}
+
+/**
+ * With its priority, and without a time, which the journal has itself.
+ *
+ * @param body what the line says in the format of the log
+ */
+function journalLine({ level }: LogLine, body: string): string {
+  return `<${PRIORITIES[level]}>${body}`;
 }

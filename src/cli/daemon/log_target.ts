@@ -1,11 +1,12 @@
-import type { Log } from "../../log.ts";
+/** The log of a daemon: where it goes, and by which settings. */
+import type { Log, LogFormat, LogLevel } from "../../log.ts";
+import { formatProblem, type Problem } from "../../table/problem.ts";
 import type { LogSettings, Prepared } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
 import type { Output, Transport } from "../../transport/transport.ts";
 import { exitCodeOf, explain } from "../exit.ts";
 import type { LogSink } from "../logs/log_sink.ts";
-import { isJournal } from "./journal.ts";
-import { LogQueue } from "./log_queue.ts";
+import { isJournal, LogQueue } from "./log_queue.ts";
 
 /** Milliseconds in which the same sentence is said once. */
 const RARELY = 10 * 60 * 1000;
@@ -131,4 +132,42 @@ export async function withLog(
 
 function isSame(one: Target["settings"], other: Target["settings"]): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
+}
+
+/** Logs advice that is new; what holds for several services, once. */
+export function logAdvice(
+  advice: readonly Problem[],
+  known: readonly Problem[],
+  log: Log,
+): void {
+  const alike = new Map<string, Problem[]>();
+  for (const problem of advice) {
+    const { key, message } = problem;
+    if (known.some((one) => one.key === key && one.message === message)) {
+      continue;
+    }
+    alike.set(message, [...alike.get(message) ?? [], problem]);
+  }
+  for (const [first, ...more] of alike.values()) {
+    const key = more.length === 0
+      ? first!.key
+      : `${first!.key} and ${more.length} more`;
+    log("warn", "warning about the table", {
+      advice: formatProblem({ ...first!, key }),
+    });
+  }
+}
+
+/** The log settings of the command line, which override the table's. */
+export function logOf(
+  flags: {
+    readonly "log-format"?: LogFormat | undefined;
+    readonly "log-level"?: LogLevel | undefined;
+  },
+): Partial<LogSettings> {
+  const { "log-format": format, "log-level": level } = flags;
+  return {
+    ...(format === undefined ? {} : { format }),
+    ...(level === undefined ? {} : { level }),
+  };
 }
