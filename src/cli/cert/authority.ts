@@ -4,11 +4,14 @@ import { join } from "node:path";
 import { TcpmuxError } from "../../errors.ts";
 import {
   hexadecimal,
+  isSame,
+  type Issued,
+  newestOf,
   type OwnCertificate,
+  readIssued,
   readOwnCertificate,
-} from "./own_certificate.ts";
+} from "./certificates.ts";
 import { type CaFolder, INDEX, MADE, type Stage } from "./folder.ts";
-import { isSame, type Issued, newestOf, readIssued } from "./issued.ts";
 import { checkName, encodeAltNames, namesOfServer } from "./names.ts";
 import { OpenSsl, type OpenSslRun } from "./openssl.ts";
 

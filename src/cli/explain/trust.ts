@@ -1,10 +1,14 @@
 /** What becomes of a client by its certificate, or since it shows none. */
+import { readFile } from "node:fs/promises";
 import type { Endpoint, Peer } from "../../endpoint.ts";
+import { TcpmuxError } from "../../errors.ts";
 import { formatPlace, schemeOf } from "../../parse_endpoint.ts";
+import { alternativeNamesText, nameText } from "../../policy/certificates.ts";
 import type { Refusal } from "../../policy/refusal.ts";
 import { Problems } from "../../table/problem.ts";
 import type { ListenerSpec } from "../../table/service.ts";
 import type { TlsSettings } from "../../table/steps/tls_settings.ts";
+import { readCertificate } from "../../tls/certificate.ts";
 import {
   type ClientTrust,
   type ClientVerdict,
@@ -12,11 +16,12 @@ import {
   verdictOn,
   whyUnfit,
 } from "../../tls/clients.ts";
+import { certificatesIn } from "../../tls/der.ts";
 import { TlsFolder } from "../../tls/files.ts";
-import { getEnv } from "../../transport/permission.ts";
+import { fromSystem } from "../../transport/errno.ts";
 import { mayResume } from "../../transport/net/tls/accept.ts";
+import { getEnv } from "../../transport/permission.ts";
 import type { LoadedTable } from "../load.ts";
-import { certificateIn, type ExplainedCertificate } from "./certificate.ts";
 import type { Rule, Rules } from "./rules.ts";
 
 /** How a client comes, and what it shows. */
@@ -129,4 +134,37 @@ function standingBy(
     refusal,
     lines: [["certificate", text]],
   };
+}
+
+/** The certificate that the command line names. */
+interface ExplainedCertificate {
+  readonly der: Uint8Array;
+  /** The certificates that the client shows with it. */
+  readonly along: readonly Uint8Array[];
+  /** Its names. */
+  readonly text: string;
+}
+
+/**
+ * @param file with the certificate first, in PEM
+ * @throws {TcpmuxError} where there is none
+ */
+async function certificateIn(
+  file: string,
+): Promise<ExplainedCertificate> {
+  const pem = await readFile(file, "utf8").catch((error) => {
+    throw fromSystem(error, `--certificate ${file}`);
+  });
+  try {
+    const [der, ...along] = certificatesIn(pem);
+    const { subject, names } = readCertificate(der!);
+    const texts = [nameText(subject), alternativeNamesText(names)];
+    return { der: der!, along, text: texts.filter(Boolean).join("; ") };
+  } catch (cause) {
+    throw new TcpmuxError(
+      "failed",
+      `--certificate ${file}: it does not begin with a certificate in PEM`,
+      { cause },
+    );
+  }
 }
