@@ -1,7 +1,6 @@
 /** Old configurations: tables that can be read, and that open nothing by chance. */
 import { HostsAccess } from "../../src/cli/import/hosts_access.ts";
-import { importTable } from "../../src/cli/import/import_table.ts";
-import { dialectOf } from "../../src/cli/import/dialects/all.ts";
+import { dialectOf, importTable } from "../../src/cli/import/import_table.ts";
 import { Report } from "../../src/cli/import/report.ts";
 import type { Files } from "../../src/cli/import/sources.ts";
 import { DIALECTS } from "../../src/cli/spec/migration.ts";

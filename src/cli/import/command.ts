@@ -13,10 +13,9 @@ import { readCommandLine, usage } from "../flags.ts";
 import { inputPieces } from "../load.ts";
 import { type DialectName, IMPORT } from "../spec/migration.ts";
 import { endBy, printError, printOut, restoreSignals } from "../system.ts";
-import { dialectOf } from "./dialects/all.ts";
-import { isIncluded } from "./dialects/xinetd/xinetd_file.ts";
+import { dialectOf, type ImportedTable, importTable } from "./import_table.ts";
+import { isIncluded } from "./dialects/xinetd_file.ts";
 import { HostsAccess } from "./hosts_access.ts";
-import { type ImportedTable, importTable } from "./import_table.ts";
 import { Report } from "./report.ts";
 import { decodedText, type Source, SYSTEM_FILES } from "./sources.ts";
 

@@ -8,11 +8,11 @@ import { Draft, type Imported } from "../draft.ts";
 import type { Source } from "../sources.ts";
 import {
   type Directive,
+  haproxyRules,
   having,
   type Section,
   sectionsOf,
 } from "./haproxy_file.ts";
-import { haproxyRules } from "./haproxy_rules.ts";
 
 /** Reads its sections; only those in TCP mode can be carried by TCPMUX. */
 export function importHaproxy(

@@ -1,8 +1,7 @@
 /** The entries of NetBSD's inetd that are keys with values (inetd.conf(5)). */
 import { basename } from "node:path";
-import type { Place } from "../../report.ts";
-import type { InetdEntry } from "./inetd_entry.ts";
-import { hostList } from "./inetd_line.ts";
+import type { Place } from "../report.ts";
+import { hostList, type InetdEntry } from "./inetd_line.ts";
 
 /** Whether a line begins such an entry. */
 export function isKeyed(line: string): boolean {

@@ -1,23 +1,22 @@
 /** The service `tcpmux` of xinetd's own: where its clients came in, and who. */
-import { TCPMUX_PORT } from "../../../../endpoint.ts";
-import { type AddressRules, ADMIT_ALL, both, listsOf } from "../../access.ts";
+import { TCPMUX_PORT } from "../../../endpoint.ts";
+import { type AddressRules, ADMIT_ALL, both, listsOf } from "../access.ts";
 import {
   type Context,
   countOf,
   IPV6_ALONE,
   listenText,
   NOWHERE,
-} from "../../dialect.ts";
-import { Draft, type ServerDraft } from "../../draft.ts";
-import { portOf } from "../../sources.ts";
-import { xinetdRules } from "./xinetd_access.ts";
+} from "../dialect.ts";
+import { Draft, type ServerDraft } from "../draft.ts";
+import { portOf } from "../sources.ts";
 import {
   Attributes,
   type Block,
   whyOff,
   type XinetdFile,
 } from "./xinetd_file.ts";
-import { accessTimes, type Range } from "./xinetd_limits.ts";
+import { accessTimes, type Range, xinetdRules } from "./xinetd_policy.ts";
 
 export interface XinetdListener {
   readonly listen: string;

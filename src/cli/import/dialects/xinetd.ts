@@ -1,13 +1,10 @@
 /** xinetd's configuration (xinetd.conf(5)): its services. */
 import { basename } from "node:path";
-import { BUILTINS } from "../../../../table/service.ts";
-import type { Context } from "../../dialect.ts";
-import { Draft, type Imported } from "../../draft.ts";
-import { listenText } from "../../dialect.ts";
-import { portOf, type Source } from "../../sources.ts";
-import { isTcpd, setAccess, setProgram } from "../program.ts";
-import { listenerOf, serverOf } from "./xinetd_listener.ts";
-import { xinetdRules } from "./xinetd_access.ts";
+import { BUILTINS } from "../../../table/service.ts";
+import { type Context, listenText } from "../dialect.ts";
+import { Draft, type Imported } from "../draft.ts";
+import { portOf, type Source } from "../sources.ts";
+import { isTcpd, setAccess, setProgram } from "./program.ts";
 import {
   Attributes,
   type Block,
@@ -15,6 +12,7 @@ import {
   whyOff,
   type XinetdFile,
 } from "./xinetd_file.ts";
+import { listenerOf, serverOf } from "./xinetd_listener.ts";
 import {
   accessTimes,
   bothTimes,
@@ -22,7 +20,8 @@ import {
   type Range,
   setLimits,
   setProgramSettings,
-} from "./xinetd_limits.ts";
+  xinetdRules,
+} from "./xinetd_policy.ts";
 
 const DIFFERENCES = [
   "Programs get an environment of their own, what env says, and what passenv " +

@@ -1,12 +1,12 @@
 /** Reads the files of xinetd (xinetd.conf(5)) into their blocks. */
-import type { Place, Report } from "../../report.ts";
+import type { Place, Report } from "../report.ts";
 import {
   type Files,
   Includes,
   linesOf,
   type Source,
   wordsIn,
-} from "../../sources.ts";
+} from "../sources.ts";
 
 export interface Attribute {
   readonly name: string;
