@@ -3,7 +3,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { TcpmuxError } from "../src/errors.ts";
 import type { LogFields } from "../src/log.ts";
-import { MergedConn } from "../src/services/exec/merged.ts";
+import { MergedConn } from "../src/services/exec/pipes.ts";
 import { OrphanWatch } from "../src/services/exec/orphans.ts";
 import { SupervisedProcess } from "../src/services/exec/supervised.ts";
 import type { SessionContext } from "../src/services/service.ts";

@@ -4,7 +4,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Endpoint } from "../src/endpoint.ts";
-import { crc32c } from "../src/handshake/crc32c.ts";
+import { crc32c } from "../src/handshake/proxy_facts.ts";
 import {
   ownHeader,
   proxyHeader,

@@ -3,7 +3,6 @@
  * a length and a value (section 2.2 of its specification).
  */
 import { Buffer } from "node:buffer";
-import { crc32c } from "./crc32c.ts";
 
 /** Bytes that the unique ID of a connection may have at the most. */
 const MAX_UNIQUE_ID = 128;
@@ -170,4 +169,22 @@ function factOf(type: number, value: Uint8Array): number[] {
 export function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     .toString("latin1");
+}
+
+/** The polynomial of CRC32C (Castagnoli), its bits reversed. */
+const POLYNOMIAL = 0x82f63b78;
+
+/**
+ * The checksum of RFC 9260, appendix A, from 0 to 2^32 - 1. Bit by bit: headers
+ * are short, and a table of 256 numbers would be there for them alone.
+ */
+export function crc32c(bytes: Uint8Array): number {
+  let crc = 0xffffffff;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) {
+      crc = (crc >>> 1) ^ (crc & 1 ? POLYNOMIAL : 0);
+    }
+  }
+  return (crc ^ 0xffffffff) >>> 0;
 }

@@ -1,12 +1,19 @@
+/**
+ * Services that lead to an upstream: how it is reached, and what it learns of the
+ * client before the first byte.
+ */
 import { dial } from "../dial.ts";
 import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import { messageOf, TcpmuxError } from "../errors.ts";
+import { proxyHeader } from "../handshake/proxy_protocol.ts";
 import { unavailable } from "../policy/refusal.ts";
-import type { ConnectService } from "../table/service.ts";
+import type {
+  ConnectService,
+  ProxyVersion,
+  TcpmuxService,
+} from "../table/service.ts";
 import { timeLeft, type TimerList } from "../timers.ts";
 import type { Conn } from "../transport/transport.ts";
-import { announceClient } from "./announce.ts";
-import { secureUpstream } from "./secure.ts";
 import type { Opening, RunningService, SessionContext } from "./service.ts";
 
 /** Connects to the first of the service's addresses that answers. */
@@ -106,4 +113,57 @@ export class Upstream implements RunningService {
   discard(): void {
     this.peer.abort();
   }
+}
+
+/** A service whose upstream learns who the client is. */
+interface Announcing {
+  readonly name: string;
+  readonly proxyProtocol: ProxyVersion;
+}
+
+/**
+ * Writes the header of the PROXY protocol, which must be the first bytes to an
+ * upstream. A new connection takes them at once. If it fails, the connection is
+ * closed.
+ */
+export async function announceClient(
+  conn: Conn,
+  { name, proxyProtocol }: Announcing,
+  context: SessionContext,
+): Promise<void> {
+  context.hold(conn);
+  // A proxy has one service for all names that its clients ask for.
+  const { peer, requested: authority = name } = context;
+  if (proxyProtocol === 2 && peer.remote.transport === "tcp") {
+    // One that a proxy has announced goes on, so that all logs have the same.
+    context.uniqueId ||= crypto.randomUUID();
+  }
+  const facts = { authority, uniqueId: context.uniqueId };
+  try {
+    await conn.write(proxyHeader(proxyProtocol, peer, facts));
+  } catch (error) {
+    conn.abort();
+    throw error;
+  }
+}
+
+/**
+ * Begins TLS with an upstream, within the time of the connection. If it fails,
+ * the connection is closed.
+ *
+ * @param begin when the connection was begun, by `performance.now()`
+ */
+export async function secureUpstream(
+  conn: Conn,
+  service: ConnectService | TcpmuxService,
+  endpoint: Endpoint,
+  context: SessionContext,
+  begin: number,
+): Promise<Conn> {
+  const { upstreamTls, transport: { timers } } = context.server;
+  context.hold(conn);
+  const hold = (held: { abort(): void }) => context.hold(held);
+  const time = { timeout: service.connectTimeout, begin, timers, hold };
+  // A server in whose table a service has tls has this too.
+  return await upstreamTls!.secure(conn, service, endpoint, time);
 }

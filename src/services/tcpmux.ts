@@ -4,9 +4,7 @@ import { refusal, unavailable } from "../policy/refusal.ts";
 import type { TcpmuxService } from "../table/service.ts";
 import type { Conn } from "../transport/transport.ts";
 import { requestLine } from "../wire.ts";
-import { announceClient } from "./announce.ts";
-import { Upstream } from "./connect.ts";
-import { secureUpstream } from "./secure.ts";
+import { announceClient, secureUpstream, Upstream } from "./connect.ts";
 import type { Opening, SessionContext } from "./service.ts";
 
 /** Opens a service of another TCPMUX server, and passes its reply on. */
