@@ -5,7 +5,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { UnixEndpoint } from "../endpoint.ts";
 import { codeOf } from "../errors.ts";
 import type { Conn, Listener, Transport } from "../transport/transport.ts";
-import { isListenedOn } from "../transport/net/unix_listeners.ts";
+import { isListenedOn } from "../transport/net/listen.ts";
 
 /** Milliseconds that a server has between binding the file and listening. */
 const GRACE = 50;

@@ -6,9 +6,8 @@ import { connect, type ConnectionOptions } from "node:tls";
 import { HelloReader } from "../../src/handshake/client_hello.ts";
 import { secureAsClient } from "../../src/tls/client.ts";
 import { acceptTls } from "../../src/transport/net/tls/accept.ts";
-import { TlsConn } from "../../src/transport/net/tls/conn.ts";
+import { outerOf, TlsConn } from "../../src/transport/net/tls/conn.ts";
 import { demandsOf } from "../../src/transport/net/tls/demands.ts";
-import { outerOf } from "../../src/transport/net/tls/records.ts";
 import { netListen } from "../../src/transport/net/listen.ts";
 import { pickTransport } from "../../src/transport/pick.ts";
 import type {

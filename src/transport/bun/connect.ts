@@ -12,7 +12,7 @@ import { ConnectAttempt } from "../attempt.ts";
 import { NetAttempt, netConnect } from "../net/connect.ts";
 import type { Attempt, AttemptOptions, Transport } from "../transport.ts";
 import { connectedTo, type Libc } from "../net/libc.ts";
-import { isListenedOn } from "../net/unix_listeners.ts";
+import { isListenedOn } from "../net/listen.ts";
 import { BunConn } from "./conn.ts";
 import { adopt } from "./internals.ts";
 import { type BunHandlers, type BunSocket, HANDLERS } from "./socket.ts";

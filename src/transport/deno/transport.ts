@@ -1,13 +1,14 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { TcpmuxError } from "../../errors.ts";
 import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
 import { HostNames } from "../net/host_names.ts";
-import { systemCalls } from "../net/system_calls.ts";
+import { systemCalls } from "../net/libc.ts";
 import { netListenOn } from "../net/listen.ts";
 import { permitted } from "../permission.ts";
 import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";
 import { denoConnect, denoConnOn } from "./connect.ts";
-import { denoCloseDebugger } from "./debugger.ts";
 import { denoLibc } from "./libc.ts";
 import { denoIsDualStack, denoListen } from "./listen.ts";
 import { denoSeal, denoSpawn } from "./process.ts";
@@ -53,4 +54,34 @@ export function denoTransport(): Transport {
     stdio: denoStdio,
     output: denoOutput,
   };
+}
+
+/** Milliseconds between two looks for the debugger, and how often it looks. */
+const LOOK = { pause: 1, most: 2000 };
+
+/** The module of Deno's debugger, which comes from Node. */
+interface Debugger {
+  url(): string | undefined;
+  close(): void;
+}
+
+/**
+ * `Transport.closeDebugger`: from 2.9.2 on, Deno opens its debugger on
+ * 127.0.0.1:9229 at SIGUSR1, a moment after the program has seen the signal. No
+ * setting keeps it from that.
+ */
+async function denoCloseDebugger(): Promise<void> {
+  if (!permitted("sys")) {
+    throw new TcpmuxError(
+      "permission_denied",
+      "it may be open on 127.0.0.1:9229 (start Deno with deno run -A, or " +
+        "reload in place of SIGUSR1)",
+    );
+  }
+  const name = "node:inspector";
+  const inspector = process.getBuiltinModule(name) as unknown as Debugger;
+  for (let looks = 0; looks < LOOK.most; looks++) {
+    if (inspector.url() !== undefined) return inspector.close();
+    await sleep(LOOK.pause, undefined, { ref: false });
+  }
 }

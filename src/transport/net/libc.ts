@@ -1,5 +1,9 @@
-/** Functions of the C library, for runtimes that can call it. */
+/**
+ * Functions of the C library, for runtimes that can call it, and what is asked of
+ * the system by them.
+ */
 import { TcpmuxError } from "../../errors.ts";
+import type { SystemCalls } from "../system.ts";
 import type { Detached } from "../transport.ts";
 
 /** glibc; with another library, runtimes do without these functions. */
@@ -79,7 +83,7 @@ export function duplicate(libc: LibcFunctions, fd: number): number | undefined {
 }
 
 const SHUT_RD = 0;
-export const MSG_DONTWAIT = 0x40;
+const MSG_DONTWAIT = 0x40;
 
 /** Closes a descriptor, after what lies there unread, which would be an error. */
 export function drainAndClose(libc: LibcFunctions, fd: number): void {
@@ -89,9 +93,9 @@ export function drainAndClose(libc: LibcFunctions, fd: number): void {
   libc.close(fd);
 }
 
-export const AF_UNIX = 1;
+const AF_UNIX = 1;
 const SOCK_STREAM = 1;
-export const SOCK_CLOEXEC = 0o2000000;
+const SOCK_CLOEXEC = 0o2000000;
 const SOCK_NONBLOCK = 0o4000;
 
 /**
@@ -134,9 +138,43 @@ export function connectedTo(
 }
 
 /** A `sockaddr_un`: unix(7). An abstract name has no NUL byte at its end. */
-export function unixAddress(path: string): Uint8Array {
+function unixAddress(path: string): Uint8Array {
   const name = path.startsWith("\0") ? path : `${path}\0`;
   const family = new Uint16Array([AF_UNIX]); // in the machine's byte order
   const bytes = new TextEncoder().encode(name);
   return Uint8Array.of(...new Uint8Array(family.buffer), ...bytes);
+}
+
+const SOCK_DGRAM = 2;
+const MSG_NOSIGNAL = 0x4000;
+const CLOCK_MONOTONIC = 1;
+
+/** Undefined where there is no C library to call. */
+export function systemCalls(
+  libc: LibcFunctions | undefined,
+): SystemCalls | undefined {
+  if (libc === undefined) return undefined;
+  return {
+    sendTo(path, bytes) {
+      const fd = libc.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+      const to = unixAddress(path);
+      const length = BigInt(bytes.length);
+      const flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+      const sent = libc.sendto(fd, bytes, length, flags, to, to.length);
+      libc.close(fd);
+      if (sent === bytes.length) return;
+      const address = path.replace(/^\0/, "@");
+      throw new TcpmuxError("unreachable", `nobody takes it at ${address}`);
+    },
+    setGroups(groups) {
+      const list = new Uint8Array(Uint32Array.from(groups).buffer);
+      if (libc.setgroups(BigInt(groups.length), list) === 0) return;
+      throw new TcpmuxError("permission_denied", "cannot set its groups");
+    },
+    monotonicTime() {
+      const time = new BigInt64Array(2); // a struct timespec of 64 bits
+      libc.clock_gettime(CLOCK_MONOTONIC, new Uint8Array(time.buffer));
+      return time[0]! * 1_000_000n + time[1]! / 1_000n;
+    },
+  };
 }

@@ -1,7 +1,7 @@
 import { TimerList } from "../../timers.ts";
 import { Buffers } from "../buffers.ts";
 import { HostNames } from "../net/host_names.ts";
-import { systemCalls } from "../net/system_calls.ts";
+import { systemCalls } from "../net/libc.ts";
 import type { Transport } from "../transport.ts";
 import { nodeConnect, nodeConnOn } from "./connect.ts";
 import { nodeLibc } from "./libc.ts";

@@ -3,8 +3,7 @@ import type { PeerCertificate } from "../../../endpoint.ts";
 import { TcpmuxError } from "../../../errors.ts";
 import type { Conn } from "../../transport.ts";
 import { nodeCrypto, nodeTls } from "../builtins.ts";
-import { TlsConn } from "./conn.ts";
-import { outerOf } from "./records.ts";
+import { outerOf, TlsConn } from "./conn.ts";
 
 /** What TLS begins with: PEM texts, and what clients must offer. */
 export interface TlsOptions {

@@ -1,10 +1,12 @@
+import { Buffer } from "node:buffer";
+import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import type { TlsFacts } from "../../../endpoint.ts";
 import { codeOf, TcpmuxError } from "../../../errors.ts";
 import { closedHere, fromSystem } from "../../errno.ts";
 import { PushedConn } from "../../pushed_conn.ts";
 import type { Conn } from "../../transport.ts";
-import { type Outer, RecordStream } from "./records.ts";
+import { NetConn, type QuietSocket } from "../conn.ts";
 
 /** A connection inside TLS. */
 export class TlsConn extends PushedConn {
@@ -131,4 +133,84 @@ function broken(
   if (codeOf(known) !== "failed") return known;
   const why = `TLS has failed: ${error.reason ?? error.message}`;
   return new TcpmuxError("connection_reset", why, { cause: error });
+}
+
+type Done = (error?: Error | null) => void;
+
+/** What a TLS socket is put upon. */
+type Outer = QuietSocket | RecordStream;
+
+/**
+ * What TLS goes on with: the socket of a connection, or a stream of its bytes.
+ *
+ * @param read bytes that were read of it already
+ */
+export function outerOf(conn: Conn, read: Uint8Array): Outer {
+  if ("Deno" in globalThis) return new RecordStream(conn, read);
+  if (conn instanceof NetConn) return conn.handOver(read);
+  throw new TcpmuxError("unsupported", "TLS goes only over sockets");
+}
+
+/**
+ * A connection as a stream of TLS records, for Deno: a TLS socket of Deno's that
+ * was paused never tells its end. So that is not paused, and gets no records
+ * instead while nobody reads.
+ */
+class RecordStream extends Duplex {
+  readonly #conn: Conn;
+  /** Records that the stream begins with. */
+  #first: Uint8Array | undefined;
+  #isWanted = false;
+  #isHeld = false;
+  #isReading = false;
+
+  constructor(conn: Conn, first: Uint8Array) {
+    super({ allowHalfOpen: true });
+    this.#conn = conn;
+    this.#first = first.length > 0 ? first : undefined;
+  }
+
+  /** Gives no more records until `resumeInput`. */
+  pauseInput(): void {
+    this.#isHeld = true;
+  }
+
+  resumeInput(): void {
+    this.#isHeld = false;
+    this.#go();
+  }
+
+  override _read(): void {
+    this.#isWanted = true;
+    this.#go();
+  }
+
+  async #go(): Promise<void> {
+    if (this.#isReading || this.#isHeld || !this.#isWanted) return;
+    this.#isReading = true;
+    try {
+      const first = this.#first;
+      this.#first = undefined;
+      const bytes = first ?? await this.#conn.read();
+      this.#isWanted = false;
+      this.#isReading = false;
+      this.push(bytes === null ? null : Buffer.from(bytes));
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
+  override _write(bytes: Uint8Array, _: string, done: Done): void {
+    this.#conn.write(bytes).then(() => done(), done);
+  }
+
+  override _final(done: Done): void {
+    this.#conn.closeWrite().then(() => done(), done);
+  }
+
+  override _destroy(error: Error | null, done: Done): void {
+    if (error === null) this.#conn.close();
+    else this.#conn.abort();
+    done(error);
+  }
 }

@@ -3,8 +3,7 @@ import { messageOf, TcpmuxError } from "../../../errors.ts";
 import type { TlsFacts } from "../../../endpoint.ts";
 import type { Conn } from "../../transport.ts";
 import { nodeTls } from "../builtins.ts";
-import { TlsConn } from "./conn.ts";
-import { outerOf } from "./records.ts";
+import { outerOf, TlsConn } from "./conn.ts";
 
 /** What a client begins TLS with. */
 export interface ClientTlsOptions {
