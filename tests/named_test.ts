@@ -2,8 +2,10 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import { HelloReader } from "../src/handshake/client_hello.ts";
-import { FirstBytesHandshake } from "../src/handshake/first_bytes.ts";
-import { TcpmuxHandshake } from "../src/handshake/request.ts";
+import {
+  FirstBytesHandshake,
+  TcpmuxHandshake,
+} from "../src/handshake/request.ts";
 import { parseTable } from "../src/table/parse.ts";
 import { formatProblem, TableError } from "../src/table/problem.ts";
 import { checkRuntime } from "../src/table/table.ts";

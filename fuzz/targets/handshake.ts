@@ -3,9 +3,11 @@ import type {
   Handshake,
   HandshakeStep,
 } from "../../src/handshake/handshake.ts";
-import { FirstBytesHandshake } from "../../src/handshake/first_bytes.ts";
+import {
+  FirstBytesHandshake,
+  TcpmuxHandshake,
+} from "../../src/handshake/request.ts";
 import { ProxyHandshake } from "../../src/handshake/proxy.ts";
-import { TcpmuxHandshake } from "../../src/handshake/request.ts";
 import { buildTable } from "../../src/table/parse.ts";
 import type { TcpmuxService } from "../../src/table/service.ts";
 import { bytesOf, cuts, textOf } from "../cut.ts";

@@ -24,7 +24,7 @@ import { fromSystem } from "../transport/errno.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 
 /** The port where the table names no address and port 1 is not permitted. */
-export const FALLBACK_PORT = 1078;
+const FALLBACK_PORT = 1078;
 
 /** The addresses of this machine that no other reaches. */
 const LOOPBACK = ["127.0.0.1", "::1"];

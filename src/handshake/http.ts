@@ -90,7 +90,7 @@ export class HttpReader {
   }
 }
 
-export function httpFault(status: number, why: string): HttpFault {
+function httpFault(status: number, why: string): HttpFault {
   return { state: "malformed", status, why };
 }
 

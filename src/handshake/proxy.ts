@@ -84,7 +84,7 @@ function handshakeOf(
 }
 
 /** SOCKS5 without authentication: CONNECT to a name. */
-export class Socks5Handshake implements Omit<Handshake, "tooSlow"> {
+class Socks5Handshake implements Omit<Handshake, "tooSlow"> {
   readonly #suffix: string;
   readonly #reader = new SocksReader();
   /**
@@ -167,7 +167,7 @@ function replyTo({ error }: Refusal): SocksReply {
 }
 
 /** HTTP: CONNECT, and requests for `http://NAME/`. */
-export class HttpHandshake implements Omit<Handshake, "tooSlow"> {
+class HttpHandshake implements Omit<Handshake, "tooSlow"> {
   readonly #suffix: string;
   readonly #reader = new HttpReader();
   #isTunnel = true;

@@ -40,7 +40,7 @@ const EXTRA = {
  * The open-file limit of this process; undefined where it cannot be known.
  * Every runtime has raised it to the hard limit before we are asked.
  */
-export async function fileLimit(): Promise<number | undefined> {
+async function fileLimit(): Promise<number | undefined> {
   if (!permitted("read")) return undefined;
   try {
     const limits = await readFile("/proc/self/limits", "utf8");
@@ -66,7 +66,7 @@ export async function limitsHere(
 }
 
 /** The limits of a table's server, lowered so that the open files suffice. */
-export function fittedTo(
+function fittedTo(
   table: DescriptorUsers,
   openFiles: number,
   log: Log,

@@ -217,7 +217,7 @@ export function whyOursIsUnfit(pem: string): string | undefined {
 }
 
 /** @throws {TcpmuxError} for bytes that are no certificate */
-export function identified(
+function identified(
   der: Uint8Array,
   { fields } = new Judged(der),
 ): PeerCertificate {

@@ -54,7 +54,7 @@ export function filesOf({ certificates, clientCa, crl }: TlsSettings) {
 export const isPem = (name: string) => name.includes("-----BEGIN ");
 
 /** What a file is called for people, who must not be shown a key. */
-export function shownName(name: string): string {
+function shownName(name: string): string {
   return isPem(name) ? "the PEM that was given" : name;
 }
 

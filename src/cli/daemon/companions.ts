@@ -54,7 +54,7 @@ function watchFor(source: TableSource, daemon: Daemon): Companion {
 }
 
 /** Keeps the status of a daemon's server, for all that show it. */
-export class StatusCompanion implements Companion {
+class StatusCompanion implements Companion {
   readonly source: StatusSource;
 
   constructor(daemon: Daemon) {
@@ -84,7 +84,7 @@ export class StatusCompanion implements Companion {
 }
 
 /** The admin listener of a daemon, from the first table on that asks for it. */
-export class AdminCompanion implements Companion {
+class AdminCompanion implements Companion {
   readonly #daemon: Daemon;
   readonly #status: StatusSource;
   /** Counts for the admin listener from when there is one. */
@@ -144,7 +144,7 @@ export class AdminCompanion implements Companion {
 }
 
 /** The control socket of a daemon, at the place that its table says. */
-export class ControlCompanion implements Companion {
+class ControlCompanion implements Companion {
   readonly #daemon: Daemon;
   readonly #status: StatusSource;
   #socket: ControlSocket | undefined;

@@ -3,7 +3,7 @@ import { type CommandSpec, EXIT_CODES } from "./parts.ts";
 
 const { done, usage, refused, broken, busy, permission, config } = EXIT_CODES;
 
-export const CERT_ACTIONS = [
+const CERT_ACTIONS = [
   "init",
   "issue",
   "renew",

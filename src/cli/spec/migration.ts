@@ -78,7 +78,7 @@ export const IMPORT = {
   }],
 } as const satisfies CommandSpec;
 
-export const EXPORT_FORMATS = [
+const EXPORT_FORMATS = [
   "systemd",
   "nftables",
   "ssh_config",

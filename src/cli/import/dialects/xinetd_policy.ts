@@ -62,7 +62,7 @@ export function xinetdRules(
 }
 
 /** One word of such a list; none for what is no address. */
-export function xinetdNetworks(word: string): readonly Network[] {
+function xinetdNetworks(word: string): readonly Network[] {
   if (isIP(word) === 4) {
     const parts = word.split(".");
     const fixed = parts.findLastIndex((part) => Number(part) !== 0) + 1;
