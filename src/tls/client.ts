@@ -14,11 +14,12 @@ import { timeLeft, type TimerList } from "../timers.ts";
 import { cancelled, timedOut } from "../transport/attempt.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
-import { refusedOf, troubleOf } from "../transport/net/tls/alerts.ts";
 import {
   ClientHandshake,
+  refusedOf,
   type ServerJudge,
   type ShownByServer,
+  troubleOf,
 } from "../transport/net/tls/connect.ts";
 import {
   OWN_WAYS,
