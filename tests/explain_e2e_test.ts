@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assertEquals, assertMatch } from "@std/assert";
-import { readInstant } from "../src/cli/explain/instant.ts";
+import { readInstant } from "../src/cli/explain/explain.ts";
 import { exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
 import { withFolder } from "./support/daemon.ts";

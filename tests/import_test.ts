@@ -11,7 +11,7 @@ import { HostsAccess } from "../src/cli/import/hosts_access.ts";
 import { dialectOf, importTable } from "../src/cli/import/import_table.ts";
 import { Report } from "../src/cli/import/report.ts";
 import type { Files, Source } from "../src/cli/import/sources.ts";
-import type { DialectName } from "../src/cli/spec/migration.ts";
+import type { DialectName } from "../src/cli/spec/makers.ts";
 import { parseTable } from "../src/table/parse.ts";
 import { ROOT } from "./support/server.ts";
 

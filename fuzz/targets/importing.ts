@@ -3,7 +3,7 @@ import { HostsAccess } from "../../src/cli/import/hosts_access.ts";
 import { dialectOf, importTable } from "../../src/cli/import/import_table.ts";
 import { Report } from "../../src/cli/import/report.ts";
 import type { Files } from "../../src/cli/import/sources.ts";
-import { DIALECTS } from "../../src/cli/spec/migration.ts";
+import { DIALECTS } from "../../src/cli/spec/makers.ts";
 import { parseTable } from "../../src/table/parse.ts";
 import type { Random } from "../../tests/support/random.ts";
 import { assertUnpolluted, check, type Target } from "../target.ts";

@@ -3,9 +3,8 @@
  * docs/commands.md are made from this data. In all texts, words between
  * backticks are literal, and words in upper case stand for something else.
  */
-import { CERT } from "./spec/certificates.ts";
 import { CONNECT, LIST, PROBE } from "./spec/clients.ts";
-import { EXPORT, IMPORT } from "./spec/migration.ts";
+import { CERT, EXPORT, IMPORT } from "./spec/makers.ts";
 import { type CommandSpec, EXIT_CODES } from "./spec/parts.ts";
 import {
   DISABLE,

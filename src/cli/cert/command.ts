@@ -6,7 +6,7 @@ import { pickTransport } from "../../transport/pick.ts";
 import { columns } from "../control/status_text.ts";
 import { EXIT, plural } from "../exit.ts";
 import { readCommandLine, usage } from "../flags.ts";
-import { CERT, type CertAction } from "../spec/certificates.ts";
+import { CERT, type CertAction } from "../spec/makers.ts";
 import { endBy, printOut } from "../system.ts";
 import { Authority, type ListedCertificate } from "./authority.ts";
 import { CaFolder } from "./folder.ts";

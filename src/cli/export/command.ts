@@ -9,7 +9,7 @@ import { getEnv } from "../../transport/permission.ts";
 import { EXIT } from "../exit.ts";
 import { readCommandLine, usage } from "../flags.ts";
 import { loadTable, TableSource } from "../load.ts";
-import { EXPORT, type ExportFormat } from "../spec/migration.ts";
+import { EXPORT, type ExportFormat } from "../spec/makers.ts";
 import { endBy, printOut } from "../system.ts";
 import type { ExportedFile, ExportTarget } from "./exported.ts";
 import { nftablesRules } from "./nftables.ts";

@@ -11,7 +11,7 @@ import type { Transport } from "../../transport/transport.ts";
 import { EXIT } from "../exit.ts";
 import { readCommandLine, usage } from "../flags.ts";
 import { inputPieces } from "../load.ts";
-import { type DialectName, IMPORT } from "../spec/migration.ts";
+import { type DialectName, IMPORT } from "../spec/makers.ts";
 import { endBy, printError, printOut, restoreSignals } from "../system.ts";
 import { dialectOf, type ImportedTable, importTable } from "./import_table.ts";
 import { isIncluded } from "./dialects/xinetd_file.ts";

@@ -4,7 +4,7 @@
  */
 import { escaped } from "../../log.ts";
 import { formatPath } from "../../table/problem.ts";
-import type { DialectName } from "../spec/migration.ts";
+import type { DialectName } from "../spec/makers.ts";
 import type { Context, ReadDialect } from "./dialect.ts";
 import { importHaproxy } from "./dialects/haproxy.ts";
 import { importInetd } from "./dialects/inetd.ts";
