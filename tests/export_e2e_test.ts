@@ -193,8 +193,8 @@ describe("tcpmux export nftables", () => {
         '[services.a]\ntext = ""\n',
       "f",
     );
-    const [file] = nftablesRules(table, { about: "", host: "h" } as never);
-    assertEquals(file!.text.match(/.*jump.*/g), [
+    const rules = nftablesRules(table, { about: "" })["tcpmux.nft"];
+    assertEquals(rules.match(/.*jump.*/g), [
       "\t\ttcp dport 2 jump clients",
     ]);
   });
@@ -214,15 +214,14 @@ describe("tcpmux export nftables", () => {
         `[services.b]\ntext = ""\n${lists()}` +
         `[services.c]\ntext = ""\nenabled = false\n`;
       const table = parseTable(text, "table");
-      const target = { file: "table", about: "", host: "", admin: "" };
-      const [rules] = nftablesRules(table, target);
+      const rules = nftablesRules(table, { about: "" })["tcpmux.nft"];
       for (let i = 0; i < 10; i++) {
         const address = `${random.pick([10, 11])}.${part()}.${part()}.1`;
         const isServed = table.server.access.keepsOut(address) === undefined &&
           table.services.some(({ enabled, access }) =>
             enabled && access.keepsOut(address) === undefined
           );
-        assertEquals(verdict(rules!.text, address), isServed, text + address);
+        assertEquals(verdict(rules, address), isServed, text + address);
       }
     }
   });

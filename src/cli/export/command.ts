@@ -11,17 +11,28 @@ import { readCommandLine, usage } from "../flags.ts";
 import { loadTable, TableSource } from "../load.ts";
 import { EXPORT, type ExportFormat } from "../spec/makers.ts";
 import { endBy, printOut } from "../system.ts";
-import type { ExportedFile, ExportTarget } from "./exported.ts";
 import { nftablesRules } from "./nftables.ts";
 import { prometheusFiles } from "./prometheus.ts";
 import { sshConfig } from "./ssh_config.ts";
 import { systemdUnits } from "./systemd.ts";
 
+/** What the table itself does not say. */
+interface ExportTarget {
+  /** The table's absolute path; undefined for the built-in one. */
+  readonly file: string | undefined;
+  /** One line that says what it is made from. */
+  readonly about: string;
+  /** The host by which clients reach the server. */
+  readonly host: string;
+  /** The address of the admin listener, as `HOST:PORT`. */
+  readonly admin: string;
+}
+
+/** The texts of files, by their names. */
+type ExportedFiles = Readonly<Record<string, string>>;
+
 const MAKERS: Readonly<
-  Record<
-    ExportFormat,
-    (table: Table, target: ExportTarget) => readonly ExportedFile[]
-  >
+  Record<ExportFormat, (table: Table, target: ExportTarget) => ExportedFiles>
 > = {
   systemd: systemdUnits,
   nftables: nftablesRules,
@@ -61,7 +72,9 @@ export async function exportCommand(args: readonly string[]): Promise<number> {
   });
   if (flags.output === undefined) printOut(inOne(files));
   else {
-    for (const one of files) printOut(`${written(one, flags.output)}\n`);
+    for (const [name, text] of Object.entries(files)) {
+      printOut(`${written(join(flags.output, name), text)}\n`);
+    }
   }
   return EXIT.done;
 }
@@ -72,14 +85,14 @@ function adminOf({ server: { admin } }: Table): string {
 }
 
 /** One as it is; several, each behind its name, as systemctl cat has them. */
-function inOne(files: readonly ExportedFile[]): string {
-  if (files.length === 1) return files[0]!.text;
-  return files.map(({ name, text }) => `# ${name}\n${text}`).join("\n");
+function inOne(files: ExportedFiles): string {
+  const all = Object.entries(files);
+  if (all.length === 1) return all[0]![1];
+  return all.map(([name, text]) => `# ${name}\n${text}`).join("\n");
 }
 
 /** @throws {TcpmuxError} where it cannot be written, or is there already */
-function written({ name, text }: ExportedFile, folder: string): string {
-  const path = join(folder, name);
+function written(path: string, text: string): string {
   try {
     writeFileSync(path, text, { flag: "wx" });
   } catch (error) {

@@ -12,15 +12,14 @@ import {
   Network,
   shortened,
 } from "../import/access.ts";
-import type { ExportedFile, ExportTarget } from "./exported.ts";
 
 /** A table that does not say it listens on the port of TCPMUX too. */
 const SYSTEMD = { transport: "systemd", name: undefined } as const;
 
 export function nftablesRules(
   table: Table,
-  { about }: ExportTarget,
-): readonly ExportedFile[] {
+  { about }: { readonly about: string },
+): { readonly "tcpmux.nft": string } {
   const services = table.services.filter(({ enabled }) => enabled);
   const nobody: AddressRules = { rules: [], otherwise: false };
   const any = services.map(({ access }) => rulesOf(access))
@@ -50,7 +49,7 @@ ${
   }${otherwise ? "" : "\t\tdrop\n"}	}
 }
 `;
-  return [{ name: "tcpmux.nft", text }];
+  return { "tcpmux.nft": text };
 }
 
 function rulesOf({ allow, deny }: Access): AddressRules {

@@ -1,6 +1,5 @@
 /** What Prometheus asks of a server's admin listener, and when it alarms. */
 import type { Table } from "../../table/table.ts";
-import type { ExportedFile, ExportTarget } from "./exported.ts";
 
 interface Alert {
   readonly name: string;
@@ -12,8 +11,8 @@ interface Alert {
 
 export function prometheusFiles(
   table: Table,
-  { about, admin }: ExportTarget,
-): readonly ExportedFile[] {
+  { about, admin }: { readonly about: string; readonly admin: string },
+): Readonly<Record<string, string>> {
   const scrape = `# ${about}
 # A part of prometheus.yml; the server has an admin listener: admin = "${admin}"
 rule_files:
@@ -28,10 +27,7 @@ groups:
   - name: tcpmux
     rules:
 ${alertsOf(table).map(ruleText).join("")}`;
-  return [
-    { name: "prometheus.yml", text: scrape },
-    { name: "tcpmux.rules.yml", text: rules },
-  ];
+  return { "prometheus.yml": scrape, "tcpmux.rules.yml": rules };
 }
 
 /** Limits of the table are in them, so they are made anew with it. */

@@ -3,15 +3,14 @@ import { basename } from "node:path";
 import { TCPMUX_PORT } from "../../endpoint.ts";
 import type { Service } from "../../table/service.ts";
 import type { Table } from "../../table/table.ts";
-import type { ExportedFile, ExportTarget } from "./exported.ts";
 
 /** The port that a service which speaks ssh is usually reached at. */
 const SSH_PORT = 22;
 
 export function sshConfig(
   table: Table,
-  { about, host }: ExportTarget,
-): readonly ExportedFile[] {
+  { about, host }: { readonly about: string; readonly host: string },
+): { readonly "tcpmux.ssh_config": string } {
   const [address] = (table.server.listen ?? []).filter((
     { transport, proxyHeader },
   ) => transport === "tcp" && !proxyHeader);
@@ -38,7 +37,7 @@ export function sshConfig(
 # ssh NAME.mux, from hosts that have tcpmux: a part of ~/.ssh/config.
 
 ${blocks.join("\n")}${rest}`;
-  return [{ name: "tcpmux.ssh_config", text }];
+  return { "tcpmux.ssh_config": text };
 }
 
 /** By its name, its program, or the port that it leads to. */

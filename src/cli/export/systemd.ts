@@ -4,7 +4,6 @@ import { TCPMUX_PORT } from "../../endpoint.ts";
 import { type ListenSteps, schemeOf } from "../../parse_endpoint.ts";
 import type { ExecService } from "../../table/service.ts";
 import type { Table } from "../../table/table.ts";
-import type { ExportedFile, ExportTarget } from "./exported.ts";
 
 /** Under this name the server asks for the sockets of its socket unit. */
 const SOCKETS = "tcpmux";
@@ -41,13 +40,14 @@ SystemCallErrorNumber=EPERM
 
 export function systemdUnits(
   table: Table,
-  { file, about }: ExportTarget,
-): readonly ExportedFile[] {
+  { file, about }: {
+    readonly file: string | undefined;
+    readonly about: string;
+  },
+): Readonly<Record<string, string>> {
   const streams = streamsOf(table);
   const name = socketsName(table);
-  const service = {
-    name: "tcpmux.service",
-    text: `${comment(about)}
+  const service = `${comment(about)}
 [Unit]
 Description=TCPMUX server (RFC 1078)
 Documentation=man:tcpmux(1) man:services.toml(5)
@@ -58,22 +58,22 @@ ${streams === undefined ? "" : "Requires=tcpmux.socket\nAfter=tcpmux.socket\n"}
 Type=notify
 NotifyAccess=main
 ExecStart=${
-      words([
-        "/usr/local/bin/tcpmux",
-        "serve",
-        ...file === undefined ? [] : ["--config", file],
-        ...streams === undefined
-          ? []
-          : ["--listen", `${schemesOf(table)[0]}systemd:${name}`],
-      ])
-    }
+    words([
+      "/usr/local/bin/tcpmux",
+      "serve",
+      ...file === undefined ? [] : ["--config", file],
+      ...streams === undefined
+        ? []
+        : ["--listen", `${schemesOf(table)[0]}systemd:${name}`],
+    ])
+  }
 ${
-      file === undefined
-        ? ""
-        : `ExecReload=${words(["/usr/local/bin/tcpmux", "check", file])}
+    file === undefined
+      ? ""
+      : `ExecReload=${words(["/usr/local/bin/tcpmux", "check", file])}
 ExecReload=/bin/kill -HUP $MAINPID
 `
-    }TimeoutStopSec=${stopSeconds(table)}
+  }TimeoutStopSec=${stopSeconds(table)}
 WatchdogSec=60
 Restart=on-failure
 LimitNOFILE=16384
@@ -82,12 +82,9 @@ RuntimeDirectory=tcpmux
 ${rights(table, streams !== undefined)}${ALWAYS}
 [Install]
 WantedBy=multi-user.target
-`,
-  };
-  if (streams === undefined) return [service];
-  const socket = {
-    name: "tcpmux.socket",
-    text: `${comment(about)}
+`;
+  if (streams === undefined) return { "tcpmux.service": service };
+  const socket = `${comment(about)}
 [Unit]
 Description=TCPMUX port
 Documentation=man:tcpmux(1)
@@ -99,9 +96,8 @@ Backlog=511
 
 [Install]
 WantedBy=sockets.target
-`,
-  };
-  return [service, socket];
+`;
+  return { "tcpmux.service": service, "tcpmux.socket": socket };
 }
 
 /** Longer than the drain: systemd kills who takes longer. */

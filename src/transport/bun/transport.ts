@@ -1,8 +1,7 @@
 import { TimerList } from "../../timers.ts";
 import { HostNames } from "../net/host_names.ts";
-import { netListen, netListenOn } from "../net/listen.ts";
+import { inheritedEnds, netListen, netListenOn } from "../net/listen.ts";
 import { systemCalls } from "../net/libc.ts";
-import { inheritedEnds } from "../net/inherited.ts";
 import { descriptorOutput } from "../net/stdio_conn.ts";
 import { heedChildren } from "../spawning.ts";
 import type { Transport } from "../transport.ts";

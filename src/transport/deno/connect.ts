@@ -4,7 +4,7 @@ import type { Timer, TimerList } from "../../timers.ts";
 import { ConnectAttempt } from "../attempt.ts";
 import type { Buffers } from "../buffers.ts";
 import { NetConn } from "../net/conn.ts";
-import { inheritedEnds, socketOn } from "../net/inherited.ts";
+import { inheritedEnds, socketOn } from "../net/listen.ts";
 import type { AttemptOptions, Transport } from "../transport.ts";
 import { type DenoAddress, DenoConn, type DenoSocket, toDeno } from "./conn.ts";
 

@@ -1,7 +1,9 @@
+/** Listens by documented `node:net`, and takes sockets that others have opened. */
 import { readFile } from "node:fs/promises";
 import {
   createServer,
   type ListenOptions as NetListenOptions,
+  type OnReadOpts,
   type Server,
 } from "node:net";
 import { basename } from "node:path";
@@ -9,6 +11,7 @@ import {
   acceptedEnds,
   type Endpoint,
   formatEndpoint,
+  type Peer,
   tcpEnd,
 } from "../../endpoint.ts";
 import type { TimerList } from "../../timers.ts";
@@ -16,6 +19,7 @@ import { fromSystem } from "../errno.ts";
 import { PushedListener } from "../pushed_listener.ts";
 import type { Listener, ListenOptions } from "../transport.ts";
 import { NetConn, QuietSocket } from "./conn.ts";
+import { NO_ENDS } from "./process_socket.ts";
 
 /** How connections are taken from a server of `node:net`. */
 export type TakeConnections = (server: Server, listener: NetListener) => void;
@@ -140,4 +144,38 @@ export async function isListenedOn(path: string): Promise<boolean> {
       !listed.startsWith("/") && basename(listed) === name;
     return flags === "00010000" && isIt;
   });
+}
+
+/** Stands for a listener of which nothing is known: each end is asked for. */
+const ANY: Endpoint = { transport: "tcp", host: "::", port: 0 };
+
+/**
+ * A connection of a descriptor that this process was started with, which belongs
+ * to the socket from now on.
+ *
+ * @param onread how the socket reads; by default as the stream does
+ * @throws an error of the system where it is no connection
+ */
+export function socketOn(fd: number, onread?: OnReadOpts): QuietSocket {
+  return new QuietSocket({
+    fd,
+    readable: true,
+    writable: true,
+    allowHalfOpen: true,
+    ...(onread === undefined ? {} : { onread }),
+  });
+}
+
+/**
+ * Both ends of a connection that another program has accepted.
+ *
+ * @throws {TcpmuxError} code `connection_reset` where there is no client
+ */
+export function inheritedEnds(
+  socket: Parameters<typeof acceptedEnds>[0],
+): Peer {
+  if (!socket.localAddress) return NO_ENDS; // a Unix socket
+  const ends = acceptedEnds(socket, ANY);
+  if (ends !== undefined) return ends;
+  throw fromSystem({ code: "ECONNRESET" }, "cannot serve the client");
 }

@@ -2,7 +2,7 @@
 import type { TimerList } from "../../timers.ts";
 import type { Buffers } from "../buffers.ts";
 import { NetAttempt, netConnect } from "../net/connect.ts";
-import { inheritedEnds, socketOn } from "../net/inherited.ts";
+import { inheritedEnds, socketOn } from "../net/listen.ts";
 import type { Transport } from "../transport.ts";
 import { NodeConn, Reads } from "./conn.ts";
 
