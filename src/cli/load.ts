@@ -1,4 +1,7 @@
-/** Loads tables and what they include, from files that only their server's user can write. */
+/**
+ * Loads tables and what they include, from files that only root or the server's
+ * user can write.
+ */
 import { readFile, stat } from "node:fs/promises";
 import { dirname, isAbsolute, join, resolve } from "node:path";
 import { TcpmuxError } from "../errors.ts";

@@ -1,4 +1,4 @@
-/** The commands that ask a running server: to show what it does, and to change it. */
+/** The commands that ask a running server what it does, or to change that. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { messageOf } from "../../errors.ts";
 import { visible } from "../../log.ts";

@@ -1,4 +1,4 @@
-/** The commands that make files: for TLS, of others' configurations, for others. */
+/** The commands that make files: for TLS, from other programs', and for them. */
 import { type CommandSpec, EXIT_CODES, FILE } from "./parts.ts";
 
 const { done, usage, refused, broken, busy, permission, config } = EXIT_CODES;
