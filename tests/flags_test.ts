@@ -39,6 +39,7 @@ const COMMAND = {
       environment: false,
       about: "which own file",
     },
+    ca: { value: { name: "FILE", kind: "file" }, about: "whom to trust" },
     json: { about: "print JSON" },
   },
 } as const satisfies ReadableCommand;
@@ -76,6 +77,7 @@ describe("readCommandLine", () => {
       late: undefined,
       most: undefined,
       own: undefined,
+      ca: undefined,
       json: false,
     });
   });
@@ -130,6 +132,8 @@ describe("readCommandLine", () => {
     ["--confg x", "unknown flag --confg: did you mean --config?"],
     ["--lisen=x", "unknown flag --lisen: did you mean --listen?"],
     ["--hlp", "unknown flag --hlp: did you mean --help?"],
+    ["--cacert x", "unknown flag --cacert: did you mean --ca?"],
+    ["--pinnedpubkey x", "unknown flag --pinnedpubkey"],
     ["-x", "unknown flag -x"],
     ["--config.a x", "unknown flag --config.a"],
     ["--no-json", "unknown flag --no-json"],

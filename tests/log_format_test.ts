@@ -1,7 +1,12 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { jsonLine, type LogFields, type LogLine, textLine } from "../src/log.ts";
+import {
+  jsonLine,
+  type LogFields,
+  type LogLine,
+  textLine,
+} from "../src/log.ts";
 
 const STAMP = "2026-01-02T03:04:05.678Z";
 

@@ -39,6 +39,7 @@ const ISSUED: Readonly<Record<string, IssueOptions>> = {
   expired: { names: "DNS:mux.example", days: -1 },
   early: { names: "DNS:mux.example", isEarly: true },
   nameless: {},
+  evil: { names: "DNS:a\x1b[31m.example" },
   clients: { names: "DNS:mux.example", usage: "clientAuth" },
   alice: {},
 };
@@ -228,6 +229,11 @@ describe("a client by TLS", needs("openssl"), () => {
       certificate: "named",
       tls: () => ({ ca: text("ca.crt") }),
       message: /is not for 127\.0\.0\.1: it is for mux\.example/,
+    },
+    {
+      certificate: "evil",
+      tls: () => ({ ...named(), serverName: "a.example" }),
+      message: /is not for a\.example: it is for a\\u001b\[31m\.example/,
     },
     {
       certificate: "nameless",

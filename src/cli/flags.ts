@@ -256,6 +256,14 @@ function wrongValue(what: string, text: string, allowed: string): TcpmuxError {
   return usage(`${what} is ${JSON.stringify(text)}; allowed: ${allowed}`);
 }
 
+/** What flags of ours are called by curl and openssl. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  cacert: "ca",
+  cafile: "ca",
+  pinnedpubkey: "pin",
+  servername: "server-name",
+};
+
 function unknownFlag(arg: string, command: ReadableCommand): TcpmuxError {
   const name = arg.replace(/=.*$/, "");
   if (name === "--port" || /^-p\d*$/.test(name)) {
@@ -269,7 +277,9 @@ function unknownFlag(arg: string, command: ReadableCommand): TcpmuxError {
   const known = [...Object.keys(command.flags), "help"];
   // Without a command, which means serve, the program has flags of its own.
   if (command.name === "serve") known.push("version", "licenses");
-  const meant = nearest(name.replace(/^-+/, ""), known);
+  const word = name.replace(/^-+/, "");
+  const meant = known.find((flag) => flag === ELSEWHERE[word.toLowerCase()]) ??
+    nearest(word, known);
   const hint = meant === undefined ? "" : `: did you mean --${meant}?`;
   return usage(`unknown flag ${name}${hint}`);
 }

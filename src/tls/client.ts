@@ -9,6 +9,7 @@ import {
   type TlsFacts,
 } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
+import { escaped } from "../log.ts";
 import { dnsName, isHost } from "../policy/certificates.ts";
 import { timeLeft, type TimerList } from "../timers.ts";
 import { cancelled, timedOut } from "../transport/attempt.ts";
@@ -201,9 +202,9 @@ class Judge implements ServerJudge {
     }
     if (names.some((one) => isName(one, name))) return undefined;
     const has = names.filter(({ kind }) => kind === "dns" || kind === "ip")
-      .map(({ value }) => value);
+      .map(({ value }) => escaped(value));
     const listed = has.length === 0
-      ? `it has no subjectAltName, only ${subject}`
+      ? `it has no subjectAltName, only ${escaped(subject)}`
       : `it is for ${has.slice(0, 8).join(", ")}`;
     return `is not for ${name}: ${listed} (connect to such a name, or give one ` +
       `by ${NAME_WAYS})`;
