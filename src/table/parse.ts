@@ -261,9 +261,8 @@ function checkSocketKeys(
       "stall_timeout",
     ] as const
   ) {
-    const schema = commonSchema.entries[key];
-    const limit = v.safeParse(schema, object[key]).output ?? 0;
-    if (limit !== 0) add(key);
+    const limit = v.safeParse(commonSchema.entries[key], object[key]);
+    if (limit.success && limit.output) add(key);
   }
 }
 
