@@ -38,6 +38,9 @@ describe("a table that is wrong", () => {
   }
 });
 
+const HOLDS_ITSELF: unknown[] = [];
+HOLDS_ITSELF.push(HOLDS_ITSELF);
+
 describe("a table of objects that is wrong", () => {
   const rows: [string, unknown, string][] = [
     ["not an object", 1, "is 1; allowed: a table"],
@@ -72,7 +75,19 @@ describe("a table of objects that is wrong", () => {
     }, "server.constructor: unknown key"],
     ["a Map for a table", {
       server: { log: new Map() },
-    }, "server.log: is {}; allowed: a table"],
+    }, "server.log: is [object Map]; allowed: a table"],
+    ["a promise for a table", {
+      services: { a: { exec: ["cat"], env: Promise.resolve({}) } },
+    }, "services.a.env: is [object Promise]; allowed: a table"],
+    ["a list that holds itself", {
+      server: { help: HOLDS_ITSELF },
+    }, "server.help: is [object Array]; allowed: true or false"],
+    ["a BigInt in an object", {
+      server: { admin: { port: 1n } },
+    }, "server.admin: is [object Object]; allowed: HOST:PORT"],
+    ["an unknown key that is inherited", {
+      server: Object.create({ hlep: true }),
+    }, "server.hlep: unknown key"],
     ["a time below 0", { server: { idle_timeout: -1 } }, "server.idle_timeout"],
   ];
   for (const [what, input, message] of rows) {

@@ -544,6 +544,28 @@ describe("a table", () => {
     ]);
   });
 
+  test("of objects may inherit keys, and have accessors", () => {
+    const guarded = { allow: ["10.0.0.1"] };
+    class Settings {
+      get help() {
+        return false;
+      }
+    }
+    const { server, services } = buildTable({
+      server: new Settings(),
+      services: {
+        a: Object.assign(Object.create(guarded), { text: "x" }),
+        b: Object.create({ text: "y", enabled: false }),
+      },
+    });
+    assert(!server.help);
+    assert(!services[0]!.access.admitsAll);
+    assertEquals(
+      services.map(({ name, enabled }) => ({ name, enabled })),
+      [{ name: "a", enabled: true }, { name: "b", enabled: false }],
+    );
+  });
+
   test("of objects says what the same in TOML says", () => {
     const input: TableInput = {
       server: { listen: "127.0.0.1:0", idle_timeout: "2s" },

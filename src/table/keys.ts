@@ -86,8 +86,8 @@ function ofMembers<S extends Schema>(
       const value: Values = { ...presets ??= presetsOf(entries) };
       let found: Map<string, Issue[]> | undefined;
       let typed = true;
-      const missing = needed.filter((key) => !Object.hasOwn(input, key));
-      for (const key of [...missing, ...Object.keys(input)]) {
+      const missing = needed.filter((key) => !(key in input));
+      for (const key of [...missing, ...keysIn(input, known)]) {
         const member = Object.hasOwn(entries, key)
           ? entries[key]!
           : others(key);
@@ -105,6 +105,17 @@ function ofMembers<S extends Schema>(
         : { typed, value, issues: inOrder(found, known) };
     },
   } as S;
+}
+
+/** The keys of a table; an object of a program may inherit some. */
+function keysIn(input: Values, known: readonly string[]): Iterable<string> {
+  const prototype: unknown = Object.getPrototypeOf(input);
+  if (prototype === Object.prototype || prototype === null) {
+    return Object.keys(input);
+  }
+  const keys = new Set(known.filter((key) => key in input));
+  for (const key in input) keys.add(key);
+  return keys;
 }
 
 /** What is wrong with the known keys, in their order, and then with others. */
@@ -224,8 +235,20 @@ function describe(value: unknown): string {
   if (typeof value === "number" || typeof value === "bigint") {
     return String(value);
   }
-  const text = JSON.stringify(value) ?? String(value);
+  const text = textOf(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** As JSON, where that says what it is: a Map would look like an empty table. */
+function textOf(value: unknown): string {
+  const isPlain = typeof value !== "object" || value === null ||
+    isTable(value) || Array.isArray(value) || value instanceof Date;
+  try {
+    if (isPlain) return JSON.stringify(value) ?? String(value);
+  } catch {
+    // It holds itself, or a BigInt.
+  }
+  return Object.prototype.toString.call(value);
 }
 
 /**
@@ -246,5 +269,6 @@ export function asObject(
 
 export function isTable(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null &&
-    !(Symbol.iterator in value) && !(value instanceof Date);
+    !(Symbol.iterator in value) && !(value instanceof Date) &&
+    !(value instanceof Promise);
 }
