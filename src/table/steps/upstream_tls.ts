@@ -2,10 +2,11 @@
 import * as v from "valibot";
 import {
   asDemanded,
+  isServerName,
   PIN_FORM,
   readPins,
+  SERVER_NAME_FORM,
   type TlsDemands,
-  whyWrong,
 } from "../../transport/net/tls/demands.ts";
 import { checked, optional, preset, table } from "../keys.ts";
 import type { KeyPath, Problems } from "../problem.ts";
@@ -13,10 +14,6 @@ import { type ListenerSpec, placeOf, type Service } from "../service.ts";
 import { flag, name, textThat } from "../values.ts";
 
 const file = () => name("path of a file");
-
-/** @returns what is wrong with it */
-const whyNoName = (serverName: string) =>
-  whyWrong({ ca: undefined, cert: undefined, key: undefined, serverName });
 
 /** The key `ca`. @param place where its path begins */
 export const authorities = (place: string) =>
@@ -46,14 +43,9 @@ export const upstreamTlsKeys = {
     "The file of the private key of `cert` in PEM, without a password.",
   ),
   server_name: optional(
-    v.pipe(
-      v.string("a host name or an address"),
-      v.check(
-        (text) => whyNoName(text) === undefined,
-        ({ input }) => whyNoName(input)!,
-      ),
-      v.metadata({ value: "host name, or address" }),
-    ),
+    textThat(isServerName, SERVER_NAME_FORM, {
+      value: "host name, or address",
+    }),
     "the host that is connected to",
     "The name or the address that the server's certificate must have. A name " +
       "is also what the server is asked for (SNI).",

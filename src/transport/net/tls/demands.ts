@@ -116,13 +116,19 @@ export function whyWrong(
   if ((cert === undefined) !== (key === undefined)) {
     return "cert and key go together";
   }
-  if (serverName !== undefined && !NAME.test(serverName)) {
+  if (serverName !== undefined && !isServerName(serverName)) {
     return `the server's name is ${JSON.stringify(serverName)}; allowed: ` +
-      "a host name or an address, without a port";
+      SERVER_NAME_FORM;
   }
 }
 
+export const SERVER_NAME_FORM = "a host name or an address, without a port";
+
 const NAME = /^([a-z0-9_-]+(\.[a-z0-9_-]+)*\.?|[0-9a-f:.]*:[0-9a-f:.]*)$/i;
+
+export function isServerName(text: string): boolean {
+  return NAME.test(text);
+}
 
 /** A pin without `ca` replaces the check of authority and name. */
 export function asDemanded(demands: TlsDemands): TlsDemands {
