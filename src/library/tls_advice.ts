@@ -5,7 +5,7 @@ import type { KeyPath, Problems } from "../table/problem.ts";
 import type {
   CertificateFiles,
   TlsSettings,
-} from "../table/steps/tls_settings.ts";
+} from "../table/steps/server_tls.ts";
 import type { Table } from "../table/table.ts";
 import { Judged } from "../tls/authorities.ts";
 import { readCertificate } from "../tls/certificate.ts";

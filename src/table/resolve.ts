@@ -25,7 +25,7 @@ import type { serverSchema } from "./server_schema.ts";
 import type { HandlerService, Service } from "./service.ts";
 import type { ServerSettings } from "./table.ts";
 import { resolveFirstBytes } from "./steps/first_bytes.ts";
-import { resolveTls } from "./steps/tls_settings.ts";
+import { resolveTls } from "./steps/server_tls.ts";
 import { resolveUpstreamTls } from "./steps/upstream_tls.ts";
 
 type Valid<K extends KindKey> = v.InferOutput<typeof kindSchemas[K]>;

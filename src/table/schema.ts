@@ -18,7 +18,7 @@ import {
   TIMES,
 } from "./server_schema.ts";
 import { BUILTINS, type Handler } from "./service.ts";
-import { allowCertificate } from "./steps/tls_schema.ts";
+import { allowCertificate } from "./steps/server_tls.ts";
 import { upstreamTls } from "./steps/upstream_tls.ts";
 import {
   addresses,

@@ -2,7 +2,7 @@
 import { LOG_FORMATS, LOG_LEVELS } from "../log.ts";
 import { optional, preset, table } from "./keys.ts";
 import { firstBytesSchema } from "./steps/first_bytes.ts";
-import { allowCertificate, tlsSchema } from "./steps/tls_schema.ts";
+import { allowCertificate, tlsSchema } from "./steps/server_tls.ts";
 import {
   addresses,
   choice,

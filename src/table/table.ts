@@ -13,7 +13,7 @@ import { type Located, Problems } from "./problem.ts";
 import { addStepProblems } from "./steps/problems.ts";
 import { type ListenerSpec, placeOf, type Service } from "./service.ts";
 import { addFirstBytesProblems, type FirstBytes } from "./steps/first_bytes.ts";
-import type { TlsSettings } from "./steps/tls_settings.ts";
+import type { TlsSettings } from "./steps/server_tls.ts";
 
 /** The `[server]` part of the table, every value of it resolved. */
 export interface ServerSettings {

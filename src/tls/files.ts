@@ -8,7 +8,7 @@ import type { KeyPath, Problems } from "../table/problem.ts";
 import type {
   CertificateFiles,
   TlsSettings,
-} from "../table/steps/tls_settings.ts";
+} from "../table/steps/server_tls.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
 import { mayResume } from "../transport/net/tls/accept.ts";

@@ -10,7 +10,7 @@ import { isHost } from "../policy/certificates.ts";
 import { refusal } from "../policy/refusal.ts";
 import { Problems } from "../table/problem.ts";
 import type { Table } from "../table/table.ts";
-import type { TlsSettings } from "../table/steps/tls_settings.ts";
+import type { TlsSettings } from "../table/steps/server_tls.ts";
 import {
   acceptTls,
   type ShownCertificate,

@@ -1,5 +1,5 @@
 /** The log of a daemon: where it goes, and by which settings. */
-import type { Log, LogFormat, LogLevel } from "../../log.ts";
+import type { Log, LogFormat, LogLevel, LogTo } from "../../log.ts";
 import { formatProblem, type Problem } from "../../table/problem.ts";
 import type { LogSettings, Prepared } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
@@ -68,14 +68,25 @@ export class LogTarget {
     };
   }
 
-  async #open(settings: LogSettings): Promise<Target> {
-    const { to, syslogFormat } = settings;
-    const known = { to, syslogFormat };
-    if (to.kind === "stderr") return { settings: known, queue: this.#stderr };
-    const { openLog } = await import("../logs/open_log.ts");
+  async #open({ to, syslogFormat }: LogSettings): Promise<Target> {
+    const settings = { to, syslogFormat };
+    if (to.kind === "stderr") return { settings, queue: this.#stderr };
+    const sink = await this.#sinkFor(to, syslogFormat);
+    return { settings, queue: new LogQueue(sink, false, sink), sink };
+  }
+
+  /** Loads what the table asks for, and no more. */
+  async #sinkFor(
+    to: Exclude<LogTo, typeof STDERR>,
+    format: LogSettings["syslogFormat"],
+  ): Promise<LogSink> {
     const say = (problem: string) => this.#say(problem);
-    const sink = await openLog(to, syslogFormat, this.#transport, say);
-    return { settings: known, queue: new LogQueue(sink, false, sink), sink };
+    if (to.kind === "file") {
+      const { LogFile } = await import("../logs/log_file.ts");
+      return new LogFile(to.path, say);
+    }
+    const { openSyslog } = await import("../logs/syslog.ts");
+    return await openSyslog(to, format, this.#transport, say);
   }
 
   #say(problem: string): void {

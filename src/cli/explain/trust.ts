@@ -7,7 +7,7 @@ import { alternativeNamesText, nameText } from "../../policy/certificates.ts";
 import type { Refusal } from "../../policy/refusal.ts";
 import { Problems } from "../../table/problem.ts";
 import type { ListenerSpec } from "../../table/service.ts";
-import type { TlsSettings } from "../../table/steps/tls_settings.ts";
+import type { TlsSettings } from "../../table/steps/server_tls.ts";
 import { readCertificate } from "../../tls/certificate.ts";
 import {
   type ClientTrust,

@@ -8,7 +8,7 @@ import type { Access } from "../../policy/access.ts";
 import type { CertificateList } from "../../policy/certificates.ts";
 import type { KeyPath, Problems } from "../problem.ts";
 import { type ListenerSpec, placeOf, type Service } from "../service.ts";
-import type { TlsSettings } from "./tls_settings.ts";
+import type { TlsSettings } from "./server_tls.ts";
 import { addUpstreamTlsProblems } from "./upstream_tls.ts";
 
 /** What concerns the schemes, of a table. */

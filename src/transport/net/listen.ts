@@ -146,9 +146,6 @@ export async function isListenedOn(path: string): Promise<boolean> {
   });
 }
 
-/** Stands for a listener of which nothing is known: each end is asked for. */
-const ANY: Endpoint = { transport: "tcp", host: "::", port: 0 };
-
 /**
  * A connection of a descriptor that this process was started with, which belongs
  * to the socket from now on.
@@ -175,7 +172,7 @@ export function inheritedEnds(
   socket: Parameters<typeof acceptedEnds>[0],
 ): Peer {
   if (!socket.localAddress) return NO_ENDS; // a Unix socket
-  const ends = acceptedEnds(socket, ANY);
+  const ends = acceptedEnds(socket, ANYWHERE);
   if (ends !== undefined) return ends;
   throw fromSystem({ code: "ECONNRESET" }, "cannot serve the client");
 }
