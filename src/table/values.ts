@@ -1,5 +1,5 @@
 /**
- * The kinds of values in a table. The `error` of each says what is allowed;
+ * The kinds of values in a table. The message of each says what is allowed;
  * its metadata is for documentation: `value` names the kind in a few words,
  * `form` describes it where that is not enough.
  */
