@@ -111,7 +111,7 @@ describe("a status", () => {
         local: { transport: "unix", path: evil },
         remote: { transport: "unix", path: evil },
       },
-      remote: undefined,
+      remoteText: undefined,
       server: { listener: evil },
       service,
       upstream: { transport: "unix", path: evil },
