@@ -87,9 +87,17 @@ export interface LogLine {
   readonly fields: LogFields;
 }
 
+/** The levels, each as wide as the others. */
+const COLUMN = {
+  debug: "debug",
+  info: "info ",
+  warn: "warn ",
+  error: "error",
+} as const satisfies Record<LogLevel, string>;
+
 /** `TIME LEVEL message key=value…`, values quoted where they need it. */
 export function textLine(line: LogLine): string {
-  return `${line.stamp} ${line.level.padEnd(5)} ${bareLine(line)}`;
+  return `${line.stamp} ${COLUMN[line.level]} ${bareLine(line)}`;
 }
 
 /** The same without time and level. */

@@ -57,7 +57,8 @@ export class RequestReader {
     // A CR before the LF is no part of the name.
     const end = line[stop - 1] === CR ? stop - 1 : stop;
     if (lf >= 0 && end === 0) return illegal("empty", "is empty");
-    const name = ascii.decode(line.subarray(0, Math.min(end, MAX_NAME + 1)));
+    const some = line.length > MAX_LINE ? line.subarray(0, MAX_LINE) : line;
+    const name = ascii.decode(some).slice(0, Math.min(end, MAX_NAME + 1));
     // Bad bytes are reported before excess length, so that the error does not
     // depend on how the line was segmented.
     const bad = name.search(NOT_PRINTABLE);
