@@ -1,5 +1,5 @@
-// Runs the test files on Deno, Bun and Node, and the end-to-end tests once
-// more against the bundle and the Bun binary:
+// Runs the test files on Deno, Bun and Node; the end-to-end tests also, or in
+// place of the sources, against the bundle and the Bun binary:
 //
 //   npm test [-- [--unit] [--on=deno,bun,node22,node26,built] [FILE…]]
 //

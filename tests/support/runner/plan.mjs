@@ -25,7 +25,7 @@ const ATTACK = /\b(hostile|soak|guard|xinetd|output|programs|log_reader)_/;
 /** Of the command line, where a runtime that cannot read a program shows. */
 const COMMAND_LINE = /\b(cli|builtin)_e2e_test\.ts$/;
 
-/** Where the sources themselves are what is tested, on Node. */
+/** Where the sources themselves are what is tested. */
 const isReading = (file) => isUnit(file) || COMMAND_LINE.test(file);
 
 /** These take long, and tell little of a change that is under way. */
@@ -40,7 +40,8 @@ const BROWSER = /\badmin_page_/;
 
 export const isUnit = (file) => !isEndToEnd(file);
 const isEndToEnd = (file) => file.endsWith("_e2e_test.ts");
-const isBehaviour = (file) => isEndToEnd(file) && !ATTACK.test(file);
+const isAttack = (file) => ATTACK.test(file);
+const isBehaviour = (file) => isEndToEnd(file) && !isAttack(file);
 
 /** Whether a program starts and serves at all. */
 const BUILTIN = /\bbuiltin_e2e_test\.ts$/;
@@ -103,7 +104,15 @@ const RUNS = [
     name: "bun",
     title: "Bun",
     command: onBun,
-    takes: () => true,
+    takes: (file) => isReading(file) || isAttack(file),
+  },
+  // It is what is installed, and starts in less time than the sources.
+  {
+    name: "bun",
+    title: "Bun, the binary",
+    command: onBun,
+    takes: isBehaviour,
+    program: [BINARY],
   },
   {
     name: "node26",
@@ -155,13 +164,6 @@ const RUNS = [
     takes: share(2),
     program: [bun, "--no-env-file", BUNDLE],
   },
-  {
-    name: "built",
-    title: "the Bun binary",
-    command: onBun,
-    takes: (file) => isBehaviour(file) && !BROWSER.test(file),
-    program: [BINARY],
-  },
 ];
 
 /**
@@ -175,17 +177,16 @@ export function runsOf({ on, files, everywhere }) {
   return RUNS
     .filter(({ name }) => on === undefined || on.includes(name))
     .map((run) => {
-      const takes = everywhere && run.program !== undefined
-        ? allOf(run)
-        : run.takes;
+      const all = everywhere && run.program !== undefined;
+      const takes = (file) => run.takes(file) || all && isBuiltFor(file, run);
       return { ...run, files: files.filter(takes) };
     })
     .filter((run) => run.files.length > 0);
 }
 
 /** What the sources are started for runs no second time with the bundle. */
-function allOf({ name }) {
-  return (file) => isEndToEnd(file) && (name === "built" || !isReading(file));
+function isBuiltFor(file, { name }) {
+  return isEndToEnd(file) && (name === "built" || !isReading(file));
 }
 
 /** Whether a file says that it measures time, and so needs the machine. */
