@@ -22,7 +22,7 @@ export const ENDLESS: readonly string[] = [
   `my $some = "x" x 65536;
   for (my $i = 0; ; $i++) {
     syswrite STDOUT, $some or exit;
-    select undef, undef, undef, 0.05 if $i > 200;
+    select undef, undef, undef, 0.2 if $i > 200;
   }`,
 ];
 

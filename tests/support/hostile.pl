@@ -12,19 +12,20 @@
 #   small           first of all: a receive buffer as small as can be
 #   send:TEXT       with \r, \n and \xHH
 #   times:N:TEXT    the text N times
-#   flip:TEXT       connection N has bit N of it changed
+#   flip:K:OF:TEXT  connection N has one bit of it changed: N times OF, plus K
 #   cut:TEXT        connection N cuts it where N, in binary, has a 1
 #   upto:TEXT       connection N sends the first N bytes
 #   slowly:MS:TEXT  byte by byte
 #   flood:STUCK     sends until nothing is taken for STUCK seconds
 #   flood:STUCK:MAX the same, MAX bytes at the most
-#   drip:SECONDS    sends 64 KiB every 50 ms, and waits where none is taken
+#   drip:SECONDS    sends 64 KiB every 200 ms, and waits where none is taken
 #   line, read:N    reads a line, or N bytes
 #   all             reads to the end
 #   end             ends its sending
 #   pause:SECONDS
 #   wait            tells what was read so far, and waits for a line of input
 #   reset, close
+#   anew            what follows is for COUNT new connections
 #
 # What was read is told as lines "COUNT HEX", then an empty one, at each
 # `wait` and at the end.
@@ -87,7 +88,7 @@ sub flood {
 sub drip {
   my ($seconds, @conns) = @_;
   my $block = "x" x 65536;
-  for (my $end = time + $seconds; @conns && time < $end; sleep 0.05) {
+  for (my $end = time + $seconds; @conns && time < $end; sleep 0.2) {
     @conns = grep { send_on($_, $block) } @conns;
   }
 }
@@ -117,10 +118,11 @@ sub step {
     $text = unescaped($text) x $times;
     send_on($_, $text) for @conns;
   } elsif ($verb eq "flip") {
-    my $text = unescaped($what);
+    my ($first, $of, $text) = split /:/, $what, 3;
+    $text = unescaped($text);
     for my $c (@conns) {
       my $changed = $text;
-      vec($changed, $c->{number}, 1) ^= 1;
+      vec($changed, $first + $of * $c->{number}, 1) ^= 1;
       send_on($c, $changed);
     }
   } elsif ($verb eq "cut") {
@@ -169,8 +171,8 @@ sub step {
   }
 }
 
-if ($role eq "connect") {
-  my ($port, $count, $at_a_time, $from, @steps) = @args;
+sub assail {
+  my ($port, $count, $at_a_time, $from, @steps) = @_;
   my @from = split /,/, $from;
   for (my $number = 0; $number < $count;) {
     my @conns;
@@ -190,6 +192,15 @@ if ($role eq "connect") {
     step($_, @conns) for @steps;
     $told{$_->{got}}++ for @conns;
   }
+}
+
+if ($role eq "connect") {
+  my ($port, $count, $at_a_time, $from, @steps) = @args;
+  my @lists = ([]);
+  for (@steps) {
+    if ($_ eq "anew") { push @lists, [] } else { push @{ $lists[-1] }, $_ }
+  }
+  assail($port, $count, $at_a_time, $from, @$_) for @lists;
   report();
 } else {
   my $listener = socket_of_ours(@args);

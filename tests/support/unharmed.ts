@@ -36,8 +36,11 @@ export function withVictim(
 }
 
 /** Attacks that bring a heap to about its size, and the most that follow. */
-const SETTLING = 2;
+const SETTLING = 1;
 const ATTACKS = 12;
+
+/** As often as that, a server is attacked at the least. */
+export const LEAST_ATTACKS = 1 + SETTLING + 1;
 
 /** What a heap that is in no need may grow by from one attack to the next. */
 const GROWTH = 1.05;
