@@ -14,12 +14,15 @@ const TABLE = `[services.big]
 text = ${JSON.stringify("all of this is to arrive\n".repeat(100))}
 `;
 
-/** A table of which more is to be said than a pipe holds. */
+/**
+ * A table of which more is to be said than a pipe holds. It has few services:
+ * for each, the user is looked up who would run its program.
+ */
 const MANY = 'server.listen = "127.0.0.1:0"\n' + Array.from(
-  { length: 200 },
+  { length: 40 },
   (_, index) =>
     `[services.${"a-long-name-".repeat(12)}${index}]\n` +
-    `exec = ["/nowhere/program"]\n`,
+    `exec = ["/nowhere${"/in-this-folder".repeat(120)}/program"]\n`,
 ).join("");
 
 /** Words of every command that prints and ends. */
