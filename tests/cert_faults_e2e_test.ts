@@ -6,6 +6,7 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -13,16 +14,38 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { hostname } from "node:os";
-import { join } from "node:path";
-import { describe, test } from "node:test";
+import { hostname, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { after, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type TestCa, withTestCa } from "./support/ca.ts";
+import { TestCa, withTestCa } from "./support/ca.ts";
 import { runCommand } from "./support/command.ts";
 import { needs, needsRoot } from "./support/needs.ts";
 import { quoted } from "./support/run.ts";
 import { programUnderTest } from "./support/server.ts";
 import { sleep } from "./support/wait.ts";
+
+/** A folder with a CA that has issued alice, made once. */
+let made: Promise<string> | undefined;
+after(async () => {
+  if (made !== undefined) rmSync(dirname(await made), { recursive: true });
+});
+
+/** Runs `use` with a copy of that CA. */
+function withAlice(use: (ca: TestCa) => Promise<void>): Promise<void> {
+  made ??= makeAlice();
+  return withTestCa(async (ca) => {
+    cpSync(await made!, ca.pki, { recursive: true });
+    await use(ca);
+  });
+}
+
+async function makeAlice(): Promise<string> {
+  const ca = new TestCa(mkdtempSync(join(tmpdir(), "tcpmux-alice-")));
+  await ca.mustCert(["init"]);
+  await ca.mustCert(["issue", "alice"]);
+  return ca.pki;
+}
 
 /** All files of the CA, with their contents. */
 function filesOf(ca: TestCa): Record<string, string> {
@@ -84,9 +107,7 @@ describe("tcpmux cert refuses", needs("openssl"), () => {
   }
 
   test("what is there already", () =>
-    withTestCa(async (ca) => {
-      await ca.mustCert(["init"]);
-      await ca.mustCert(["issue", "alice"]);
+    withAlice(async (ca) => {
       writeFileSync(join(ca.pki, "bob.key"), "somebody else's");
       const before = filesOf(ca);
       for (
@@ -116,9 +137,7 @@ describe("tcpmux cert refuses", needs("openssl"), () => {
     }));
 
   test("a list that was changed by another hand", () =>
-    withTestCa(async (ca) => {
-      await ca.mustCert(["init"]);
-      await ca.mustCert(["issue", "alice"]);
+    withAlice(async (ca) => {
       const index = join(ca.pki, "index.txt");
       const text = readFileSync(index, "utf8");
       for (const wrong of [`${text}nonsense\n`, text.trimEnd()]) {
@@ -236,9 +255,7 @@ describe("tcpmux cert works", needs("openssl"), () => {
 describe("tcpmux cert that is killed", needs("openssl"), () => {
   for (const call of [1, 2, 3, 4]) {
     test(`while openssl(1) runs for the ${call}. time, changes nothing`, () =>
-      withTestCa(async (ca) => {
-        await ca.mustCert(["init"]);
-        await ca.mustCert(["issue", "alice"]);
+      withAlice(async (ca) => {
         const before = filesOf(ca);
         const count = join(ca.folder, "count");
         const env = ca.pathWith(
@@ -275,9 +292,7 @@ exec $REAL "$@"`,
     }));
 
   test("among its renames, is finished by the next command", () =>
-    withTestCa(async (ca) => {
-      await ca.mustCert(["init"]);
-      await ca.mustCert(["issue", "alice"]);
+    withAlice(async (ca) => {
       const old = join(ca.folder, "old");
       cpSync(ca.pki, old, { recursive: true });
       await ca.mustCert(["renew", "alice"]);
@@ -305,9 +320,7 @@ exec $REAL "$@"`,
     }));
 
   test("at any time, leaves what the next one can use", () =>
-    withTestCa(async (ca) => {
-      await ca.mustCert(["init"]);
-      await ca.mustCert(["issue", "alice"]);
+    withAlice(async (ca) => {
       const [program, ...words] = programUnderTest();
       for (let round = 0; round < 8; round++) {
         const child = spawn(

@@ -9,8 +9,8 @@ import { type RunningServer, withServer } from "./support/server.ts";
 import { until } from "./support/wait.ts";
 
 /** How many, by the way in which they are asked for: a watch waits for quiet. */
-const RELOADS = { SIGHUP: 200, "a watch": 20 };
-const CLIENTS = 4;
+const RELOADS = { SIGHUP: 80, "a watch": 20 };
+const CLIENTS = 3;
 
 const SETTINGS = `include = ["services.d/*.toml"]
 [server]

@@ -54,15 +54,17 @@ builtin = "echo"
 /** Runs `use` with the environment of a user who has these aliases. */
 async function withAliases(
   text: string,
-  use: (env: Record<string, string>) => Promise<void>,
+  use: (env: Record<string, string>, home: string) => Promise<void>,
+  where: "XDG_CONFIG_HOME" | "HOME" = "XDG_CONFIG_HOME",
 ): Promise<void> {
   const home = mkdtempSync(join(folder, "home-"));
-  await mkdir(join(home, ".config", "tcpmux"), { recursive: true });
-  await writeFile(join(home, ".config", "tcpmux", "config.toml"), text);
-  await use({ XDG_CONFIG_HOME: join(home, ".config") });
+  const config = join(home, ".config");
+  await mkdir(join(config, "tcpmux"), { recursive: true });
+  await writeFile(join(config, "tcpmux", "config.toml"), text);
+  if (where === "XDG_CONFIG_HOME") return use({ [where]: config }, home);
   // Without that variable; Deno finds what it has loaded by HOME too.
   const { HOME, DENO_DIR = `${HOME}/.cache/deno` } = process.env;
-  await use({ HOME: home, XDG_CONFIG_HOME: "", DENO_DIR });
+  return use({ HOME: home, XDG_CONFIG_HOME: "", DENO_DIR }, home);
 }
 
 const CA = ["--ca", file("ca.crt")];
@@ -305,27 +307,25 @@ verify = false
       }
     }));
 
-  test("aliases have paths in the home directory", () =>
+  test("aliases stand in the home directory, and have paths there", () =>
     withTls((port) =>
       withAliases(
         `[hosts.a]
 address = "127.0.0.1:${port}"
 ca = "~/trusted.crt"
 `,
-        async (env) => {
-          const { HOME } = env;
-          if (HOME === undefined) return; // the real one of who runs the test
-          await copyFile(file("ca.crt"), join(HOME, "trusted.crt"));
+        async (env, home) => {
+          await copyFile(file("ca.crt"), join(home, "trusted.crt"));
           const { out, err } = await tcpmux(["connect", "a", "hello"], { env });
           assertEquals([out, err], ["hello over TLS\n", ""]);
         },
+        "HOME",
       )
     ));
 
   test("aliases that others can write are refused", () =>
-    withAliases('[hosts.a]\naddress = "127.0.0.1:1"\n', async (env) => {
-      const config = env["XDG_CONFIG_HOME"] || join(env["HOME"]!, ".config");
-      await chmod(join(config, "tcpmux", "config.toml"), 0o666);
+    withAliases('[hosts.a]\naddress = "127.0.0.1:1"\n', async (env, home) => {
+      await chmod(join(home, ".config", "tcpmux", "config.toml"), 0o666);
       const { code, err } = await tcpmux(["list", "a"], { env });
       assertMatch(
         err,

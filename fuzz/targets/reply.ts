@@ -1,5 +1,5 @@
 /** What a server answers, as a client reads it. */
-import { positive, ReplyReader } from "../../src/wire.ts";
+import { positive, ReplyReader, TLS_WAYS } from "../../src/wire.ts";
 import { behind, bytesOf, cuts } from "../cut.ts";
 import { check, same, type Target } from "../target.ts";
 
@@ -59,6 +59,10 @@ function read(pieces: readonly Uint8Array[]): Read {
 }
 
 function expected(input: string): Read {
+  // An alert of TLS begins with it.
+  if (input.startsWith("\x15")) {
+    return { state: `it speaks TLS (connect to it by TLS: ${TLS_WAYS})` };
+  }
   if (input !== "" && !/^[+-]/.test(input)) {
     return { state: "the reply does not begin with + or -" };
   }
