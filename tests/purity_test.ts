@@ -75,6 +75,8 @@ const GENERATED = ["src/table/input.ts"];
 
 interface Import {
   readonly specifier: string;
+  /** If it is a file of ours. */
+  readonly path: string | undefined;
   readonly dynamic: boolean;
   /** Types are gone when the program runs. */
   readonly type: boolean;
@@ -94,7 +96,16 @@ function code(file: string): string {
     .replaceAll(/(^|[\s;{}(,])\/\/.*$/gm, "$1");
 }
 
-function importsOf(file: string): Import[] {
+function importsOf(file: string): readonly Import[] {
+  const known = imports.get(file) ?? readImports(file);
+  imports.set(file, known);
+  return known;
+}
+
+/** What has been read of them, since the tests ask again and again. */
+const imports = new Map<string, readonly Import[]>();
+
+function readImports(file: string): Import[] {
   const source = sources.get(file)!;
   const found: Import[] = [];
   const fixed = /^(?:import|export)\s+(type\s)?([^;"]*?from\s*)?"([^"]+)"/gm;
@@ -104,15 +115,22 @@ function importsOf(file: string): Import[] {
       /^\s*(type\s|$)/.test(name) && names.includes("{")
     );
     found.push({
-      specifier: specifier!,
+      ...named(file, specifier!),
       dynamic: false,
       type: type !== undefined || onlyTypes,
     });
   }
   for (const [, specifier] of source.matchAll(/\bimport\(\s*"([^"]+)"/g)) {
-    found.push({ specifier: specifier!, dynamic: true, type: false });
+    found.push({ ...named(file, specifier!), dynamic: true, type: false });
   }
   return found;
+}
+
+/** What a file imports by that name. */
+function named(file: string, specifier: string) {
+  const path = relative(ROOT, join(ROOT, dirname(file), specifier));
+  const isOurs = specifier.startsWith(".") && sources.has(path);
+  return { specifier, path: isOurs ? path : undefined };
 }
 
 /** The statements that stand at the beginning of a line, each with its place. */
@@ -164,12 +182,8 @@ function folderOf(file: string): string | undefined {
 
 /** The files of ours that a file imports. */
 function ours(file: string, which: (of: Import) => boolean): string[] {
-  return importsOf(file)
-    .filter((of) => of.specifier.startsWith(".") && which(of))
-    .map(({ specifier }) =>
-      relative(ROOT, join(ROOT, dirname(file), specifier))
-    )
-    .filter((path) => sources.has(path));
+  return importsOf(file).filter(which)
+    .flatMap(({ path }) => path === undefined ? [] : [path]);
 }
 
 function reachable(
