@@ -13,7 +13,7 @@ import { needsFiles } from "./support/needs.ts";
 
 /** For the swarm; clients in good faith come from 127.0.0.1. */
 const ELSEWHERE = { from: ["127.0.0.9"] };
-const SWARM: Crowd = { count: 2000, ...ELSEWHERE };
+const SWARM: Crowd = { count: 5000, ...ELSEWHERE };
 const STORM: Crowd = { count: 2000, atATime: 50, ...ELSEWHERE };
 const BUSY = "-Server busy, try again later\r\n";
 const LATE = "-Timed out waiting for a service name\r\n";
@@ -35,7 +35,7 @@ function unharmedBy(
   );
 }
 
-describe("2,000 connections at a time that say nothing", enough, () => {
+describe("5,000 connections at a time that say nothing", enough, () => {
   test("are held, and others are served, until they are reset", () =>
     unharmedBy(`handshake_timeout = "60s"${ROOM}`, async (port) => {
       const steps = ["wait", "reset"];

@@ -91,10 +91,10 @@ function residentMemory({ pid }: RunningServer): number {
 }
 
 /** For the swarm; clients in good faith come from 127.0.0.1. */
-const SWARM: Crowd = { count: 2000, from: ["127.0.0.9"] };
+const SWARM: Crowd = { count: 5000, from: ["127.0.0.9"] };
 const enough = { ...needs("openssl", "perl"), ...needsFiles(15_000) };
 
-describe("2,000 handshakes at a time that stop in the midst", enough, () => {
+describe("5,000 handshakes at a time that stop in the midst", enough, () => {
   // On Deno, each keeps its memory for as long as it might have taken.
   test("are held, and others are served, until they are reset", () =>
     unharmedBy(`handshake_timeout = "5s"${ROOM}`, async (port, server) => {

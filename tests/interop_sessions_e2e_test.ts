@@ -75,7 +75,7 @@ describe("ssh over our client and our server", needs("ssh", "sshd"), () => {
     }));
 
   test(
-    "scp copies 30 MB there and back",
+    "scp copies 100 MB there and back",
     needs("scp"),
     () =>
       withSsh(async (sshd, server, folder) => {
@@ -84,7 +84,7 @@ describe("ssh over our client and our server", needs("ssh", "sshd"), () => {
           mustRun(["scp", "-q", ...options, from, to], { timeout: 120_000 });
         const [here, there, back] = ["here", "there", "back"]
           .map((name) => join(folder, name)) as [string, string, string];
-        const data = pattern(30_000_000);
+        const data = pattern(100_000_000);
         writeFileSync(here, data);
         await scp(here, `tcpmux.test:${there}`);
         await scp(`tcpmux.test:${there}`, back);

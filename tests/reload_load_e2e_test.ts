@@ -9,7 +9,7 @@ import { type RunningServer, withServer } from "./support/server.ts";
 import { sleep, until } from "./support/wait.ts";
 
 /** How many, by the way in which they are asked for: a watch waits for quiet. */
-const RELOADS = { SIGHUP: 80, "a watch": 20 };
+const RELOADS = { SIGHUP: 200, "a watch": 20 };
 const CLIENTS = 3;
 
 const SETTINGS = `include = ["services.d/*.toml"]
