@@ -41,11 +41,12 @@ export async function identitiesOf(
     service.kind === "exec" && service.onClientEnd === "terminate"
   );
   const becomes = table.server.user;
+  const lookUp = lookUpOnce(transport);
   const dying = isNeeded ? await deathSignal(transport) : [];
   for (const service of table.services) {
     if (service.kind !== "exec" || !service.enabled) continue;
     try {
-      const identity = await identityOf(service, transport, dying, becomes);
+      const identity = await identityOf(service, lookUp, dying, becomes);
       const tools = await limits.toolsFor(service, identity);
       identities.set(service, { ...identity, tools });
     } catch (error) {
@@ -79,7 +80,7 @@ async function deathSignal(transport: Transport): Promise<string[]> {
  */
 async function identityOf(
   { user, group, onClientEnd }: ExecService,
-  transport: Transport,
+  lookUp: LookUp,
   dying: readonly string[],
   becomes: string,
 ): Promise<Identity> {
@@ -89,18 +90,16 @@ async function identityOf(
       ? []
       : [findProgram("setpriv", DEFAULT_PATH), ...options, "--"];
   if (user === "" && group === "") {
-    return { ...await own(transport), tools: toolsFor(options) };
+    return { ...await own(lookUp), tools: toolsFor(options) };
   }
-  const passwd = user === ""
-    ? undefined
-    : await entry("passwd", user, transport);
+  const passwd = user === "" ? undefined : await lookUp("passwd", user);
   const gid = group === ""
     ? passwd![3]!
-    : (await entry("group", group, transport))[2]!;
+    : (await lookUp("group", group))[2]!;
   const isOwn =
     (passwd === undefined || passwd[2] === String(process.getuid?.())) &&
     gid === String(process.getgid?.());
-  const identity = passwd === undefined ? await own(transport) : userOf(passwd);
+  const identity = passwd === undefined ? await own(lookUp) : userOf(passwd);
   const isServers = becomes !== "" && user === becomes && group === "";
   if (isOwn || isServers) return { ...identity, tools: toolsFor(options) };
   if (process.getuid?.() !== 0 || becomes !== "") {
@@ -125,9 +124,9 @@ async function identityOf(
  * The server's own user, as far as it is known. `userInfo()` is not used: on
  * Bun it reads the environment, which must not reach a program.
  */
-async function own(transport: Transport): Promise<Identity> {
+async function own(lookUp: LookUp): Promise<Identity> {
   try {
-    const passwd = await entry("passwd", String(process.getuid!()), transport);
+    const passwd = await lookUp("passwd", String(process.getuid!()));
     return { ...userOf(passwd), tools: [] };
   } catch {
     // No user has this uid.
@@ -139,6 +138,19 @@ async function own(transport: Transport): Promise<Identity> {
 function userOf(passwd: readonly string[]): Omit<Identity, "tools"> {
   const [name, , uid, , , home, shell] = passwd;
   return { uid: Number(uid), name: name!, home: home!, shell: shell! };
+}
+
+type LookUp = (database: "passwd" | "group", key: string) => Promise<string[]>;
+
+/** Most programs of a table have one user: each is asked for once. */
+function lookUpOnce(transport: Transport): LookUp {
+  const found = new Map<string, Promise<string[]>>();
+  return (database, key) => {
+    const place = `${database} ${key}`;
+    const line = found.get(place) ?? entry(database, key, transport);
+    found.set(place, line);
+    return line;
+  };
 }
 
 /** One line of a database of getent(1), which knows LDAP and the like too. */
