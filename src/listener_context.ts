@@ -21,7 +21,7 @@ export interface ListenerContext extends ServerContext {
   readonly announced: ((slot: Slot, peer: Peer) => Slot) | undefined;
   /** What its clients begin TLS with; undefined where they do not. */
   readonly tls: TlsEnds | undefined;
-  /** It changes while the server runs. */
+  /** Services that an administrator switches off and on, without a reload. */
   readonly switchedOff: SwitchedOff;
   /**
    * Called once for each session, when it has ended. The session is a

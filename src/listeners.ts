@@ -178,8 +178,8 @@ function systemCodeOf(error: unknown): string {
 }
 
 /**
- * Whether two listeners of a table are one: TCPMUX at both, where one table and
- * the same settings are for all. (One with TLS is bound under another key.)
+ * Whether two listeners of a table at one address are one: TCPMUX at both, by the
+ * same steps before it.
  */
 function areOne(one: ListenerSpec, other: ListenerSpec): boolean {
   const [a, b] = [one.endpoint, other.endpoint];

@@ -50,7 +50,7 @@ interface TableInForce {
   readonly limits: ServerLimits;
   readonly tls: TlsInForce | undefined;
   readonly upstreamTls: ListenerContext["upstreamTls"];
-  /** Each made when its listener's first client comes: two may share an address. */
+  /** Each is made when the first client of its listener comes. */
   readonly contexts: Map<Accepting, ListenerContext>;
 }
 

@@ -51,7 +51,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
   /** The connection that carries the request: behind TLS, the inner one. */
   #client: Conn;
   #slot: Slot;
-  /** What the client says, until it is relayed. */
+  /** The step that reads from the client: the PROXY header, its request. */
   #request: Pick<RequestReading, "early" | "refuse"> | undefined = undefined;
   #held: Held | undefined = undefined;
   #maxDuration: Timer | undefined = undefined;

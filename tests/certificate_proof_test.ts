@@ -16,7 +16,7 @@ import {
 } from "@std/assert";
 import { TcpmuxError } from "../src/errors.ts";
 import { Authorities, Judged } from "../src/tls/authorities.ts";
-import { ClientTrust } from "../src/tls/clients.ts";
+import { ClientTrust } from "../src/tls/client_trust.ts";
 import { blocksIn, certificatesIn } from "../src/tls/der.ts";
 import { makeCertificate, makeIssuer } from "../src/tls/proof/made.ts";
 import { proveRefusals } from "../src/tls/proof/prove.ts";

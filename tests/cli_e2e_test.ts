@@ -30,7 +30,7 @@ describe("the command line", () => {
     const { code, out } = await tcpmux(["--licenses"]);
     const text = readFileSync(join(ROOT, "THIRD_PARTY.md"), "utf8");
     assertEquals([code, out], [0, text]);
-    for (const holder of [/McDonnell/, /Minhee/, /the Deno authors/]) {
+    for (const holder of [/Fabian Hiller/, /Minhee/, /the Deno authors/]) {
       assertMatch(out, holder);
     }
   });

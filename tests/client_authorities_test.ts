@@ -7,7 +7,7 @@ import { after, describe, test } from "node:test";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { TcpmuxError } from "../src/errors.ts";
 import { Authorities } from "../src/tls/authorities.ts";
-import { ClientTrust } from "../src/tls/clients.ts";
+import { ClientTrust } from "../src/tls/client_trust.ts";
 import { certificatesIn } from "../src/tls/der.ts";
 import { makeCertificate, makeIssuer } from "../src/tls/proof/made.ts";
 import { RevocationLists } from "../src/tls/revocation.ts";

@@ -1,7 +1,7 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import type { HandshakeStep } from "../src/handshake/handshake.ts";
-import { ProxyHandshake } from "../src/handshake/proxy.ts";
+import { ProxyHandshake } from "../src/handshake/socks_or_http.ts";
 import { buildTable } from "../src/table/parse.ts";
 import type { TcpmuxService } from "../src/table/service.ts";
 import { bytes, text } from "./support/bytes.ts";

@@ -9,7 +9,7 @@ import {
   httpTarget,
   MAX_HEAD,
 } from "../src/handshake/http.ts";
-import { serviceNameOf } from "../src/handshake/proxy.ts";
+import { serviceNameOf } from "../src/handshake/socks_or_http.ts";
 import {
   SOCKS_REPLY,
   socksMethod,

@@ -8,7 +8,7 @@ import {
   readCertificateRule,
 } from "../../src/policy/certificates.ts";
 import { Authorities } from "../../src/tls/authorities.ts";
-import { ClientTrust } from "../../src/tls/clients.ts";
+import { ClientTrust } from "../../src/tls/client_trust.ts";
 import { certificatesIn } from "../../src/tls/der.ts";
 import { makeCertificate, makeIssuer } from "../../src/tls/proof/made.ts";
 import { RevocationLists } from "../../src/tls/revocation.ts";

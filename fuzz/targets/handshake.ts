@@ -7,7 +7,7 @@ import {
   FirstBytesHandshake,
   TcpmuxHandshake,
 } from "../../src/handshake/request.ts";
-import { ProxyHandshake } from "../../src/handshake/proxy.ts";
+import { ProxyHandshake } from "../../src/handshake/socks_or_http.ts";
 import { buildTable } from "../../src/table/parse.ts";
 import type { TcpmuxService } from "../../src/table/service.ts";
 import { bytesOf, cuts, textOf } from "../cut.ts";

@@ -1,5 +1,5 @@
 /** The head of a request to the proxy, and what an origin server gets of it. */
-import { serviceNameOf } from "../../src/handshake/proxy.ts";
+import { serviceNameOf } from "../../src/handshake/socks_or_http.ts";
 import {
   type HttpHead,
   HttpReader,

@@ -1,5 +1,5 @@
 /** SOCKS5, as the proxy reads it. */
-import { serviceNameOf } from "../../src/handshake/proxy.ts";
+import { serviceNameOf } from "../../src/handshake/socks_or_http.ts";
 import { SocksReader } from "../../src/handshake/socks5.ts";
 import { behind, bytesOf, cuts } from "../cut.ts";
 import { check, same, shown, type Target } from "../target.ts";

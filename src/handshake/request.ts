@@ -17,7 +17,7 @@ import type {
   NameStep,
   ServiceStep,
 } from "./handshake.ts";
-import { ProxyHandshake } from "./proxy.ts";
+import { ProxyHandshake } from "./socks_or_http.ts";
 import {
   type BeginningTls,
   TLS_REQUIRED,

@@ -95,7 +95,7 @@ export function decide<S extends Guarded>(
     return { kind: "serve", service };
   }
   if (guarded.hours === undefined) table.someHours?.include(now);
-  // So is a certificate looked at once, whatever is refused.
+  // A certificate is looked at as well, so that no refusal comes sooner.
   if (guarded.certificates.admitsAll) {
     table.someCertificates?.admits(peer.tls?.certificate);
   }

@@ -229,8 +229,12 @@ export function listenerKey(listener: ListenerSpec): string {
 
 /** The path of the table, in the file, that defines a listener. */
 export function placeOf(listener: ListenerSpec): string[] {
-  if (listener.protocol === "forward") {
-    return ["forward", listener.service.name];
+  switch (listener.protocol) {
+    case "forward":
+      return ["forward", listener.service.name];
+    case "proxy":
+      return ["proxy"];
+    case "tcpmux":
+      return ["server"];
   }
-  return [listener.protocol === "proxy" ? "proxy" : "server"];
 }

@@ -24,7 +24,7 @@ const FOR_CLIENTS = "06082b06010505070302";
 const FOR_ALL = "0604551d2500";
 /** The encoding of TRUE. */
 const TRUE = "0101ff";
-/** Alternative names of a client. */
+/** The most alternative names that a client's certificate may have. */
 const MOST_NAMES = 256;
 /** The extensions of a client's certificate that are looked at here. */
 const KNOWN = [

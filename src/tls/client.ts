@@ -30,7 +30,7 @@ import {
 import type { Conn } from "../transport/transport.ts";
 import { Judged } from "./authorities.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
-import { whyOursIsUnfit } from "./clients.ts";
+import { whyOursIsUnfit } from "./client_trust.ts";
 import { certificateTextsIn } from "./der.ts";
 import { faultOfAuthorities, faultsOfPair } from "./files.ts";
 

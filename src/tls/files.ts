@@ -14,7 +14,7 @@ import { nodeCrypto } from "../transport/net/builtins.ts";
 import { mayResume } from "../transport/net/tls/accept.ts";
 import { Authorities } from "./authorities.ts";
 import { type Certificate, readCertificate } from "./certificate.ts";
-import { ClientTrust } from "./clients.ts";
+import { ClientTrust } from "./client_trust.ts";
 import { certificatesIn } from "./der.ts";
 import { RevocationLists } from "./revocation.ts";
 

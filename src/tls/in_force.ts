@@ -19,7 +19,7 @@ import {
 import type { GetEnv } from "../transport/permission.ts";
 import type { Conn } from "../transport/transport.ts";
 import { ALPN } from "../wire.ts";
-import type { ClientTrust, ClientVerdict } from "./clients.ts";
+import type { ClientTrust, ClientVerdict } from "./client_trust.ts";
 import {
   type CertificateEnd,
   filesOf,
@@ -52,7 +52,7 @@ export class TlsInForce implements TlsEnds {
   readonly #files: WatchedFiles<TlsMaterial>;
   /** Of its certificates, by the protocols that clients may ask for. */
   readonly #options = new WeakMap<ServerCertificate, Map<string, TlsOptions>>();
-  /** Shared by those of all tables, from the first on. */
+  /** The one of the newest table: one object that all of them share. */
   #newest: { is: TlsInForce } = { is: this };
   #looking: ReturnType<typeof setInterval> | undefined;
   /** Whether the runtime was seen to refuse bad certificates of clients. */

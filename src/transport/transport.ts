@@ -57,7 +57,7 @@ export interface Transport extends TransportHandle {
   closeDebugger?(): Promise<void>;
   /** Listens on a socket that this process was started with. */
   listenOn?(fd: number, at?: Endpoint, how?: ListenOptions): Promise<Listener>;
-  /** Its connection; rejects with `connection_reset` where the client is gone. */
+  /** A connection that is open already: `connection_reset` if its peer left. */
   connOn?(fd: number): Promise<Conn>;
   /** The standard input and output of this program itself. */
   stdio(): Conn;

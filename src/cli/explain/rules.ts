@@ -245,8 +245,10 @@ function opened(service: Service): string {
     }
     case "builtin":
       return `the built-in service ${service.builtin}`;
-    default:
+    case "text":
       return "a text";
+    case "handler":
+      return "a function"; // which no file can have
   }
 }
 

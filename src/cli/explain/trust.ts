@@ -15,7 +15,7 @@ import {
   NO_CERTIFICATE,
   verdictOn,
   whyUnfit,
-} from "../../tls/clients.ts";
+} from "../../tls/client_trust.ts";
 import { certificatesIn } from "../../tls/der.ts";
 import { TlsFolder } from "../../tls/files.ts";
 import { fromSystem } from "../../transport/errno.ts";

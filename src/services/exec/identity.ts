@@ -93,9 +93,7 @@ async function identityOf(
     return { ...await own(lookUp), tools: toolsFor(options) };
   }
   const passwd = user === "" ? undefined : await lookUp("passwd", user);
-  const gid = group === ""
-    ? passwd![3]!
-    : (await lookUp("group", group))[2]!;
+  const gid = group === "" ? passwd![3]! : (await lookUp("group", group))[2]!;
   const isOwn =
     (passwd === undefined || passwd[2] === String(process.getuid?.())) &&
     gid === String(process.getgid?.());

@@ -20,7 +20,7 @@ const MOST = 16 * 1024;
 const MOST_OF_NAME = 200;
 const MOST_OF_REASON = 600;
 
-/** What a client is, or why it is refused; nobody has neither. */
+/** What a client is, or why it is refused; empty for one without certificate. */
 export interface ClientVerdict {
   readonly certificate?: PeerCertificate;
   readonly refusal?: Refusal;
