@@ -1,7 +1,7 @@
 // An earlier revision of tcpmux, beside the present one: its sources in a
 // folder of their own, run with the dependencies that are installed now.
 import { spawnSync } from "node:child_process";
-import { mkdirSync, symlinkSync } from "node:fs";
+import { existsSync, mkdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT } from "../scripts/runtimes.mjs";
 import { UsageError } from "./options.mjs";
@@ -21,7 +21,7 @@ export const isEarlier = (id) => id.includes(AT);
 /** The id of the same with the present sources. */
 export const presentOf = (id) => id.split(AT)[0];
 
-/** Checks a revision out; gives { revision, folder, peers, idOf }. */
+/** Checks a revision out; gives { revision, folder, peers, idOf, hasTls }. */
 export function checkOut(name) {
   const revision = git([
     "rev-parse",
@@ -46,15 +46,22 @@ export function checkOut(name) {
     folder,
     (id, runtime) => ({ id: idOf(id), title: `${runtime}, ${revision}` }),
   );
-  return { revision, folder, peers, idOf };
+  const hasTls = existsSync(join(folder, "src", "tls"));
+  return { revision, folder, peers, idOf, hasTls };
 }
 
-/** The scenarios, with the earlier peer behind each that it stands beside. */
-export const withEarlier = (scenarios, { idOf }) =>
-  scenarios.map((scenario) => ({
-    ...scenario,
-    peers: scenario.peers.flatMap((id) => isPaired(id) ? [id, idOf(id)] : [id]),
-  }));
+/**
+ * The scenarios, with the earlier peer behind each that it stands beside, where
+ * that revision can do what is measured.
+ */
+export const withEarlier = (scenarios, { idOf, hasTls }) =>
+  scenarios.map((scenario) => {
+    if (scenario.world === "tls" && !hasTls) return scenario;
+    const peers = scenario.peers.flatMap((id) =>
+      isPaired(id) ? [id, idOf(id)] : [id]
+    );
+    return { ...scenario, peers };
+  });
 
 /**
  * The order in which peers take their turn in a round: each round begins with

@@ -113,8 +113,6 @@ export interface Observer {
 export interface Recorded extends Counters {
   readonly id: number;
   readonly peer: Peer;
-  /** The client's address as text, once its service has begun. */
-  readonly remoteText: string | undefined;
   /** The listener that accepted it. */
   readonly server: { readonly listener: string };
   readonly service: Service | undefined;
@@ -180,7 +178,7 @@ export class Recorder {
     // would take more time than all the rest.
     const record: Writable<ConnectionRecord> = {
       conn: id,
-      remote: session.remoteText ?? formatEndpoint(peer.remote),
+      remote: formatEndpoint(peer.remote),
       local: formatEndpoint(peer.local),
       listener: server.listener,
       service: service?.name ?? "",

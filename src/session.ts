@@ -39,7 +39,6 @@ export class Session extends ListNode implements SessionContext, Recorded {
   served = 0;
   readonly server: ListenerContext;
   peer: Peer;
-  remoteText: string | undefined = undefined;
   service: Service | undefined = undefined;
   upstream: Endpoint | undefined = undefined;
   requested: string | undefined = undefined;
@@ -145,7 +144,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
     const client = this.#client;
     const running = "begin" in opened ? await opened.begin(client) : opened;
     this.hold(running);
-    const remote = this.remoteText = formatEndpoint(this.peer.remote);
+    const remote = formatEndpoint(this.peer.remote);
     const { id: conn, server } = this;
     const fields = { conn, remote, service: service.name, pid: running.pid };
     server.log("debug", "session", fields);

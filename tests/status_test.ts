@@ -111,7 +111,6 @@ describe("a status", () => {
         local: { transport: "unix", path: evil },
         remote: { transport: "unix", path: evil },
       },
-      remoteText: undefined,
       server: { listener: evil },
       service,
       upstream: { transport: "unix", path: evil },

@@ -1,9 +1,11 @@
 import type { TextService } from "../table/service.ts";
 import type { Opening, RunningService } from "./service.ts";
 
+const encoder = new TextEncoder();
+
 /** Opens a fixed text, which is sent byte for byte as the table has it. */
 export function openText(service: TextService): Opening {
-  const text = new TextEncoder().encode(service.text);
+  const text = encoder.encode(service.text);
   return Promise.resolve(new Answer(service.message, text));
 }
 

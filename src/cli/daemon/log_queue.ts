@@ -110,8 +110,8 @@ export class LogQueue {
 
   /** Writes as often as the pause allows, or as the reader reads. */
   async #write(): Promise<void> {
-    const mayWrite = performance.now() - this.#lastWrite >= WRITE_PAUSE;
-    await (mayWrite ? setImmediate() : setTimeout(WRITE_PAUSE));
+    const wait = this.#lastWrite + WRITE_PAUSE - performance.now();
+    await (wait <= 0 ? setImmediate() : setTimeout(Math.ceil(wait)));
     this.#lastWrite = performance.now();
     while (this.#waiting.length > 0) {
       const { text, entries } = this.#take();
