@@ -14,6 +14,14 @@ export const LOG_LEVELS = [
   "error",
 ] as const satisfies readonly LogLevel[];
 
+/** The levels as syslog(3) and sd-daemon(3) number them. */
+export const SEVERITIES: Readonly<Record<LogLevel, number>> = {
+  debug: 7,
+  info: 6,
+  warn: 4,
+  error: 3,
+};
+
 /** How lines of a log can be written. */
 export const LOG_FORMATS = ["text", "json", "xinetd"] as const;
 

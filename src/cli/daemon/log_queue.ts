@@ -6,8 +6,8 @@ import {
   jsonLine,
   type Log,
   LOG_LEVELS,
-  type LogLevel,
   type LogLine,
+  SEVERITIES,
   textLine,
 } from "../../log.ts";
 import type { LogSettings } from "../../table/table.ts";
@@ -208,18 +208,8 @@ function linesLost(entries: readonly Entry[], error: unknown): number {
   }, 0);
 }
 
-/** The priorities of syslog(3), as sd-daemon(3) has them before a line. */
-const PRIORITIES: Readonly<Record<LogLevel, number>> = {
-  debug: 7,
-  info: 6,
-  warn: 4,
-  error: 3,
-};
-
 /** Whether standard error is the stream that systemd has made for it. */
-export function isJournal(
-  getEnv: GetEnv,
-): boolean {
+export function isJournal(getEnv: GetEnv): boolean {
   const stream = getEnv("JOURNAL_STREAM");
   if (stream === undefined) return false;
   try {
@@ -236,5 +226,5 @@ export function isJournal(
  * @param body what the line says in the format of the log
  */
 function journalLine({ level }: LogLine, body: string): string {
-  return `<${PRIORITIES[level]}>${body}`;
+  return `<${SEVERITIES[level]}>${body}`;
 }

@@ -1,6 +1,6 @@
 /** Messages of syslog, as RFC 5424, RFC 3164 and RFC 6587 have them. */
 import { hostname } from "node:os";
-import { escaped, type LogLevel, type LogLine } from "../../log.ts";
+import { escaped, type LogLine, SEVERITIES } from "../../log.ts";
 import { permitted } from "../../transport/permission.ts";
 import type { Frame } from "./log_sink.ts";
 
@@ -11,13 +11,6 @@ export type Framing = "octets" | "lines" | "datagrams";
 
 /** The facility of daemons, in the bits where it stands. */
 const DAEMON = 3 << 3;
-
-const SEVERITIES: Readonly<Record<LogLevel, number>> = {
-  debug: 7,
-  info: 6,
-  warn: 4,
-  error: 3,
-};
 
 /** The number that RFC 5612 has for examples: tcpmux has none of its own. */
 const FIELDS = "tcpmux@32473";
