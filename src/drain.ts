@@ -2,6 +2,13 @@ import { TcpmuxError } from "./errors.ts";
 import type { TimerList } from "./timers.ts";
 import type { Conn } from "./transport/transport.ts";
 
+/**
+ * Milliseconds in which the system takes what was written. A small reply it
+ * takes at once, but when thousands of clients are refused in one moment, a
+ * runtime may need seconds until it has come to the last of them.
+ */
+const WRITE_TIME = 10_000;
+
 /** Milliseconds and bytes for which a client's input is still read. */
 const DRAIN_TIME = 2_000;
 const DRAIN_BYTES = 256 * 1024;
@@ -14,17 +21,19 @@ const OVER = new TcpmuxError("closed", "the drain is over");
  * input would make the system reset the connection, and the client would lose
  * the last bytes. So the input is read for a moment, bounded in time and bytes.
  */
-export async function drain(conn: Conn, timers: TimerList): Promise<void> {
-  let isWritten = false;
+export async function drain(
+  conn: Conn,
+  timers: Pick<TimerList, "after">,
+): Promise<void> {
   let isOver = false;
-  const timer = timers.after(DRAIN_TIME, () => {
-    isOver = true;
-    if (isWritten) conn.interrupt(OVER);
-    else conn.abort();
-  });
+  let timer = timers.after(WRITE_TIME, () => conn.abort());
   try {
     await conn.closeWrite();
-    isWritten = true;
+    timer?.cancel();
+    timer = timers.after(DRAIN_TIME, () => {
+      isOver = true;
+      conn.interrupt(OVER);
+    });
     for (let left = DRAIN_BYTES; left > 0 && !isOver;) {
       const bytes = await conn.read();
       if (bytes === null) break;

@@ -13,7 +13,11 @@ import { sleep } from "./support/wait.ts";
 const A: Endpoint = { transport: "tcp", host: "127.0.0.1", port: 1 };
 const B: Endpoint = { transport: "tcp", host: "127.0.0.1", port: 2 };
 
-const timers = new TimerList();
+/** A tenth of the time. */
+const all = new TimerList();
+const timers: Pick<TimerList, "after"> = {
+  after: (milliseconds, expiring) => all.after(milliseconds / 10, expiring),
+};
 
 const pair = () => memoryPair(A, B);
 const finish = (conn: Conn) => drain(conn, timers);
@@ -67,6 +71,25 @@ describe("a client is drained", () => {
     assert(!isOver);
     assertEquals((await digestAll(outside)).count, count);
     await Promise.all([writing, finishing]);
+  });
+
+  test("also when writes take longer than its input is waited for", async () => {
+    const [outside, client] = pair();
+    const count = 500_000;
+    const writing = client.write(new Uint8Array(count));
+    const finishing = finish(client);
+    await sleep(500);
+    assertEquals((await digestAll(outside)).count, count);
+    outside.close();
+    await Promise.all([writing, finishing]);
+  });
+
+  test("for a while only, where writes are never taken", async () => {
+    const [outside, client] = pair();
+    const writing = client.write(new Uint8Array(500_000));
+    const [{ status }] = await Promise.allSettled([writing, finish(client)]);
+    assertEquals(status, "rejected");
+    await assertRejects(() => readAll(outside), TcpmuxError);
   });
 
   test("behind a read that was interrupted", async () => {
