@@ -519,37 +519,3 @@ for (const [way, settings] of WAYS) {
     });
   });
 }
-
-describe("drain", () => {
-  test("reads what a client still sends, and closes", async () => {
-    const [outside, inside] = memoryPair(A, B);
-    await inside.write(bytes("-no"));
-    const done = drain(inside, new TimerList());
-    await outside.write(new Uint8Array(100_000));
-    assertEquals(await readAll(outside), "-no");
-    await outside.closeWrite();
-    await done;
-    await assertRejects(() => outside.write(bytes("?")), TcpmuxError);
-  });
-
-  test("ends when its bytes are over", async () => {
-    const [outside, inside] = memoryPair(A, B);
-    const sending = writePattern(outside, 10_000_000);
-    await drain(inside, new StillTimers());
-    await assertRejects(() => sending, TcpmuxError);
-  });
-
-  for (const reads of [true, false]) {
-    test(`ends in time where a client ${reads ? "reads" : "reads nothing"} and stays`, async () => {
-      const timers = new StillTimers();
-      const [outside, inside] = memoryPair(A, B);
-      const writing = inside.write(new Uint8Array(reads ? 3 : 1_000_000));
-      writing.catch(() => {});
-      const done = drain(inside, timers);
-      if (reads) assertEquals((await outside.read())?.length, 3);
-      await sleep(10);
-      timers.expire(2_000);
-      await done;
-    });
-  }
-});
