@@ -69,4 +69,23 @@ describe("rates", () => {
     assertEquals(buckets.take("fresh", one, 120_000), true);
     assertEquals(buckets.size, 1); // what was full again is not kept
   });
+
+  test("of one key are not filled by another key's rate", () => {
+    const [slow, fast] = [rate("2/h"), rate("50/s")];
+    const buckets = new Buckets();
+    const slowly = (now: number) => buckets.take("slow", slow, now);
+    assertEquals([0, 0, 0].map(slowly), [true, true, false]);
+    assert(buckets.take("fast", fast, 1000));
+    assert(!slowly(1000));
+  });
+
+  test("of one key are not cut by another key's rate", () => {
+    const [slow, fast] = [rate("2/h"), rate("50/s")];
+    const buckets = new Buckets();
+    const quickly = () => buckets.take("fast", fast, 0);
+    for (let i = 0; i < 10; i++) assert(quickly());
+    assert(buckets.take("slow", slow, 0));
+    for (let i = 0; i < 40; i++) assert(quickly());
+    assert(!quickly());
+  });
 });

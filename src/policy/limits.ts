@@ -27,10 +27,6 @@ export interface LimitsOptions {
 class Counts {
   #counts = new Map<string, number>();
 
-  get size(): number {
-    return this.#counts.size;
-  }
-
   of(key: string): number {
     return this.#counts.get(key) ?? 0;
   }

@@ -24,11 +24,14 @@ export function readRate(text: string): Rate | undefined {
 
 /** A token bucket: tokens come in at the rate, and each event takes one out. */
 export class Bucket {
+  /** The rate that the last event was judged by. */
+  #rate: Rate;
   #tokens: number;
   #at: number;
   #closedUntil = -Infinity;
 
   constructor(rate: Rate, now: number) {
+    this.#rate = rate;
     this.#tokens = rate.burst;
     this.#at = now;
   }
@@ -41,7 +44,8 @@ export class Bucket {
    */
   take(rate: Rate, now: number, pause = 0): boolean {
     if (now < this.#closedUntil) return false;
-    this.#fill(rate, now);
+    this.#rate = rate; // a reload may have changed it
+    this.#fill(now);
     if (this.#tokens < 1) {
       this.#closedUntil = now + pause;
       return false;
@@ -51,14 +55,15 @@ export class Bucket {
   }
 
   /** Whether it is in the state of a new bucket. */
-  isFull(rate: Rate, now: number): boolean {
-    this.#fill(rate, now);
-    return this.#tokens >= rate.burst && now >= this.#closedUntil;
+  isFull(now: number): boolean {
+    this.#fill(now);
+    return this.#tokens >= this.#rate.burst && now >= this.#closedUntil;
   }
 
-  #fill(rate: Rate, now: number): void {
-    const gained = (now - this.#at) * rate.perMillisecond;
-    this.#tokens = Math.min(this.#tokens + gained, rate.burst);
+  #fill(now: number): void {
+    const { perMillisecond, burst } = this.#rate;
+    const gained = (now - this.#at) * perMillisecond;
+    this.#tokens = Math.min(this.#tokens + gained, burst);
     this.#at = now;
   }
 }
@@ -81,7 +86,7 @@ export class Buckets {
   take(key: string, rate: Rate, now: number, pause = 0): boolean {
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) {
-      this.#buckets.prune((oldest) => oldest.isFull(rate, now));
+      this.#buckets.prune((oldest) => oldest.isFull(now));
       bucket = new Bucket(rate, now);
       this.#buckets.set(key, bucket);
     }
@@ -120,10 +125,6 @@ export class BoundedMap<V> {
       }
     }
     this.#entries.set(key, value);
-  }
-
-  delete(key: string): void {
-    this.#entries.delete(key);
   }
 
   /** Removes entries, the least recently used first, up to one that is not over. */
