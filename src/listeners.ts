@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Binder, type BinderOptions } from "./bind/bind.ts";
+import { type BoundListener, discardNew } from "./bind/systemd.ts";
 import { type Endpoint, formatEndpoint } from "./endpoint.ts";
 import { Episode, type Log } from "./log.ts";
 import { messageOf, stackOf, TcpmuxError } from "./errors.ts";
@@ -62,16 +63,14 @@ export class Listeners {
    */
   async prepare(wanted: readonly ListenerSpec[]): Promise<Prepared> {
     const next = new Map<string, OpenListener>();
-    const fresh: string[] = [];
-    const undo = () => {
-      for (const key of fresh) next.get(key)?.listener.close();
-    };
+    const all: BoundListener[] = [];
+    const undo = () => discardNew(all);
     try {
       for (const spec of wanted) {
-        for (const bound of await this.#binder.bind(spec, this.#all(next))) {
-          const { key, listener, isNew } = bound;
+        const bound = await this.#binder.bind(spec, this.#all(next));
+        all.push(...bound);
+        for (const { key, listener } of bound) {
           const address = formatEndpoint(listener.endpoint);
-          if (isNew) fresh.push(key);
           const other = next.get(key)?.spec ?? spec;
           if (other !== spec && !areOne(other, spec)) throw twice(address);
           next.set(key, { spec: other, listener, address });
@@ -84,10 +83,13 @@ export class Listeners {
       undo();
       throw error;
     }
-    return { commit: () => this.#commit(next, fresh), undo };
+    return { commit: () => this.#commit(next, all), undo };
   }
 
-  #commit(next: Map<string, OpenListener>, fresh: readonly string[]): void {
+  #commit(
+    next: Map<string, OpenListener>,
+    all: readonly BoundListener[],
+  ): void {
     const old = this.#open;
     this.#open = next;
     this.#endpoints = [...next.values()].map(({ listener }) =>
@@ -98,7 +100,8 @@ export class Listeners {
       listener.close();
       this.#log("info", "no longer listening", { address });
     }
-    for (const key of fresh) {
+    for (const { key, isNew } of all) {
+      if (!isNew) continue;
       const { spec, address } = next.get(key)!;
       this.#log("info", "listening", {
         address,

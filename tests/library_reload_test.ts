@@ -112,6 +112,46 @@ describe("reload", () => {
       taken.close();
     }));
 
+  test("that is refused lets go of a client that has come already", async () => {
+    const transport = memoryTransport();
+    let client: Conn | undefined;
+    const failing: Transport = {
+      ...transport,
+      async listen(endpoint, options) {
+        if (formatEndpoint(endpoint) === THREE) {
+          client = await transport.connect(parseEndpoint(TWO)).conn;
+          throw new TcpmuxError("address_in_use", "it is taken");
+        }
+        return await transport.listen(endpoint, options);
+      },
+    };
+    await inMemory(echoOn(ONE), async (set) => {
+      const reloading = set.server.reload(echoOn(TWO, THREE));
+      await assertRejects(() => reloading, TcpmuxError, "it is taken");
+      await assertRejects(() => client!.read(), TcpmuxError);
+    }, { transport: failing });
+  });
+
+  test("that is refused for one of a name's addresses leaves none open", async () => {
+    const transport: Transport = {
+      ...memoryTransport(),
+      lookup: (host) =>
+        Promise.resolve(
+          host === "two.example" ? ["127.0.0.1", "127.0.0.2"] : [host],
+        ),
+    };
+    await inMemory(echoOn(ONE), async (set) => {
+      const { services } = echoOn();
+      const listen = [TWO, "proxy://two.example:2"];
+      const server = { listen, trusted_proxies: ["127.0.0.1"] };
+      const reloading = set.server.reload({ server, services });
+      await assertRejects(() => reloading, TcpmuxError, "two listeners");
+      for (const address of [TWO, "127.0.0.2:2"]) {
+        (await set.transport.listen(parseEndpoint(address))).close();
+      }
+    }, { transport });
+  });
+
   test("waits for another one that is under way", () =>
     inMemory(echoOn(ONE), async (set) => {
       await Promise.all([

@@ -15,6 +15,7 @@ import type { GetEnv } from "../transport/permission.ts";
 import { FileListener, openFreeing } from "./stale_socket.ts";
 import {
   type BoundListener,
+  discardNew,
   HandedOverSockets,
   type OpenListeners,
 } from "./systemd.ts";
@@ -72,7 +73,7 @@ export class Binder {
       }
       return bound;
     } catch (error) {
-      for (const { listener, isNew } of bound) if (isNew) listener.close();
+      discardNew(bound);
       throw error;
     }
   }

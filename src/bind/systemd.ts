@@ -4,6 +4,7 @@ import { type Endpoint, tcpEnd } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
 import type { ListenSteps, SystemdSockets } from "../parse_endpoint.ts";
 import type { GetEnv } from "../transport/permission.ts";
+import { discardListener } from "../transport/pushed_listener.ts";
 import type { Listener, Transport } from "../transport/transport.ts";
 
 /** The first descriptor that is handed over. */
@@ -19,6 +20,13 @@ export interface BoundListener {
   readonly listener: Listener;
   /** Whether it was bound just now. */
   readonly isNew: boolean;
+}
+
+/** Closes those of them that were bound just now, as nobody will accept. */
+export function discardNew(bound: readonly BoundListener[]): void {
+  for (const { listener, isNew } of bound) {
+    if (isNew) discardListener(listener);
+  }
 }
 
 /** The listeners that are bound already, by their keys. */
@@ -64,7 +72,7 @@ export class HandedOverSockets {
       }
       return bound;
     } catch (error) {
-      for (const { listener, isNew } of bound) if (isNew) listener.close();
+      discardNew(bound);
       throw error;
     }
   }

@@ -58,3 +58,16 @@ export abstract class PushedListener implements Listener {
     this.#waiter?.resolve(null);
   }
 }
+
+/**
+ * Closes a listener from which nobody accepts any more, and the connections that
+ * wait at it. Never rejects.
+ */
+export async function discardListener(listener: Listener): Promise<void> {
+  listener.close();
+  try {
+    for (let conn; (conn = await listener.accept()) !== null;) conn.abort();
+  } catch {
+    // It had failed: no connection waits behind its error.
+  }
+}

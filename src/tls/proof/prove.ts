@@ -9,6 +9,7 @@ import {
   type ShownCertificate,
   type TlsOptions,
 } from "../../transport/net/tls/accept.ts";
+import { discardListener } from "../../transport/pushed_listener.ts";
 import type { Conn, Listener, Transport } from "../../transport/transport.ts";
 import { type Made, makeCertificate, makeIssuer } from "./made.ts";
 
@@ -96,7 +97,7 @@ export async function proveRefusals(
       { cause: error },
     );
   } finally {
-    listener?.close();
+    if (listener !== undefined) discardListener(listener);
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { codeOf, isDisconnect, messageOf, TcpmuxError } from "../../errors.ts";
 import { netSpawn, netSpawnOn, type Rest } from "../net/process.ts";
 import { type SocketPair, spawnOnPair } from "../net/process_socket.ts";
+import { discardListener } from "../pushed_listener.ts";
 import { inheritable } from "../spawning.ts";
 import type {
   Command,
@@ -112,7 +113,7 @@ async function socketPair(
     throw asShortage(error);
   } finally {
     timer?.cancel();
-    listener.close();
+    discardListener(listener);
     place.remove();
   }
 }
