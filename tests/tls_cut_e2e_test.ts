@@ -14,6 +14,7 @@ import {
   type RunningServer,
   withServer,
 } from "./support/server.ts";
+import { withTap } from "./support/tapped.ts";
 import { tlsConnect } from "./support/tls_transport.ts";
 import { until } from "./support/wait.ts";
 
@@ -35,6 +36,8 @@ cert = "${cert}"
 key = "${key}"
 [services.echo]
 builtin = "echo"
+[services.text]
+text = "well"
 `,
     use,
     { args: ["--listen", "tls://127.0.0.1:0"] },
@@ -107,6 +110,21 @@ async function* cutEverywhere(
     }
   }
 }
+
+/** The types of the records, and the lengths of what they hold. */
+function recordsIn(bytes: Uint8Array): Passed[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const found: Passed[] = [];
+  for (let at = 0; at < bytes.length;) {
+    const length = view.getUint16(at + 3);
+    found.push({ type: bytes[at]!, length });
+    at += 5 + length;
+  }
+  return found;
+}
+
+/** An alert that is encrypted: two bytes, their type and their tag. */
+const ALERT = { type: 23, length: 2 + 1 + 16 };
 
 /** A client in good faith is served, and has the last record. */
 async function healthy(server: RunningServer): Promise<void> {
@@ -186,6 +204,22 @@ describe("TLS that is cut off", needs("openssl", "perl"), () => {
             : /service line/;
           assertMatch(String(record.reason), phase, what);
         }
+      }));
+  }
+});
+
+describe("TLS that ends in good order", needs("openssl"), () => {
+  for (const service of ["echo", "text"]) {
+    test(`is closed by close_notify to who has ended before, at ${service}`, () =>
+      withTls("20s", async (server) => {
+        const sent = await withTap(server.port, async (port) => {
+          const conn = await tlsConnect(port, { minVersion: "TLSv1.3" });
+          await conn.write(bytes(`${service}\r\n`));
+          await conn.closeWrite();
+          assert((await readAll(conn)).startsWith("+Go\r\n"));
+          conn.close();
+        });
+        assertEquals(recordsIn(sent).at(-1), ALERT);
       }));
   }
 });

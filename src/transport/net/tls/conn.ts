@@ -104,11 +104,10 @@ export class TlsConn extends PushedConn {
     });
   }
 
+  /** Also to who has ended before: without close_notify it looks cut off. */
   close(): void {
     this.drop();
-    const socket = this.#socket;
-    if (this.end === null && socket.writableLength === 0) socket.destroy();
-    else socket.destroySoon();
+    this.#socket.destroySoon();
   }
 
   abort(): void {
