@@ -21,6 +21,14 @@ async function nothingLeft(before: number): Promise<void> {
   await descriptorsBackTo(before);
 }
 
+function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
 describe("a tool that hangs", () => {
   test("is killed when its time is over, and named", async () => {
     await runTool(["true"], transport);
@@ -64,5 +72,36 @@ describe("a tool that hangs", () => {
     assertEquals(error.code, "timed_out");
     assert(error.message.includes("/bin/sh did not start it"), error.message);
     await nothingLeft(before);
+  });
+
+  test("or fails is not waited for to say more, if others may say it", async () => {
+    // Its message has no end, and a process that it leaves has its stderr.
+    const says = "printf 'sh: no' >&2; sleep 1000 & exit 1";
+    const tools = ["/bin/sh", "-c", says, "sh"];
+    const command = {
+      program: tools[0]!,
+      args: [...tools.slice(1), "/bin/true"],
+      tools,
+      env: { PATH: "/usr/bin:/bin" },
+      stderr: "pipe" as const,
+    };
+    let pid = 0;
+    const spawn: typeof transport.spawn = async (command) => {
+      const program = await transport.spawn(command);
+      pid = program.pid;
+      await program.exited; // before anybody has looked at it
+      return program;
+    };
+    const watched = { ...transport, spawn };
+    const error = await assertRejects(
+      () =>
+        startProgram(command, {
+          ...context,
+          server: { ...context.server, transport: watched },
+        }),
+      TcpmuxError,
+    );
+    assertEquals(error.message, "cannot start a program: sh: no");
+    await until("nothing of it is left", () => !isThere(-pid));
   });
 });

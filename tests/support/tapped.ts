@@ -10,7 +10,7 @@ export async function withTap(
   const relay = createServer({ allowHalfOpen: true }, (client) => {
     const host = "127.0.0.1";
     const server = connect({ host, port, allowHalfOpen: true });
-    server.on("data", (bytes) => sent.push(bytes));
+    server.on("data", (bytes: Uint8Array) => sent.push(bytes));
     server.once("close", () => resolve());
     for (const socket of [client, server]) {
       socket.on("error", () => socket.destroy());

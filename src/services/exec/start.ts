@@ -2,8 +2,14 @@ import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TcpmuxError } from "../../errors.ts";
-import type { Command, Exit, PipedProcess } from "../../transport/transport.ts";
+import type {
+  Command,
+  Exit,
+  PipedProcess,
+  Transport,
+} from "../../transport/transport.ts";
 import type { SessionContext } from "../service.ts";
+import { KILL_TIME, resolvesInTime } from "./supervised.ts";
 
 /** A program's command. Its first words may be tools that become the program. */
 export interface ExecCommand extends Command {
@@ -23,8 +29,9 @@ const TOOLS_TIME = 20_000;
 /** The exit statuses of env, nice, prlimit and setpriv that failed. */
 const FAILURES = [1, 125, 126, 127];
 
-/** Milliseconds for the error message of a tool that has ended. */
+/** Milliseconds and characters for the error message of a tool that has ended. */
 const STDERR_WAIT = 200;
+const MOST_MESSAGE = 2_000;
 
 /**
  * Starts a program on pipes, and waits until the program itself runs and not a
@@ -59,7 +66,9 @@ export async function startProgram(
     const isTool = now.length > own.length && all.endsWith(now);
     if (!isTool && now !== "") return program;
     if (exit !== undefined) return await endedEarly(tools, program, exit);
-    if (performance.now() > end) throw await endStuck(program, now, time);
+    if (performance.now() > end) {
+      throw await endStuck(program, now, time, context.server.transport);
+    }
     await sleep(pause);
   }
   return program;
@@ -70,11 +79,12 @@ async function endStuck(
   program: PipedProcess,
   words: string,
   time: number,
+  { timers }: Transport,
 ): Promise<TcpmuxError> {
   program.signalGroup("SIGKILL");
   program.stdio.abort();
   program.closeStderr();
-  await program.exited;
+  await resolvesInTime(KILL_TIME, program.exited, timers);
   const [tool] = words.split("\0");
   return new TcpmuxError(
     "timed_out",
@@ -105,23 +115,28 @@ async function endedEarly(
 ): Promise<PipedProcess> {
   if (code === null || !FAILURES.includes(code)) return program;
   const reading = program.readStderr();
+  // Processes that the program has started may have its standard error, too.
   const waited = new AbortController();
-  const first = await Promise.race([
-    reading,
-    sleep(STDERR_WAIT, null, { signal: waited.signal }).catch(() => null),
-  ]);
-  waited.abort();
+  const over = sleep(STDERR_WAIT, null, { signal: waited.signal })
+    .catch(() => null);
   const decoder = new TextDecoder();
-  let text = first === null ? "" : decoder.decode(first, { stream: true });
-  const [, name] = /^(\S+): /.exec(text) ?? [];
-  if (name === undefined || !isOneOf(tools, name)) {
-    return withStderr(program, reading);
+  let text = "";
+  try {
+    const first = await Promise.race([reading, over]);
+    if (first !== null) text = decoder.decode(first, { stream: true });
+    const [, name] = /^(\S+): /.exec(text) ?? [];
+    if (name === undefined || !isOneOf(tools, name)) {
+      return withStderr(program, reading);
+    }
+    while (!text.includes("\n") && text.length < MOST_MESSAGE) {
+      const more = await Promise.race([program.readStderr(), over]);
+      if (more === null) break;
+      text += decoder.decode(more, { stream: true });
+    }
+  } finally {
+    waited.abort();
   }
-  while (!text.includes("\n")) {
-    const more = await program.readStderr();
-    if (more === null) break;
-    text += decoder.decode(more, { stream: true });
-  }
+  program.signalGroup("SIGKILL");
   program.stdio.abort();
   program.closeStderr();
   const [line] = text.split("\n");

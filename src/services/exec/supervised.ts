@@ -11,7 +11,7 @@ import { logLines } from "./stderr.ts";
 const STDERR_GRACE = 500;
 
 /** Milliseconds within which SIGKILL must have ended a program. */
-const KILL_TIME = 5_000;
+export const KILL_TIME = 5_000;
 
 /** A program of a session, from its start to the end of its process group. */
 export class SupervisedProcess {
@@ -162,7 +162,7 @@ async function endGroup(
  *
  * @returns whether it has resolved
  */
-function resolvesInTime(
+export function resolvesInTime(
   milliseconds: number,
   waited: Promise<unknown>,
   timers: TimerList,
