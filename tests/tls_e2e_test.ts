@@ -277,10 +277,17 @@ sni = mux.example
 
   test("notices a client that leaves in the midst of its handshake", () =>
     withTls(async (server) => {
-      const conn = await connectTo(server.port);
-      await conn.write(await firstMessage());
-      conn.close();
-      await recordOf(server, "tls_error");
+      const hello = await firstMessage();
+      const ended = () =>
+        server.log.filter(({ code }) => code === "tls_error").length;
+      for (let count = 1; count <= 20; count++) {
+        const conn = await connectTo(server.port);
+        await conn.write(hello);
+        if (count % 2 === 0) conn.close();
+        else await conn.closeWrite();
+        await until("it has ended", () => ended() === count);
+        conn.close();
+      }
     }, { server: 'handshake_timeout = "1h"' }));
 
   test("refuses versions below min_version, and requires ALPN", () =>

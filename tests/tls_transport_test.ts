@@ -1,6 +1,13 @@
 /** TLS on each runtime, held to the contract of transports. */
+import { describe, test } from "node:test";
+import { assertEquals } from "@std/assert";
+import { acceptTls } from "../src/transport/net/tls/accept.ts";
+import { netListen } from "../src/transport/net/listen.ts";
 import { pickTransport } from "../src/transport/pick.ts";
-import { tlsTransport } from "./support/tls_transport.ts";
+import { firstMessage } from "./support/first_message.ts";
+import { needs } from "./support/needs.ts";
+import { rejectsWith } from "./support/rejects.ts";
+import { helloOf, tlsOptions, tlsTransport } from "./support/tls_transport.ts";
 import { transportContract } from "./transport_contract.ts";
 
 const transport = await pickTransport();
@@ -28,3 +35,23 @@ transportContract(await tlsTransport(transport), `TLS on ${name}`, {
       "Deno's TLS takes a write as a whole, and calls it done",
   }),
 });
+
+describe(
+  `TLS on ${name}, where the client has ended its side`,
+  needs("openssl"),
+  () => {
+    test("before it begins, is refused at once", async () => {
+      const at = { transport: "tcp", host: "127.0.0.1", port: 0 } as const;
+      const listener = await netListen(at, {}, transport.timers);
+      const client = await transport.connect(listener.endpoint).conn;
+      const conn = (await listener.accept())!;
+      await client.write(await firstMessage());
+      const hello = await helloOf(conn);
+      await client.closeWrite();
+      assertEquals(await conn.read(), null);
+      const options = await tlsOptions();
+      await rejectsWith("protocol", () => acceptTls(conn, hello, options));
+      for (const one of [conn, client, listener]) one.close();
+    });
+  },
+);

@@ -5,7 +5,10 @@ import { join } from "node:path";
 import { connect, type ConnectionOptions } from "node:tls";
 import { HelloReader } from "../../src/handshake/client_hello.ts";
 import { secureAsClient } from "../../src/tls/client.ts";
-import { acceptTls } from "../../src/transport/net/tls/accept.ts";
+import {
+  acceptTls,
+  type TlsOptions,
+} from "../../src/transport/net/tls/accept.ts";
 import { outerOf, TlsConn } from "../../src/transport/net/tls/conn.ts";
 import { demandsOf } from "../../src/transport/net/tls/demands.ts";
 import { netListen } from "../../src/transport/net/listen.ts";
@@ -32,7 +35,8 @@ export async function helloOf(conn: Conn) {
   }
 }
 
-export async function tlsTransport(inner: Transport): Promise<Transport> {
+/** Of a server whose certificate it has signed itself. */
+export async function tlsOptions(): Promise<TlsOptions> {
   const folder = mkdtempSync(join(tmpdir(), "tcpmux-tls-"));
   const { cert, key } = await selfSigned(folder, "server");
   const options = {
@@ -44,6 +48,11 @@ export async function tlsTransport(inner: Transport): Promise<Transport> {
     free: [],
   };
   rmSync(folder, { recursive: true });
+  return options;
+}
+
+export async function tlsTransport(inner: Transport): Promise<Transport> {
+  const options = await tlsOptions();
   const demands = demandsOf({ verify: false })!;
 
   async function accepted(listener: Listener): Promise<Conn | null> {

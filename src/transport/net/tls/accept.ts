@@ -96,9 +96,13 @@ export function acceptTls(
       server.removeListener("tlsClientError", refused);
       if (free.length < MOST_FREE) free.push(server);
       socket.allowHalfOpen = true;
-      const certificate = identify?.(shownBy(socket));
-      const facts = { ...factsOf(socket, sni), certificate };
-      resolve(new TlsConn(socket, conn, outer, facts));
+      try {
+        const certificate = identify?.(shownBy(socket));
+        const facts = { ...factsOf(socket, sni), certificate };
+        resolve(new TlsConn(socket, conn, outer, facts));
+      } catch (error) {
+        reject(error); // thrown in here, it would end the process
+      }
     });
     server.once("tlsClientError", refused);
     outer.once("close", () => reject(failed(new Error(LEFT))));
