@@ -1,4 +1,4 @@
-import type { TlsEnds } from "./handshake/tls_step.ts";
+import type { ServerTls } from "./handshake/tls_step.ts";
 import type { ListNode } from "./linked_list.ts";
 import type { Peer } from "./endpoint.ts";
 import type { Slot } from "./policy/limits.ts";
@@ -20,7 +20,7 @@ export interface ListenerContext extends ServerContext {
    */
   readonly announced: ((slot: Slot, peer: Peer) => Slot) | undefined;
   /** What its clients begin TLS with; undefined where they do not. */
-  readonly tls: TlsEnds | undefined;
+  readonly tls: ServerTls | undefined;
   /** Services that an administrator switches off and on, without a reload. */
   readonly switchedOff: SwitchedOff;
   /**

@@ -77,14 +77,23 @@ describe("the first message of a client of TLS", () => {
     }
   });
 
-  test("has a bound", () => {
-    const reader = new HelloReader();
+  test("has no more than 32 KiB", () => {
     const record = new Uint8Array(5 + 16_384);
-    record.set([22, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff]);
+    record.set([22, 3, 1, 0x40, 0, 1, 0, 0x80, 0]);
+    const reader = new HelloReader();
+    assertEquals(reader.push(record).kind, "more");
+    assertEquals(reader.push(record).kind, "more");
+    record[8] = 1;
+    assertEquals(new HelloReader().push(record).kind, "plain");
+  });
+
+  test("is cut into no more than 16 records", () => {
+    const reader = new HelloReader();
     for (let i = 0; i < 15; i++) {
+      const record = Uint8Array.of(22, 3, 1, 0, 1, i === 1 ? 0 : 1);
       assertEquals(reader.push(record).kind, "more");
     }
-    assertEquals(reader.push(record).kind, "plain");
+    assertEquals(reader.push(Uint8Array.of(22, 3, 1, 0, 1, 0)).kind, "plain");
   });
 
   test("with any byte changed is read, or refused, and never throws", async () => {

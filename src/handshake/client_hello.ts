@@ -6,7 +6,7 @@ import { joined } from "../wire.ts";
 export type Hello =
   | {
     readonly kind: "more";
-    /** Before so many bytes have come in all, nothing else can be said. */
+    /** The number of bytes in all that reading on needs. */
     readonly least: number;
   }
   /** What has come does not begin as TLS does. */
@@ -33,6 +33,8 @@ const RECORD_HEAD = 5;
 const MOST_IN_RECORD = 16 * 1024;
 /** More records than any client cuts it into: each look begins anew. */
 const MOST_RECORDS = 16;
+/** Bytes in a message; those of clients have some 2,000. */
+const MOST_IN_MESSAGE = 32 * 1024;
 const NOTHING = new Uint8Array(0);
 const text = new TextDecoder("utf-8", { ignoreBOM: true });
 
@@ -45,7 +47,7 @@ export class HelloReader {
   /** What has come stands at its beginning. */
   #held: Uint8Array = NOTHING;
   #count = 0;
-  /** So many bytes are needed before there is more to say. */
+  /** The number of bytes in all that reading on needs. */
   #least = 0;
 
   get started(): boolean {
@@ -111,6 +113,9 @@ function readHello(bytes: Uint8Array): Hello {
     message = joined(message, bytes.subarray(at + RECORD_HEAD, end));
     if (message[0] !== CLIENT_HELLO) return { kind: "plain" };
     const whole = number(message, 1, 3);
+    if (whole !== undefined && whole > MOST_IN_MESSAGE) {
+      return { kind: "plain" };
+    }
     if (whole !== undefined && message.length >= 4 + whole) {
       const of = extensionsOf(message.subarray(4, 4 + whole));
       const [sni, alpn] = [hostIn(of(SERVER_NAME)), protocolsIn(of(PROTOCOLS))];

@@ -20,8 +20,8 @@ import type {
 import { ProxyHandshake } from "./socks_or_http.ts";
 import {
   type BeginningTls,
+  type ServerTls,
   TLS_REQUIRED,
-  type TlsEnds,
   TlsStep,
 } from "./tls_step.ts";
 
@@ -31,7 +31,7 @@ const NOTHING: Uint8Array = new Uint8Array(0);
 interface Asking extends BeginningTls {
   readonly server: BeginningTls["server"] & {
     readonly spec: ListenerSpec;
-    readonly tls: TlsEnds | undefined;
+    readonly tls: ServerTls | undefined;
   };
 }
 
@@ -159,6 +159,7 @@ const TLS_HERE = "the client begins TLS, which this listener does not speak " +
 /** RFC 1078: the client sends a name, and the server answers one line. */
 export class TcpmuxHandshake implements Handshake {
   readonly tooSlow = REFUSALS.slow;
+  readonly acceptance = positive;
   readonly #reader = new RequestReader();
 
   push(bytes: Uint8Array | null): HandshakeStep {
@@ -172,10 +173,6 @@ export class TcpmuxHandshake implements Handshake {
     }
     if (state.state === "more") return { kind: "more" };
     return { kind: "name", name: state.name, early: state.rest };
-  }
-
-  acceptance(message: string): Uint8Array {
-    return positive(message);
   }
 
   rejection(why: Refusal): Uint8Array {

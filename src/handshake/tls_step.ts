@@ -9,8 +9,8 @@ import type { Conn } from "../transport/transport.ts";
 import { TLS_REPLIES } from "../wire.ts";
 import { HelloReader } from "./client_hello.ts";
 
-/** Who secures connections, by the settings and files that are in force. */
-export interface TlsEnds {
+/** The server's side of TLS, by the settings and files that are in force. */
+export interface ServerTls {
   /** The service that a client names by the host that it means, if it does. */
   nameIn(hello: ClientHello): string | undefined;
   /**
@@ -98,14 +98,14 @@ const UNRECOGNIZED_NAME = Uint8Array.of(21, 3, 3, 0, 2, 2, 112);
 export class TlsStep {
   /** What a client is told that is refused before TLS is agreed on. */
   rejection = NOTHING;
-  readonly #ends: TlsEnds;
+  readonly #ends: ServerTls;
   readonly #session: BeginningTls;
   readonly #isOptional: boolean;
   #reader = new HelloReader();
   #interrupt: (error: Error) => void = () => {};
 
   /** @param isOptional whether the client may do without TLS */
-  constructor(ends: TlsEnds, session: BeginningTls, isOptional: boolean) {
+  constructor(ends: ServerTls, session: BeginningTls, isOptional: boolean) {
     this.#ends = ends;
     this.#session = session;
     this.#isOptional = isOptional;

@@ -3,7 +3,7 @@ import type {
   ClientHello,
   SecureConn,
   SecuredClient,
-  TlsEnds,
+  ServerTls,
 } from "../handshake/tls_step.ts";
 import { type Log, visible } from "../log.ts";
 import { isHost } from "../policy/certificates.ts";
@@ -44,7 +44,7 @@ const NO_ALPN = refusal(
  * What `[server.tls]` says, and what stood in its files when they were right
  * last. A change of the files is seen by itself.
  */
-export class TlsInForce implements TlsEnds {
+export class TlsInForce implements ServerTls {
   readonly #settings: TlsSettings;
   readonly #byName: Table["byName"];
   /** Milliseconds for a handshake. */
@@ -52,8 +52,11 @@ export class TlsInForce implements TlsEnds {
   readonly #files: WatchedFiles<TlsMaterial>;
   /** Of its certificates, by the protocols that clients may ask for. */
   readonly #options = new WeakMap<ServerCertificate, Map<string, TlsOptions>>();
-  /** The one of the newest table: one object that all of them share. */
-  #newest: { is: TlsInForce } = { is: this };
+  /**
+   * Holds the one of the newest table. All since the start share this object, and
+   * a reload puts the next one into it.
+   */
+  #newest: { tls: TlsInForce } = { tls: this };
   #looking: ReturnType<typeof setInterval> | undefined;
   /** Whether the runtime was seen to refuse bad certificates of clients. */
   isProven = false;
@@ -125,7 +128,7 @@ export class TlsInForce implements TlsEnds {
     clearInterval(this.#looking);
     if (next === undefined) return;
     next.#newest = this.#newest;
-    this.#newest.is = next;
+    this.#newest.tls = next;
   }
 
   async #look(log: Log): Promise<void> {
@@ -154,7 +157,7 @@ export class TlsInForce implements TlsEnds {
     name?: string,
   ): Promise<SecuredClient> {
     // The table of the client may be an old one, whose files nobody looks at.
-    const newest = this.#newest.is;
+    const newest = this.#newest.tls;
     const { certificates } = newest.#files.content;
     const trusts = new Set(
       [newest, this].map((one) => one.#clients)

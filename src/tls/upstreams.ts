@@ -1,5 +1,5 @@
 /** TLS with upstreams, by the files that the table names. */
-import type { Endpoint } from "../endpoint.ts";
+import { type Endpoint, formatEndpoint } from "../endpoint.ts";
 import type { Log } from "../log.ts";
 import { type KeyPath, Problems } from "../table/problem.ts";
 import type { ConnectService, TcpmuxService } from "../table/service.ts";
@@ -8,6 +8,8 @@ import {
   type UpstreamTlsSettings,
 } from "../table/steps/upstream_tls.ts";
 import type { Table } from "../table/table.ts";
+import { timeLeft } from "../timers.ts";
+import { cancelled, timedOut } from "../transport/attempt.ts";
 import type { TlsDemands } from "../transport/net/tls/demands.ts";
 import type { GetEnv } from "../transport/permission.ts";
 import type { Conn } from "../transport/transport.ts";
@@ -71,7 +73,12 @@ export class UpstreamsInForce {
     time: HandshakeTime,
   ): Promise<Conn> {
     const files = this.#demands.get(service.tls!)!;
-    await files.lookInTime(this.#log);
+    try {
+      await inTime(files.lookInTime(this.#log), endpoint, time);
+    } catch (error) {
+      conn.abort();
+      throw error;
+    }
     const alpn = service.kind === "tcpmux" ? [ALPN] : [];
     const wanted = { endpoint, demands: files.content, alpn };
     return await secureAsClient(conn, wanted, time);
@@ -98,4 +105,21 @@ export class UpstreamsInForce {
     const names = { ca: caFile && !isPem(caFile) ? caFile : undefined };
     return { ...tls, ca, cert: pair?.cert, key: pair?.key, names };
   }
+}
+
+/** Waits for files to be looked at, which a file system that hangs holds up. */
+function inTime(
+  looking: Promise<void>,
+  endpoint: Endpoint,
+  { timeout, begin, timers, hold }: HandshakeTime,
+): Promise<void> {
+  const what = `no TLS with ${
+    formatEndpoint(endpoint)
+  }: its files are not read`;
+  return new Promise((resolve, reject) => {
+    hold({ abort: () => reject(cancelled(what)) });
+    const expire = () => reject(timedOut(what, timeout));
+    const timer = timers.after(timeLeft(timeout, begin), expire);
+    looking.then(resolve, reject).finally(() => timer?.cancel());
+  });
 }

@@ -47,7 +47,7 @@ export class WatchedFiles<T> {
     this.#states = states;
   }
 
-  /** Of no use where there are problems. */
+  /** Not to be used where it has added problems: its content is not whole. */
   static async of<T>(
     folder: TlsFolder,
     files: NamedFiles<T>,

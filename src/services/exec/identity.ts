@@ -40,13 +40,18 @@ export async function identitiesOf(
   const isNeeded = table.services.some((service) =>
     service.kind === "exec" && service.onClientEnd === "terminate"
   );
-  const becomes = table.server.user;
+  const serversUser = table.server.user;
   const lookUp = lookUpOnce(transport);
-  const dying = isNeeded ? await deathSignal(transport) : [];
+  const deathSignalOption = isNeeded ? await deathSignal(transport) : [];
   for (const service of table.services) {
     if (service.kind !== "exec" || !service.enabled) continue;
     try {
-      const identity = await identityOf(service, lookUp, dying, becomes);
+      const identity = await identityOf(
+        service,
+        lookUp,
+        deathSignalOption,
+        serversUser,
+      );
       const tools = await limits.toolsFor(service, identity);
       identities.set(service, { ...identity, tools });
     } catch (error) {
@@ -75,16 +80,16 @@ async function deathSignal(transport: Transport): Promise<string[]> {
 }
 
 /**
- * @param dying the option for the server's death, for who asks for it
- * @param becomes who the server will be, or is, if the table says so
+ * @param deathSignalOption of setpriv, for `on_client_end = "terminate"`
+ * @param serversUser the `user` of `[server]`, which the server is or becomes
  */
 async function identityOf(
   { user, group, onClientEnd }: ExecService,
   lookUp: LookUp,
-  dying: readonly string[],
-  becomes: string,
+  deathSignalOption: readonly string[],
+  serversUser: string,
 ): Promise<Identity> {
-  const options = onClientEnd === "terminate" ? dying : [];
+  const options = onClientEnd === "terminate" ? deathSignalOption : [];
   const toolsFor = (options: readonly string[]) =>
     options.length === 0
       ? []
@@ -98,9 +103,9 @@ async function identityOf(
     (passwd === undefined || passwd[2] === String(process.getuid?.())) &&
     gid === String(process.getgid?.());
   const identity = passwd === undefined ? await own(lookUp) : userOf(passwd);
-  const isServers = becomes !== "" && user === becomes && group === "";
+  const isServers = serversUser !== "" && user === serversUser && group === "";
   if (isOwn || isServers) return { ...identity, tools: toolsFor(options) };
-  if (process.getuid?.() !== 0 || becomes !== "") {
+  if (process.getuid?.() !== 0 || serversUser !== "") {
     throw new TcpmuxError(
       "permission_denied",
       `cannot run a program as ${user || group}: the server does not run as ` +

@@ -24,18 +24,18 @@ export function netConnect(
 /** `Transport.connect` by `node:net`, once it is started. */
 export class NetAttempt extends ConnectAttempt implements SocketOwner {
   readonly #toConn: ToConn;
-  readonly #onread: OnReadOpts | undefined;
+  readonly #onread: (() => OnReadOpts) | undefined;
   #socket: QuietSocket | undefined;
 
   /**
    * @param toConn makes the connection
-   * @param onread how the socket reads; by default as the stream does
+   * @param onread how the next socket reads; by default as the stream does
    */
   constructor(
     endpoint: Endpoint,
     options: AttemptOptions,
     toConn: ToConn,
-    onread?: OnReadOpts,
+    onread?: () => OnReadOpts,
   ) {
     super(endpoint, options);
     this.#toConn = toConn;
@@ -52,7 +52,7 @@ export class NetAttempt extends ConnectAttempt implements SocketOwner {
       allowHalfOpen: true,
       // The constructor takes this option, which its types do not have.
       ...{ noDelay: true },
-      ...(this.#onread === undefined ? {} : { onread: this.#onread }),
+      ...(this.#onread === undefined ? {} : { onread: this.#onread() }),
     });
     socket.own(this);
     try {

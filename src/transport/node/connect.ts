@@ -24,12 +24,12 @@ export function nodeConnect(
 ): Transport["connect"] {
   return (endpoint, options = {}) => {
     if (options.forTls) return netConnect(endpoint, options, timers);
-    const reads = new Reads(buffers);
+    let reads: Reads;
     return new NetAttempt(
       endpoint,
       options,
       (socket, ends) => new NodeConn(socket, ends, timers, reads),
-      reads.onread,
+      () => (reads = new Reads(buffers)).onread,
     ).start(timers);
   };
 }
