@@ -155,12 +155,12 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 /** Makes the records: hands each to `onRecord`, and writes its line. */
 export class Recorder {
   readonly #log: Log;
-  readonly #onRecord: (record: ConnectionRecord) => unknown;
+  readonly #onRecord: ((record: ConnectionRecord) => unknown) | undefined;
 
   /** @param onRecord its errors are logged, and have no other effect */
   constructor(
     log: Log,
-    onRecord: (record: ConnectionRecord) => unknown = () => {},
+    onRecord?: (record: ConnectionRecord) => unknown,
   ) {
     this.#log = log;
     this.#onRecord = onRecord;
@@ -204,7 +204,7 @@ export class Recorder {
       Object.assign(record, certificateFields(tls.certificate));
     }
     try {
-      const handling = this.#onRecord(record);
+      const handling = this.#onRecord?.(record);
       if (handling instanceof Promise) this.#follow(handling, record);
     } catch (error) {
       this.#failed(error, record);

@@ -23,7 +23,7 @@ import { type Table, upstreamsOf } from "../table/table.ts";
 import { upstreamTlsOf } from "../tls/load.ts";
 import { getEnv } from "../transport/permission.ts";
 import { pickTransport } from "../transport/pick.ts";
-import type { Transport } from "../transport/transport.ts";
+import type { Conn, Transport } from "../transport/transport.ts";
 import { EXIT, plural } from "./exit.ts";
 import { readCommandLine, usage } from "./flags.ts";
 import { loadTable, TableSource } from "./load.ts";
@@ -187,9 +187,10 @@ async function failureOf(
 ): Promise<string | undefined> {
   const timeout = service.connectTimeout || LONGEST;
   const begin = performance.now();
+  let conn: Conn | undefined;
   try {
     const forTls = service.tls !== undefined;
-    let conn = await dial(transport, endpoint, { timeout, forTls }).conn;
+    conn = await dial(transport, endpoint, { timeout, forTls }).conn;
     const { proxyProtocol } = service;
     if (proxyProtocol !== undefined) {
       await conn.write(ownHeader(proxyProtocol, conn));
@@ -206,6 +207,7 @@ async function failureOf(
     }
     conn.close();
   } catch (error) {
+    conn?.abort();
     if (!(error instanceof TcpmuxError)) throw error;
     return messageOf(error);
   }

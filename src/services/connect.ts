@@ -14,36 +14,28 @@ import type {
 } from "../table/service.ts";
 import { timeLeft, type TimerList } from "../timers.ts";
 import type { Conn } from "../transport/transport.ts";
-import type { Opening, RunningService, SessionContext } from "./service.ts";
+import type {
+  Held,
+  Opening,
+  RunningService,
+  SessionContext,
+} from "./service.ts";
 
 /** Connects to the first of the service's addresses that answers. */
 export async function openConnect(
   service: ConnectService,
   context: SessionContext,
 ): Opening {
-  const { transport, observer } = context.server;
   const { name, connectTimeout: timeout, message, ready } = service;
-  const { proxyProtocol, tls } = service;
-  const forTls = tls !== undefined;
+  const { observer, transport: { timers } } = context.server;
   const failures: string[] = [];
   for (const endpoint of service.upstreams) {
-    const attempt = dial(transport, endpoint, { timeout, forTls });
-    context.hold(attempt);
     try {
       const begin = performance.now();
-      let conn = await attempt.conn;
-      context.upstream = endpoint;
-      observer?.upstreamAnswered(name, endpoint, performance.now() - begin);
-      if (proxyProtocol !== undefined) {
-        await announceClient(conn, { name, proxyProtocol }, context);
-      }
-      if (forTls) {
-        conn = await secureUpstream(conn, service, endpoint, context, begin);
-      }
+      const conn = await reachUpstream(service, endpoint, context, begin);
       if (ready === "connected") return new Upstream(message, conn);
-      context.hold(conn);
       const wait: FirstByte = { endpoint, timeout, begin };
-      const first = await firstBytes(conn, wait, transport.timers);
+      const first = await firstBytes(conn, wait, timers);
       return new Upstream(message, conn, first);
     } catch (error) {
       if (!(error instanceof TcpmuxError)) throw error;
@@ -53,6 +45,40 @@ export async function openConnect(
     }
   }
   return unavailable(failures.join("; "));
+}
+
+/**
+ * Connects to an upstream, tells it who the client is, and begins TLS, as the
+ * service says. The session holds the connection.
+ *
+ * @param begin by `performance.now()`; all must be done within `connect_timeout`
+ * @throws {TcpmuxError} and then the connection is closed
+ */
+export async function reachUpstream(
+  service: ConnectService | TcpmuxService,
+  endpoint: Endpoint,
+  context: SessionContext,
+  begin: number,
+): Promise<Conn> {
+  const { transport, observer, upstreamTls } = context.server;
+  const { name, connectTimeout: timeout, proxyProtocol, tls } = service;
+  const forTls = tls !== undefined;
+  const attempt = dial(transport, endpoint, { timeout, forTls });
+  context.hold(attempt);
+  const conn = await attempt.conn;
+  context.hold(conn);
+  context.upstream = endpoint;
+  observer?.upstreamAnswered(name, endpoint, performance.now() - begin);
+  if (proxyProtocol !== undefined) {
+    await announceClient(conn, { name, proxyProtocol }, context);
+  }
+  if (!forTls) return conn;
+  const hold = (held: Held) => context.hold(held);
+  const time = { timeout, begin, timers: transport.timers, hold };
+  // A server in whose table a service has tls has this too.
+  const secured = await upstreamTls!.secure(conn, service, endpoint, time);
+  context.hold(secured);
+  return secured;
 }
 
 export interface FirstByte {
@@ -126,12 +152,11 @@ interface Announcing {
  * upstream. A new connection takes them at once. If it fails, the connection is
  * closed.
  */
-export async function announceClient(
+async function announceClient(
   conn: Conn,
   { name, proxyProtocol }: Announcing,
   context: SessionContext,
 ): Promise<void> {
-  context.hold(conn);
   // A proxy has one service for all names that its clients ask for.
   const { peer, requested: authority = name } = context;
   if (proxyProtocol === 2 && peer.remote.transport === "tcp") {
@@ -145,25 +170,4 @@ export async function announceClient(
     conn.abort();
     throw error;
   }
-}
-
-/**
- * Begins TLS with an upstream, within the time of the connection. If it fails,
- * the connection is closed.
- *
- * @param begin when the connection was begun, by `performance.now()`
- */
-export async function secureUpstream(
-  conn: Conn,
-  service: ConnectService | TcpmuxService,
-  endpoint: Endpoint,
-  context: SessionContext,
-  begin: number,
-): Promise<Conn> {
-  const { upstreamTls, transport: { timers } } = context.server;
-  context.hold(conn);
-  const hold = (held: { abort(): void }) => context.hold(held);
-  const time = { timeout: service.connectTimeout, begin, timers, hold };
-  // A server in whose table a service has tls has this too.
-  return await upstreamTls!.secure(conn, service, endpoint, time);
 }

@@ -1,10 +1,10 @@
-import { dial, readReply } from "../dial.ts";
+import { readReply } from "../dial.ts";
 import { TcpmuxError } from "../errors.ts";
 import { refusal, unavailable } from "../policy/refusal.ts";
 import type { TcpmuxService } from "../table/service.ts";
 import type { Conn } from "../transport/transport.ts";
 import { requestLine } from "../wire.ts";
-import { announceClient, secureUpstream, Upstream } from "./connect.ts";
+import { reachUpstream, Upstream } from "./connect.ts";
 import type { Opening, SessionContext } from "./service.ts";
 
 /** Opens a service of another TCPMUX server, and passes its reply on. */
@@ -13,26 +13,12 @@ export async function openTcpmux(
   context: SessionContext,
 ): Opening {
   const { name, upstream: endpoint, remoteName } = service;
-  const { connectTimeout: timeout, proxyProtocol, tls } = service;
-  const { transport, observer } = context.server;
-  const { timers } = transport;
+  const { connectTimeout: timeout } = service;
+  const { observer, transport: { timers } } = context.server;
   const begin = performance.now();
-  const forTls = tls !== undefined;
-  const attempt = dial(transport, endpoint, { timeout, forTls });
-  context.hold(attempt);
   let conn: Conn | undefined;
   try {
-    conn = await attempt.conn;
-    context.upstream = endpoint;
-    observer?.upstreamAnswered(name, endpoint, performance.now() - begin);
-    context.hold(conn);
-    if (proxyProtocol !== undefined) {
-      await announceClient(conn, { name, proxyProtocol }, context);
-    }
-    if (forTls) {
-      conn = await secureUpstream(conn, service, endpoint, context, begin);
-      context.hold(conn);
-    }
+    conn = await reachUpstream(service, endpoint, context, begin);
     await conn.write(requestLine(remoteName));
     // The time is for the connection and the reply together.
     const reply = await readReply(conn, { timeout, begin, timers });

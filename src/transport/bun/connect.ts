@@ -90,11 +90,9 @@ class BunConnector {
 
   byNode(endpoint: Endpoint): Attempt {
     const timers = this.#timers;
-    return new NetAttempt(
-      endpoint,
-      {},
-      (socket, ends) => adopt(socket, ends, timers),
-    ).start(timers);
+    return new NetAttempt(endpoint, {}, timers, {
+      toConn: (socket, ends) => adopt(socket, ends, timers),
+    }).start(timers);
   }
 
   connOf(socket: BunSocket, remote: Endpoint): BunConn {

@@ -5,8 +5,13 @@ import { ConnectAttempt } from "../attempt.ts";
 import type { Attempt, AttemptOptions, Conn } from "../transport.ts";
 import { NetConn, QuietSocket, type SocketOwner } from "./conn.ts";
 
-/** Makes a connection of a socket that has just been connected. */
-export type ToConn = (socket: QuietSocket, ends: Peer) => Conn;
+/** What a runtime does with a socket of its own accord. */
+export interface OwnWay {
+  /** Makes a connection of the socket that has just been connected. */
+  toConn(socket: QuietSocket, ends: Peer): Conn;
+  /** How the socket reads; by default as the stream does. */
+  readonly onread?: OnReadOpts;
+}
 
 /** Connects by the documented `node:net` alone. */
 export function netConnect(
@@ -14,45 +19,45 @@ export function netConnect(
   options: AttemptOptions,
   timers: TimerList,
 ): Attempt {
-  return new NetAttempt(
-    endpoint,
-    options,
-    (socket, ends) => new NetConn(socket, ends, timers),
-  ).start(timers);
+  return new NetAttempt(endpoint, options, timers).start(timers);
 }
 
 /** `Transport.connect` by `node:net`, once it is started. */
 export class NetAttempt extends ConnectAttempt implements SocketOwner {
-  readonly #toConn: ToConn;
-  readonly #onread: (() => OnReadOpts) | undefined;
+  readonly #netTimers: TimerList;
+  #ownWay: OwnWay | undefined;
   #socket: QuietSocket | undefined;
 
-  /**
-   * @param toConn makes the connection
-   * @param onread how the next socket reads; by default as the stream does
-   */
   constructor(
     endpoint: Endpoint,
     options: AttemptOptions,
-    toConn: ToConn,
-    onread?: () => OnReadOpts,
+    timers: TimerList,
+    ownWay?: OwnWay,
   ) {
     super(endpoint, options);
-    this.#toConn = toConn;
-    this.#onread = onread;
+    this.#netTimers = timers;
+    this.#ownWay = ownWay;
   }
 
   protected override connect(): void {
     const { endpoint: to } = this;
+    // It is for one socket: another one, after an answer that was no result,
+    // is as the documented `node:net` has it.
+    const ownWay = this.#ownWay;
+    this.#ownWay = undefined;
     const connected = () => {
       const ends = connectedEnds(socket, to);
-      this.succeed(this.#toConn(socket, ends));
+      this.succeed(
+        ownWay === undefined
+          ? new NetConn(socket, ends, this.#netTimers)
+          : ownWay.toConn(socket, ends),
+      );
     };
     const socket = this.#socket = new QuietSocket({
       allowHalfOpen: true,
       // The constructor takes this option, which its types do not have.
       ...{ noDelay: true },
-      ...(this.#onread === undefined ? {} : { onread: this.#onread() }),
+      ...(ownWay?.onread === undefined ? {} : { onread: ownWay.onread }),
     });
     socket.own(this);
     try {

@@ -24,12 +24,10 @@ export function nodeConnect(
 ): Transport["connect"] {
   return (endpoint, options = {}) => {
     if (options.forTls) return netConnect(endpoint, options, timers);
-    let reads: Reads;
-    return new NetAttempt(
-      endpoint,
-      options,
-      (socket, ends) => new NodeConn(socket, ends, timers, reads),
-      () => (reads = new Reads(buffers)).onread,
-    ).start(timers);
+    const reads = new Reads(buffers);
+    return new NetAttempt(endpoint, options, timers, {
+      toConn: (socket, ends) => new NodeConn(socket, ends, timers, reads),
+      onread: reads.onread,
+    }).start(timers);
   };
 }
