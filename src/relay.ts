@@ -218,8 +218,8 @@ export class Relay implements Pump {
     );
     if (quiet < Infinity) {
       const left = quiet - (performance.now() - this.#counters.lastMoved);
-      const step = quiet / 16; // rounded up, so that relays share timers
-      next = Math.min(next, Math.max(1, Math.ceil(left / step)) * step);
+      const grain = quiet / 16; // rounded up, so that relays share timers
+      next = Math.min(next, Math.max(1, Math.ceil(left / grain)) * grain);
     }
     if (next < Infinity) this.#timer = this.#timers.after(next, this);
   }

@@ -65,7 +65,7 @@ export interface TimeLimit {
 }
 
 /** The shorter of two limits; 0 where there is neither. */
-export function sooner(
+export function shorterLimit(
   limits: RelayLimits,
   one: keyof RelayLimits,
   other: keyof RelayLimits,

@@ -13,7 +13,7 @@ import type { EndCode } from "./policy/ending.ts";
 import { type Refusal, REFUSALS, unavailable } from "./policy/refusal.ts";
 import { type Ended, endOf, type Recorded } from "./record.ts";
 import { Relay } from "./relay.ts";
-import { sooner, type TimeLimit } from "./relay_options.ts";
+import { shorterLimit, type TimeLimit } from "./relay_options.ts";
 import { openService } from "./services/open.ts";
 import type {
   Held,
@@ -28,7 +28,7 @@ import type { Conn } from "./transport/transport.ts";
 import { joined, piecesOf } from "./wire.ts";
 
 /** Bytes that the system takes at once from a new connection, at the least. */
-const ROOM = 1024;
+const TAKEN_AT_ONCE = 1024;
 
 type NoService = NotServed | { readonly kind: "silence" };
 
@@ -106,7 +106,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
 
   /** As far as the relay; in a frame of its own, as thousands wait in `run`. */
   async #begin(): Promise<RunningService | Ended> {
-    const { announced, table, tls, identities, transport } = this.server;
+    const { announced, table, identities, transport } = this.server;
     let { handshakeTimeout: limit } = table.server;
     if (announced !== undefined && this.#slot.refusal === undefined) {
       const header = this.#request = new ProxyHeaderStep(this, this.#client);
@@ -117,13 +117,10 @@ export class Session extends ListNode implements SessionContext, Recorded {
     }
     const request = new RequestReading(this, this.#client, this.#request);
     this.#request = request;
-    const step = this.#slot.refusal ??
+    const result = this.#slot.refusal ??
       await request.read(transport.timers, limit);
-    if (tls !== undefined) {
-      this.#client = request.client;
-      this.peer = { ...this.peer, tls: request.client.tls };
-    }
-    let opened: NoService | OpenedService | undefined = this.#choose(step);
+    this.#client = request.client;
+    let opened: NoService | OpenedService | undefined = this.#choose(result);
     const service = this.service!; // there, where it is opened
     try {
       opened ??= await openService(service, this, identities.get(service));
@@ -136,7 +133,7 @@ export class Session extends ListNode implements SessionContext, Recorded {
       if (this.#stopped !== undefined) throw closedHere();
       await this.#reply(opened, request.handshake);
     } catch (error) {
-      await opened.discard();
+      await opened.abort();
       throw error;
     }
     this.bytesOut = opened.first?.length ?? 0;
@@ -152,11 +149,11 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** @returns undefined where the client gets a service, which is set */
-  #choose(step: HandshakeResult): NoService | undefined {
-    if (step.kind !== "name" && step.kind !== "service") return step;
+  #choose(result: HandshakeResult): NoService | undefined {
+    if (result.kind !== "name" && result.kind !== "service") return result;
     const { table, transport, switchedOff } = this.server;
-    if (step.kind === "service") this.requested = step.requested;
-    const asked = step.kind === "name" ? step.name : step.service;
+    if (result.kind === "service") this.requested = result.requested;
+    const asked = result.kind === "name" ? result.name : result.service;
     const asking = { peer: this.peer, now: Date.now(), switchedOff };
     const decision = decide(table, asked, asking);
     if (decision.kind !== "serve") return decision;
@@ -174,13 +171,13 @@ export class Session extends ListNode implements SessionContext, Recorded {
     if (message === undefined) return;
     const line = handshake.acceptance(message);
     const reply = first === undefined ? line : joined(line, first);
-    if (reply.length > ROOM) return this.#writeMuch(reply);
+    if (reply.length > TAKEN_AT_ONCE) return this.#writeMuch(reply);
     return this.#client.write(reply);
   }
 
   /** In pieces: a client that reads slowly takes each one within the limit. */
   async #writeMuch(bytes: Uint8Array): Promise<void> {
-    const limit = sooner(this.service!, "stallTimeout", "idleTimeout");
+    const limit = shorterLimit(this.service!, "stallTimeout", "idleTimeout");
     for (const piece of piecesOf(bytes)) {
       await this.#inTime(limit, this.#client.write(piece));
     }
@@ -188,7 +185,11 @@ export class Session extends ListNode implements SessionContext, Recorded {
 
   /** A service may work on when all is said, but not for ever. */
   #finish(finishing: Promise<string>, peer?: Conn): Promise<string> {
-    const limit = sooner(this.service!, "idleTimeout", "halfClosedTimeout");
+    const limit = shorterLimit(
+      this.service!,
+      "idleTimeout",
+      "halfClosedTimeout",
+    );
     // Without a relay nobody knows whether bytes move: no limit then.
     return peer === undefined ? finishing : this.#inTime(limit, finishing);
   }

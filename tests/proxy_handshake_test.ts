@@ -1,6 +1,6 @@
 import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
-import type { HandshakeStep } from "../src/handshake/handshake.ts";
+import type { HandshakeState } from "../src/handshake/handshake.ts";
 import { ProxyHandshake } from "../src/handshake/socks_or_http.ts";
 import { buildTable } from "../src/table/parse.ts";
 import type { TcpmuxService } from "../src/table/service.ts";
@@ -23,7 +23,7 @@ function handshake(suffix = ""): ProxyHandshake {
 function pushed(
   shaking: ProxyHandshake,
   ...pieces: readonly (Uint8Array | null)[]
-): { step: HandshakeStep; answered: string } {
+): { step: HandshakeState; answered: string } {
   let answered = "";
   let step = shaking.push(new Uint8Array(0));
   for (const piece of pieces) {

@@ -1,7 +1,7 @@
 /** A client's whole word to a server or a proxy, up to the service. */
 import type {
   Handshake,
-  HandshakeStep,
+  HandshakeState,
 } from "../../src/handshake/handshake.ts";
 import {
   FirstBytesHandshake,
@@ -79,7 +79,7 @@ function understood(
   }
 }
 
-function nameIn(step: HandshakeStep): string {
+function nameIn(step: HandshakeState): string {
   if (step.kind === "name") return step.name;
   if (step.kind !== "service") throw new Error(step.kind);
   const { remoteName } = step.service as TcpmuxService;

@@ -11,15 +11,18 @@ export type Hello =
   }
   /** What has come does not begin as TLS does. */
   | { readonly kind: "plain" }
-  | {
-    readonly kind: "hello";
-    /** All that was read, for TLS to begin with. */
-    readonly bytes: Uint8Array;
-    /** The name of the server that the client means; undefined without. */
-    readonly sni: string | undefined;
-    /** The protocols that the client asks for (RFC 7301). */
-    readonly alpn: readonly string[];
-  };
+  | ClientHello;
+
+/** The first message of a client, and what it says. */
+export interface ClientHello {
+  readonly kind: "hello";
+  /** All that was read, for TLS to begin with. */
+  readonly bytes: Uint8Array;
+  /** The name of the server that the client means; undefined without. */
+  readonly sni: string | undefined;
+  /** The protocols that the client asks for (RFC 7301). */
+  readonly alpn: readonly string[];
+}
 
 /** The type of a record that holds messages of the handshake. */
 const HANDSHAKE = 22;
@@ -55,7 +58,7 @@ export class HelloReader {
   }
 
   /** Whether the first byte is that of TLS, which no line of text begins with. */
-  get isTls(): boolean {
+  get beginsAsTls(): boolean {
     return this.bytes[0] === HANDSHAKE;
   }
 

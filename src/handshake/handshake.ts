@@ -15,14 +15,14 @@ export interface Handshake {
    * has those that came behind a step before the request, mostly none. It is not
    * called again after anything but `more` or `answer`.
    */
-  push(bytes: Uint8Array | null): HandshakeStep;
+  push(bytes: Uint8Array | null): HandshakeState;
   /** The bytes that say that the service begins; may be none. */
   acceptance(message: string): Uint8Array;
   /** The bytes that say that the client is refused; may be none. */
   rejection(why: Refusal): Uint8Array;
 }
 
-export type HandshakeStep =
+export type HandshakeState =
   | { readonly kind: "more" }
   /** To be written; then `push` is called without bytes. */
   | { readonly kind: "answer"; readonly bytes: Uint8Array }
@@ -31,14 +31,14 @@ export type HandshakeStep =
 /** What a handshake has led to. */
 export type HandshakeResult =
   /** A name, which the table may know. */
-  | NameStep
+  | NamedRequest
   /** The listener has chosen the service; the table is not asked. */
-  | ServiceStep
+  | ChosenService
   | Refusal
   /** The client sent nothing before it left: a port scan, a health check. */
   | { readonly kind: "silence" };
 
-export interface NameStep {
+export interface NamedRequest {
   readonly kind: "name";
   readonly name: string;
   /** By what, where it was not by a service line. */
@@ -47,7 +47,7 @@ export interface NameStep {
   readonly early: Uint8Array;
 }
 
-export interface ServiceStep {
+export interface ChosenService {
   readonly kind: "service";
   readonly service: Service;
   /** The name that the client has asked for, where it is not the service's. */

@@ -11,11 +11,11 @@ import type { Conn } from "../transport/transport.ts";
 import { joined, negative, positive, RequestReader } from "../wire.ts";
 import { beginsTls } from "./client_hello.ts";
 import type {
+  ChosenService,
   Handshake,
   HandshakeResult,
-  HandshakeStep,
-  NameStep,
-  ServiceStep,
+  HandshakeState,
+  NamedRequest,
 } from "./handshake.ts";
 import { ProxyHandshake } from "./socks_or_http.ts";
 import {
@@ -95,7 +95,7 @@ export class RequestReading {
 
   /** What a client is told that is refused. */
   rejection(why: Refusal): Uint8Array {
-    return this.#before?.isTls && why !== TLS_REQUIRED
+    return this.#before?.expectsTls && why !== TLS_REQUIRED
       ? this.#before.rejection
       : this.handshake.rejection(why);
   }
@@ -111,16 +111,16 @@ export class RequestReading {
       const over = this.#before && await this.#pass(this.#before);
       if (over !== undefined) return over;
       const { client, handshake } = this;
-      for (let step = handshake.push(this.early);;) {
+      for (let state = handshake.push(this.early);;) {
         if (this.#refusal !== undefined) return this.#refusal;
-        if (step.kind === "more") step = handshake.push(await client.read());
-        else if (step.kind === "answer") {
-          await client.write(step.bytes);
-          step = handshake.push(NOTHING);
+        if (state.kind === "more") state = handshake.push(await client.read());
+        else if (state.kind === "answer") {
+          await client.write(state.bytes);
+          state = handshake.push(NOTHING);
         } else {
-          this.early = "early" in step ? step.early : NOTHING;
-          if ("by" in step) this.#session.namedBy = step.by;
-          return step;
+          this.early = "early" in state ? state.early : NOTHING;
+          if ("by" in state) this.#session.namedBy = state.by;
+          return state;
         }
       }
     } catch (error) {
@@ -142,6 +142,8 @@ export class RequestReading {
     }
     if (passed.kind !== "secured") return passed;
     this.client = passed.conn;
+    const session = this.#session;
+    session.peer = { ...session.peer, tls: passed.conn.tls };
     this.early = NOTHING;
     this.#before = undefined;
     const { name, refusal } = passed;
@@ -162,7 +164,7 @@ export class TcpmuxHandshake implements Handshake {
   readonly acceptance = positive;
   readonly #reader = new RequestReader();
 
-  push(bytes: Uint8Array | null): HandshakeStep {
+  push(bytes: Uint8Array | null): HandshakeState {
     if (bytes === null) {
       return this.#reader.started ? REFUSALS.cutShort : { kind: "silence" };
     }
@@ -187,13 +189,15 @@ export class TcpmuxHandshake implements Handshake {
  */
 class SilentHandshake implements Handshake {
   readonly tooSlow = REFUSALS.slow;
-  readonly #chosen: Omit<ServiceStep, "early"> | Omit<NameStep, "early">;
+  readonly #chosen: Omit<ChosenService, "early"> | Omit<NamedRequest, "early">;
 
-  constructor(chosen: Omit<ServiceStep, "early"> | Omit<NameStep, "early">) {
+  constructor(
+    chosen: Omit<ChosenService, "early"> | Omit<NamedRequest, "early">,
+  ) {
     this.#chosen = chosen;
   }
 
-  push(early: Uint8Array): HandshakeStep {
+  push(early: Uint8Array): HandshakeState {
     return { ...this.#chosen, early };
   }
 
@@ -228,7 +232,7 @@ export class FirstBytesHandshake implements Handshake {
     return this.#line.tooSlow;
   }
 
-  push(bytes: Uint8Array | null): HandshakeStep {
+  push(bytes: Uint8Array | null): HandshakeState {
     if (this.#held === undefined) return this.#line.push(bytes);
     const early = joined(this.#held, bytes ?? NOTHING);
     const found = this.#find(early, bytes === null);

@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { type Refusal, refusal } from "../policy/refusal.ts";
 import { isName, NAME_RULE } from "../table/schema.ts";
 import type { ProxyListener } from "../table/service.ts";
-import type { Handshake, HandshakeStep } from "./handshake.ts";
+import type { Handshake, HandshakeState } from "./handshake.ts";
 import {
   beginsHttp,
   httpEstablished,
@@ -50,7 +50,7 @@ export class ProxyHandshake implements Handshake {
     this.#listener = listener;
   }
 
-  push(bytes: Uint8Array | null): HandshakeStep {
+  push(bytes: Uint8Array | null): HandshakeState {
     if (bytes === null) {
       return this.#spoken === undefined ? { kind: "silence" } : CUT_SHORT;
     }
@@ -97,7 +97,7 @@ class Socks5Handshake implements Omit<Handshake, "tooSlow"> {
     this.#suffix = suffix;
   }
 
-  push(bytes: Uint8Array | null): HandshakeStep {
+  push(bytes: Uint8Array | null): HandshakeState {
     const state = this.#reader.push(bytes ?? NOTHING);
     switch (state.state) {
       case "greeting":
@@ -126,7 +126,7 @@ class Socks5Handshake implements Omit<Handshake, "tooSlow"> {
     return this.#refusal ?? socksReply(replyTo(why));
   }
 
-  #asked({ connect, name, rest }: SocksRequest): HandshakeStep {
+  #asked({ connect, name, rest }: SocksRequest): HandshakeState {
     if (!connect) {
       const reply = socksReply(SOCKS_REPLY.commandNotSupported);
       return this.#deny("SOCKS: only the command CONNECT is supported", reply);
@@ -178,7 +178,7 @@ class HttpHandshake implements Omit<Handshake, "tooSlow"> {
     this.#suffix = suffix;
   }
 
-  push(bytes: Uint8Array | null): HandshakeStep {
+  push(bytes: Uint8Array | null): HandshakeState {
     const state = this.#reader.push(bytes ?? NOTHING);
     if (state.state === "more") return { kind: "more" };
     if (state.state === "malformed") return this.#malformed(state);

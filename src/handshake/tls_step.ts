@@ -7,7 +7,7 @@ import type { NamedBy } from "../record.ts";
 import type { Table } from "../table/table.ts";
 import type { Conn } from "../transport/transport.ts";
 import { TLS_REPLIES } from "../wire.ts";
-import { HelloReader } from "./client_hello.ts";
+import { type ClientHello, HelloReader } from "./client_hello.ts";
 
 /** The server's side of TLS, by the settings and files that are in force. */
 export interface ServerTls {
@@ -25,18 +25,9 @@ export interface ServerTls {
   ): Promise<SecuredClient>;
 }
 
-/** The first message of a client, and the name of the server in it. */
-export interface ClientHello {
-  /** All that was read. */
-  readonly bytes: Uint8Array;
-  readonly sni: string | undefined;
-  /** The protocols that the client asks for (RFC 7301). */
-  readonly alpn: readonly string[];
-}
-
 /** What the step needs of a session, and what it finds out for it. */
 export interface BeginningTls {
-  readonly peer: Peer;
+  peer: Peer;
   namedBy: NamedBy | undefined;
   readonly server: { readonly table: Table; readonly switchedOff: SwitchedOff };
 }
@@ -112,12 +103,12 @@ export class TlsStep {
   }
 
   /** Whether the client is one of TLS, as far as it has said. */
-  get isTls(): boolean {
+  get expectsTls(): boolean {
     return !this.#isOptional || this.#reader.started;
   }
 
   get tooSlow(): Refusal {
-    return this.isTls ? SLOW : REFUSALS.slow;
+    return this.expectsTls ? SLOW : REFUSALS.slow;
   }
 
   /** Ends the step that is under way: `run` rejects with this error. */
@@ -139,7 +130,9 @@ export class TlsStep {
     }
     if (hello.kind === "plain") {
       if (!this.#isOptional) return TLS_REQUIRED;
-      return reader.isTls ? BROKEN : { kind: "plain", early: reader.bytes };
+      return reader.beginsAsTls
+        ? BROKEN
+        : { kind: "plain", early: reader.bytes };
     }
     const name = this.#ends.nameIn(hello);
     if (name !== undefined) {

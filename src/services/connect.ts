@@ -135,10 +135,6 @@ export class Upstream implements RunningService {
   abort(): void {
     this.peer.abort();
   }
-
-  discard(): void {
-    this.peer.abort();
-  }
 }
 
 /** A service whose upstream learns who the client is. */

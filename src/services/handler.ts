@@ -114,8 +114,4 @@ export class Handling implements PreparedService, RunningService {
     this.#controller.abort();
     this.peer.abort();
   }
-
-  discard(): void {
-    this.abort();
-  }
 }

@@ -107,12 +107,12 @@ interface Opened {
   readonly message: string | undefined;
   /** The service's first bytes, where they are known: sent with the reply. */
   readonly first?: Uint8Array | undefined;
-  /** Ends the service before it is served. */
-  discard(): Promise<void> | void;
 }
 
 /** A service that begins once the reply has been written to the client. */
 export interface PreparedService extends Opened {
+  /** Ends it before it has begun. */
+  abort(): Promise<void> | void;
   begin(client: Conn): RunningService | Promise<RunningService>;
 }
 

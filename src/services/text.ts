@@ -21,7 +21,5 @@ export class Answer implements RunningService {
     this.first = first;
   }
 
-  discard(): void {}
-
   abort(): void {}
 }

@@ -1,6 +1,6 @@
 import { codeOf, TcpmuxError } from "../errors.ts";
+import type { ClientHello } from "../handshake/client_hello.ts";
 import type {
-  ClientHello,
   SecureConn,
   SecuredClient,
   ServerTls,

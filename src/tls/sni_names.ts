@@ -1,4 +1,4 @@
-import type { ClientHello } from "../handshake/tls_step.ts";
+import type { ClientHello } from "../handshake/client_hello.ts";
 import { ALPN } from "../wire.ts";
 
 /**

@@ -48,7 +48,7 @@ class OpenedOnPipes implements PreparedService {
     return new RunningOnPipes(this.#program, this.#service, this.#context);
   }
 
-  async discard(): Promise<void> {
+  async abort(): Promise<void> {
     const program = this.#program;
     program.stdio.abort();
     await new SupervisedProcess(program, this.#service, this.#context).end();

@@ -46,7 +46,7 @@ export class OpenedOnSocket implements PreparedService {
     return running;
   }
 
-  discard(): void {}
+  abort(): void {}
 
   /** @returns undefined, and nothing has happened, where pipes are needed */
   async #startOn(client: Conn): Promise<SocketProcess | undefined> {
