@@ -1,6 +1,7 @@
 /** Where the control socket is, who may use it, and what can go wrong. */
 import { spawn } from "node:child_process";
 import {
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
@@ -227,6 +228,34 @@ describe("by default", () => {
           { env: { XDG_RUNTIME_DIR: folder } },
         );
         assertEquals([code, out], [0, "echo\nthe server has ended\n"]);
+      }),
+  );
+
+  test(
+    "a reload keeps what root has made for another user",
+    needsMounts(),
+    () =>
+      withFolder(async (folder) => {
+        const program = programUnderTest().map(quoted).join(" ");
+        writeFileSync(`${folder}/t.toml`, `[server]\nuser = "news"\n${ECHO}`);
+        chmodSync(folder, 0o755);
+        const script = `mount -t tmpfs none /run && mkdir /run/tcpmux || exit 9
+        ${program} serve -c ${folder}/t.toml -l 127.0.0.1:0 2>${folder}/log &
+        for _ in $(seq 300); do
+          grep -q serving ${folder}/log && break
+          sleep 0.1
+        done
+        for _ in 1 2; do
+          ${program} reload; stat -c %U /run/tcpmux /run/tcpmux/control.sock
+        done
+        ${program} status -q; kill $!; wait`;
+        const { code, out, err } = await runCommand(
+          ["unshare", "--mount", "sh", "-c", script],
+          { env: { XDG_RUNTIME_DIR: "" } },
+        );
+        const reloaded = `${folder}/t.toml: 1 service, in force\nroot\nnews\n`;
+        const wanted = `${reloaded}${reloaded}echo\n`;
+        assertEquals([err, code, out], ["", 0, wanted]);
       }),
   );
 

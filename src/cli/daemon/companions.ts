@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import manifest from "../../../package.json" with { type: "json" };
 import type { Admin } from "../../admin/admin.ts";
 import type { ControlSocket } from "../../control/control_socket.ts";
-import { placeToServe } from "../../control/place.ts";
+import { defaultPlaces, placeToServe } from "../../control/place.ts";
 import { formatEndpoint } from "../../endpoint.ts";
 import { messageOf } from "../../errors.ts";
 import type { ConnectionRecord, Observer } from "../../record.ts";
@@ -194,12 +194,14 @@ class ControlCompanion implements Companion {
       : place === undefined
       ? await placeToServe(getEnv)
       : resolve(place);
+    const last = this.#socket?.isReachable ? this.#socket : undefined;
+    // Its folder need not be this user's: root may have made the socket there.
+    const isKept = last !== undefined && (path === last.path ||
+      place === undefined && defaultPlaces(getEnv).includes(last.path));
+    if (isKept) return last;
     if (path === undefined) {
       log("debug", "no control socket", { reason: why });
       return undefined;
-    }
-    if (this.#socket?.path === path && this.#socket.isReachable) {
-      return this.#socket;
     }
     try {
       return await this.#open(path);
