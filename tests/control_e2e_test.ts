@@ -1,5 +1,6 @@
 /** The control socket and its commands, with real servers and clients. */
 import { writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -349,6 +350,28 @@ describe("tcpmux drain", () => {
       });
       assertEquals((await server.exited).code, 0);
       assertEquals((await server.record("echo")).outcome, "served");
+    }));
+
+  test("asked for twice in one moment is not an end at once", () =>
+    withControlled(SERVICES, async ({ server, path }) => {
+      const { conn } = await ask(server.port, "echo");
+      const head = "POST /drain HTTP/1.1\r\nHost: x\r\n\r\n";
+      const sockets = Array.from({ length: 4 }, () => connect(path));
+      const ended = sockets.map((socket) => {
+        socket.on("error", () => {});
+        return new Promise((resolve) => socket.resume().once("close", resolve));
+      });
+      server.signal("SIGSTOP"); // so that all are read in one moment
+      for (const socket of sockets) socket.write(head + head);
+      server.signal("SIGCONT");
+      await Promise.all(ended);
+      await server.logged("stopping");
+      await conn.write(bytes("still here"));
+      assertEquals(await conn.read().then((read) => read!.length), 10);
+      conn.close();
+      assertEquals((await server.exited).code, 0);
+      assertEquals((await server.record("echo")).outcome, "served");
+      assert(!server.log.some(({ message }) => message === "stopping now"));
     }));
 
   test("--wait returns when a server without sessions has ended", () =>

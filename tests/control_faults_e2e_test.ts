@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   mkdirSync,
   rmSync,
@@ -17,9 +18,13 @@ import { ask, exchange } from "./support/client.ts";
 import { type Result, runCommand, tcpmux } from "./support/command.ts";
 import { requestTo, tableOf, withControlled } from "./support/control.ts";
 import { withFolder } from "./support/daemon.ts";
-import { needs, needsRoot } from "./support/needs.ts";
+import { findProgram, needs, needsRoot } from "./support/needs.ts";
 import { quoted } from "./support/run.ts";
-import { programUnderTest, RunningServer } from "./support/server.ts";
+import {
+  programUnderTest,
+  RunningServer,
+  withServer,
+} from "./support/server.ts";
 import { unprivileged } from "./support/unprivileged.ts";
 import { until } from "./support/wait.ts";
 
@@ -133,6 +138,46 @@ describe("the control socket", () => {
         await second.stop();
       }
     }));
+
+  test(
+    "says that a reload waited until the server stopped",
+    needsMounts(),
+    () =>
+      withFolder((tools) => {
+        const [held, getent] = [`${tools}/held`, `${tools}/getent`];
+        const waits = `while [ -e ${held} ]; do sleep 0.1; done`;
+        const script = `#!/bin/sh\n${waits}\nexec ${getent}.real "$@"\n`;
+        copyFileSync(findProgram("getent")!, `${getent}.real`);
+        writeFileSync(getent, script, { mode: 0o755 });
+        const mount = `mount --bind ${getent} ${findProgram("getent")}`;
+        const program = [
+          "unshare",
+          "--mount",
+          "sh",
+          "-c",
+          `${mount}; exec "$@"`,
+        ];
+        program.push("sh", ...programUnderTest());
+        const table = tableOf(`${ECHO}[services.cat]\nexec = ["cat"]\n`);
+        return withServer(table, async (server, folder) => {
+          const { conn } = await ask(server.port, "echo");
+          writeFileSync(held, "");
+          const reload = () => requestTo(`${folder}/c.sock`, "POST /reload");
+          const replies = [reload(), reload()];
+          const asked = () =>
+            server.log.filter(({ command }) => command === "reload").length;
+          await until("both are asked for", () => asked() === 2);
+          server.signal("SIGTERM");
+          await server.logged("stopping");
+          rmSync(held);
+          for (const { code, json } of await Promise.all(replies)) {
+            assertEquals([code, json().error?.code], [409, "closed"]);
+          }
+          conn.close();
+          assertEquals((await server.exited).code, 0);
+        }, { program });
+      }),
+  );
 
   test("whose folder is missing is an error that says so", () =>
     withFolder(async (folder) => {

@@ -16,7 +16,6 @@ import {
 export interface Controlled {
   /** Whether it serves already. */
   readonly isReady: () => boolean;
-  readonly isDraining: () => boolean;
   readonly status: () => Status;
   readonly sessions: () => SessionStatus[];
   /** @throws {TableError | TcpmuxError} and the old table stays in force */
@@ -28,7 +27,10 @@ export interface Controlled {
     name: string,
     to: "on" | "off",
   ) => Service | undefined;
-  /** Accepts no more; the process ends with the last session. */
+  /**
+   * Accepts no more; the process ends with the last session. Changes nothing
+   * where the server is stopping already.
+   */
   readonly drain: () => void;
   /** Says in the log that something was done. */
   readonly note: (
@@ -85,9 +87,6 @@ async function route(
       return done(server.sessions());
     case "/reload": {
       needsMethod("POST", request);
-      if (server.isDraining()) {
-        throw new TcpmuxError("closed", "the server is stopping");
-      }
       server.note("reload");
       await server.reload();
       const { table, services } = server.status();
@@ -98,14 +97,13 @@ async function route(
       return done({ ended: kill(body, server) });
     case "/drain": {
       needsMethod("POST", request);
-      const isNew = !server.isDraining();
       server.note("drain");
       const { sessions } = server.status();
       return {
         ...done({ sessions }),
         lasts: query.has("wait"),
         // Behind the reply: the process may end at once.
-        ...isNew ? { after: server.drain } : {},
+        after: server.drain,
       };
     }
     default:

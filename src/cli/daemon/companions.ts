@@ -218,14 +218,13 @@ class ControlCompanion implements Companion {
     const daemon = this.#daemon;
     const answer = answersOf({
       isReady: () => this.#isReady,
-      isDraining: () => daemon.server.state.draining,
       status: () => this.#status.status(),
       sessions: () => this.#status.sessions(),
       reload: () => daemon.reload(),
       endSessions: (matches) =>
         daemon.server.endSessions(matches, "ended by tcpmux kill"),
       switchService: (name, to) => daemon.server.switchService(name, to),
-      drain: () => daemon.stop({ by: "tcpmux drain" }),
+      drain: () => daemon.drain("tcpmux drain"),
       note: (command, fields) =>
         daemon.log("info", "control", { command, ...fields }),
     });

@@ -84,7 +84,6 @@ export class Daemon {
   #server!: MuxServer;
   #companions: readonly Companion[] = [];
   #advice: readonly Problem[] = [];
-  #isStopping = false;
   /** Who the first table has it become. */
   #user = "";
 
@@ -226,7 +225,9 @@ export class Daemon {
   }
 
   async #reload(): Promise<void> {
-    if (this.#isStopping) return;
+    if (this.#server.state.draining) {
+      throw new TcpmuxError("closed", "the server is stopping");
+    }
     for (const companion of this.#companions) companion.reloading?.();
     let failure: unknown;
     try {
@@ -262,16 +263,23 @@ export class Daemon {
    * @param why logged: who has asked
    */
   stop(why: { readonly signal: Signal } | { readonly by: string }): void {
-    const isAgain = this.#isStopping;
-    this.#isStopping = true;
+    const { draining: isAgain, sessions } = this.#server.state;
     this.log("info", isAgain ? "stopping now" : "stopping", {
       ...why,
-      sessions: this.#server.state.sessions,
+      sessions,
     });
     if (!isAgain) {
       for (const companion of this.#companions) companion.draining?.();
     }
     this.#server.close(isAgain ? STOP_TIME : undefined);
+  }
+
+  /**
+   * Stops accepting, and lets sessions end; changes nothing where the server is
+   * stopping already.
+   */
+  drain(by: string): void {
+    if (!this.#server.state.draining) this.stop({ by });
   }
 
   /** Resolves when the last session has ended, and all of it is written. */
