@@ -6,7 +6,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { exchange } from "./support/client.ts";
 import { withFolder } from "./support/daemon.ts";
-import { needsRoot } from "./support/needs.ts";
+import { findProgram, needs, needsRoot } from "./support/needs.ts";
 import { exchangeFrom } from "./support/netcat.ts";
 import { mustRun, run } from "./support/run.ts";
 import { programUnderTest, withServer } from "./support/server.ts";
@@ -157,6 +157,36 @@ describe("the user of the server", needsRoot(), () => {
     assertMatch(stderr, /there is no user "nobody-such"/);
     assert(code !== 0, "it does not serve as root");
   });
+
+  test(
+    "a tool that does not say who that is",
+    needs("unshare", "mount"),
+    () =>
+      withFolder(async (folder) => {
+        const odd = join(folder, "odd");
+        writeFileSync(odd, "#!/bin/sh\necho news:x:::\n", { mode: 0o755 });
+        for (
+          const [tool, instead, why] of [
+            ["id", "/bin/false", /id\(1\) does not say its groups: /],
+            [
+              "id",
+              "/bin/true",
+              /id\(1\) does not say its groups: it printed ""/,
+            ],
+            ["getent", odd, /getent\(1\) gives no uid/],
+          ] as const
+        ) {
+          const mount = `mount --bind ${instead} ${findProgram(tool)}`;
+          const { code, stderr } = await refusal(
+            table(`user = "${USER}"`),
+            ["unshare", "--mount", "sh", "-c", `${mount} && exec "$@"`, "sh"],
+          );
+          assertMatch(stderr, /cannot become user news: /);
+          assertMatch(stderr, why);
+          assertEquals(code, 77);
+        }
+      }),
+  );
 
   test("only root can, and a group takes a user", async () => {
     const text = table(`user = "${USER}"`);

@@ -37,6 +37,15 @@ export async function rightsOf(
   const gid = group === ""
     ? own
     : (await entry("group", group, transport))[2] ?? "";
+  // What is no number must not become 0, which is root.
+  for (const [what, id] of Object.entries({ uid, gid })) {
+    if (!/^\d+$/.test(id)) {
+      throw refused(
+        user,
+        `getent(1) gives no ${what} (run getent passwd ${user})`,
+      );
+    }
+  }
   if (
     process.getuid?.() === Number(uid) && process.getgid?.() === Number(gid)
   ) {
@@ -45,8 +54,7 @@ export async function rightsOf(
   if (process.getuid?.() !== 0) {
     throw refused(user, "only root can (start it as root, or take user out)");
   }
-  const { output } = await runTool(["id", "-G", "--", user], transport);
-  const groups = output.trim().split(/\s+/).map(Number);
+  const groups = await groupsOf(user, transport);
   const rights = {
     user,
     uid: Number(uid),
@@ -57,6 +65,21 @@ export async function rightsOf(
     becoming(rights);
     become(rights, transport);
   };
+}
+
+/** @throws {TcpmuxError} where id(1) does not say them */
+async function groupsOf(user: string, transport: Transport): Promise<number[]> {
+  const words = ["id", "-G", "--", user] as const;
+  const { output, complaint, exit } = await runTool(words, transport);
+  const text = output.trim();
+  if (exit.code === 0 && /^\d+(\s+\d+)*$/.test(text)) {
+    return text.split(/\s+/).map(Number);
+  }
+  const why = complaint || `it printed ${JSON.stringify(text)}`;
+  throw refused(
+    user,
+    `id(1) does not say its groups: ${why} (run ${words.join(" ")})`,
+  );
 }
 
 function become(rights: Rights, transport: Transport): void {
