@@ -3,7 +3,12 @@ import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, test } from "node:test";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import { bytes, readAll } from "./support/bytes.ts";
 import { ask, exchange } from "./support/client.ts";
 import { requestTo, tableOf, withControlled } from "./support/control.ts";
@@ -423,6 +428,31 @@ describe("the protocol", () => {
         assertEquals((await server.exited).code, 0);
       }),
   );
+
+  test("ends no session for what it does not understand", () =>
+    withControlled(SERVICES, async ({ path, server, sessions }) => {
+      const { conn } = await ask(server.port, "echo");
+      for (
+        const [body, why] of [
+          ['{"id": "1", "service": "echo"}', 'takes no "id" "1" (give '],
+          ['{"id": 1.5}', 'takes no "id" 1.5 (give '],
+          ['{"id": null, "source": "any"}', 'takes no "id" null (give '],
+          ['{"sevice": "ssh", "source": "any"}', 'does not know "sevice" ('],
+          ['{"id": 1, "force": true}', 'does not know "force" ('],
+          ['["echo"]', 'does not know "0" ('],
+          ['{"service": ["echo"]}', 'takes "service" and "source" as text ('],
+          ['{"id": 1, "service": "echo"}', 'takes either "id" or others ('],
+          ["{}", 'takes either "id" or others ('],
+          ["null", 'takes either "id" or others ('],
+        ] as const
+      ) {
+        const { code, json } = await requestTo(path, "POST /kill", { body });
+        assertEquals([body, code, json().error.code], [body, 400, "usage"]);
+        assertStringIncludes(json().error.message, `kill ${why}`);
+      }
+      assertEquals((await sessions()).length, 1);
+      conn.close();
+    }));
 
   test("refuses what it does not know, and web pages", () =>
     withControlled(SERVICES, async ({ path, server }) => {

@@ -157,40 +157,59 @@ function switched(
   return { service: service.name };
 }
 
+/** Which sessions are to end. */
+interface Meant {
+  readonly id?: number;
+  readonly service?: string;
+  readonly source?: string;
+}
+
+/** @throws {TcpmuxError} where it is not all understood: less would end more */
+function readMeant(body: unknown): Meant {
+  const problem = problemOf((body ?? {}) as Record<string, unknown>);
+  if (problem === undefined) return body as Meant;
+  throw new TcpmuxError(
+    "usage",
+    `kill ${problem} (give {"id": NUMBER}, or "service" and "source", one or ` +
+      "both)",
+  );
+}
+
+function problemOf(
+  { id, service, source, ...others }: Readonly<Record<string, unknown>>,
+): string | undefined {
+  const [unknown] = Object.keys(others);
+  if (unknown !== undefined) return `does not know ${JSON.stringify(unknown)}`;
+  const rest = [service, source].filter((one) => one !== undefined);
+  if (rest.some((one) => typeof one !== "string")) {
+    return 'takes "service" and "source" as text';
+  }
+  if (id !== undefined && !Number.isSafeInteger(id)) {
+    return `takes no "id" ${JSON.stringify(id)}`;
+  }
+  const isOneWay = (id === undefined) !== (rest.length === 0);
+  return isOneWay ? undefined : 'takes either "id" or others';
+}
+
 /** @throws {TcpmuxError} where no session is meant, or where there is none */
 function kill(body: unknown, server: Controlled): number {
-  const { id, service, source } = (body ?? {}) as Record<string, unknown>;
-  const given = { id, service, source };
-  const isText = (value: unknown) =>
-    value === undefined || typeof value === "string";
-  const hasId = Number.isSafeInteger(id);
-  const hasOther = service !== undefined || source !== undefined;
-  if (!isText(service) || !isText(source) || hasId === hasOther) {
-    throw new TcpmuxError(
-      "usage",
-      'kill takes {"id": NUMBER}, or "service" and "source", one or both',
-    );
-  }
+  const given = readMeant(body);
+  const { id, service, source } = given;
   const conditions = [
-    ...hasId ? [(session: Recorded) => session.id === id] : [],
-    ...service === undefined ? [] : [isOf(service as string)],
-    ...source === undefined ? [] : [isFrom(source as string)],
+    ...id === undefined ? [] : [(session: Recorded) => session.id === id],
+    ...service === undefined ? [] : [isOf(service)],
+    ...source === undefined ? [] : [isFrom(source)],
   ];
   const ended = server.endSessions((session) =>
     conditions.every((holds) => holds(session))
   );
   if (ended === 0) {
-    const words = Object.entries(given).flatMap(([key, value]) =>
-      value === undefined ? [] : [`${key} ${JSON.stringify(value)}`]
+    const words = Object.entries(given).map(([key, value]) =>
+      `${key} ${JSON.stringify(value)}`
     );
     throw new TcpmuxError("refused", `no session has ${words.join(" and ")}`);
   }
-  server.note("kill", {
-    ...hasId ? { id: id as number } : {},
-    ...service === undefined ? {} : { service: service as string },
-    ...source === undefined ? {} : { source: source as string },
-    sessions: ended,
-  });
+  server.note("kill", { ...given, sessions: ended });
   return ended;
 }
 
