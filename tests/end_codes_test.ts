@@ -233,3 +233,14 @@ test("docs/log.md has every code with its outcome, and no other", () => {
     OUTCOMES,
   );
 });
+
+test("the admin page has words for every code but those that are good", () => {
+  const page = join(ROOT, "src", "admin", "page", "page.js");
+  const [, lines = ""] = /^const REASONS = \{\n(.*?)^\};/ms
+    .exec(readFileSync(page, "utf8")) ?? [];
+  const { ok: _, help: __, ...bad } = OUTCOMES;
+  assertEquals(
+    [...lines.matchAll(/^ {2}(\w+): "/gm)].map(([, code]) => code).sort(),
+    Object.keys(bad).sort(),
+  );
+});
