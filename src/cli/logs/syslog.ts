@@ -61,19 +61,24 @@ abstract class Syslog {
     );
   }
 
-  /** Tries until it succeeds; lines wait for that, as many as fit. */
+  /**
+   * Tries until it succeeds or is released; lines wait for that, as many as fit.
+   */
   protected async patiently(work: () => Promise<void> | void): Promise<void> {
     let pause = PAUSES.first;
-    for (;;) {
+    let failure: unknown = new TcpmuxError("closed", "the log has moved on");
+    while (!this.isReleased) {
       try {
         return await work();
       } catch (error) {
-        if (this.isReleased) throw error;
-        if (pause >= 1000) this.failed(error);
-        await sleep(pause, undefined, { ref: false });
-        pause = Math.min(PAUSES.longest, 2 * pause);
+        failure = error;
       }
+      if (this.isReleased) break;
+      if (pause >= 1000) this.failed(failure);
+      await sleep(pause, undefined, { ref: false });
+      pause = Math.min(PAUSES.longest, 2 * pause);
     }
+    throw failure;
   }
 }
 
