@@ -7,6 +7,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   renameSync,
   statSync,
   symlinkSync,
@@ -53,6 +54,40 @@ function recorded(log: string): number[] {
 }
 
 describe("a log file", () => {
+  test("of a table that is refused leaves nothing behind", () =>
+    withLogging({ log: JSON_LOG }, async (server) => {
+      const { folder } = server;
+      const [last, next] = ["tcpmux.log", "next.log"].map((name) =>
+        join(folder, name)
+      );
+      const refusals = () =>
+        jsonLines(textOf(last!)).filter(({ message }) =>
+          message.startsWith("not reloaded")
+        ).length;
+      writeTable(
+        folder,
+        `to = "${next}"`,
+        undefined,
+        'control = "unix:{folder}/none/socket"',
+      );
+      // More than a process may have listeners of one event without a warning.
+      for (let times = 1; times <= 12; times++) {
+        server.signal("SIGHUP");
+        await until("it has refused", () => refusals() === times);
+      }
+      assertEquals(textOf(next!), "");
+      const open = readdirSync(`/proc/${server.pid}/fd`).map((descriptor) => {
+        try {
+          return readlinkSync(`/proc/${server.pid}/fd/${descriptor}`);
+        } catch {
+          return ""; // closed meanwhile
+        }
+      });
+      assertEquals(open.filter((path) => path === next), []);
+      assertEquals(await server.stop(), 0);
+      assertEquals(server.stderr, "");
+    }));
+
   test("gets the lines behind those that it has, and standard error none", () =>
     withFolder(async (folder) => {
       const file = join(folder, "tcpmux.log");

@@ -6,7 +6,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { readAll } from "./support/bytes.ts";
 import { ask, connectTo, exchange } from "./support/client.ts";
 import { freePort, withDaemon, withFolder } from "./support/daemon.ts";
-import { startLogging, textOf } from "./support/logging.ts";
+import { startLogging, textOf, writeTable } from "./support/logging.ts";
 import { needs } from "./support/needs.ts";
 import { mustRun } from "./support/run.ts";
 import { until } from "./support/wait.ts";
@@ -189,6 +189,60 @@ describe("the log in the format of xinetd", () => {
           ],
         );
         assertMatch(lines.at(-1)!, /: NOTICE: stopped$/);
+      } finally {
+        await server.stop();
+      }
+    }));
+
+  test("says how sessions end that began before a reload", () =>
+    withFolder(async (folder) => {
+      const [one, two] = [join(folder, "one"), join(folder, "two")];
+      const table = `[services.echo]\nbuiltin = "echo"\n` +
+        `[services.cat]\nexec = ["cat"]\n`;
+      const server = await startLogging(folder, {
+        log: `to = "${one}"`,
+        table,
+      });
+      let reloads = 0;
+      /** Has it log so from now on. */
+      const reload = async (log: string) => {
+        writeTable(folder, log, table);
+        server.signal("SIGHUP");
+        reloads++;
+        await until("it has reloaded", () => {
+          const all = textOf(one) + textOf(two) + server.stderr;
+          return all.split("reloaded table").length > reloads;
+        });
+      };
+      /** Has a client go, and gives what is logged of it. */
+      const endOf = async ({ conn }: Awaited<ReturnType<typeof ask>>) => {
+        const before = events(textOf(two)).length;
+        await conn.closeWrite();
+        await readAll(conn);
+        conn.close();
+        return await until("it is logged", () => events(textOf(two))[before]);
+      };
+      try {
+        await server.ready();
+        const echo = await ask(server.port, "echo");
+        await reload(`to = "${one}"\nformat = "xinetd"`);
+        const cats = [];
+        for (let i = 0; i < 2; i++) cats.push(await ask(server.port, "cat"));
+        await until("they began", () => events(textOf(one)).length === 2);
+        await reload(`to = "${two}"\nformat = "xinetd"`);
+        const exit = "status=0 pid=PID duration=TIME(sec)";
+        const began = [await endOf(echo), await endOf(cats[0]!)];
+        assertEquals(untimed(began), [
+          `EXIT: echo ${exit.replace("PID", "0")}`,
+          `EXIT: cat ${exit}`,
+        ]);
+        // While ends are not logged, nothing is kept for them.
+        await reload('level = "info"');
+        await reload(`to = "${two}"\nformat = "xinetd"`);
+        assertEquals(untimed([await endOf(cats[1]!)]), [
+          `EXIT: cat ${exit.replace("PID", "0")}`,
+        ]);
+        assertEquals(await server.stop(), 0);
       } finally {
         await server.stop();
       }

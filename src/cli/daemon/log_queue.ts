@@ -46,7 +46,7 @@ export class LogQueue {
   readonly #isJournal: boolean;
   readonly #sink: LogSink | undefined;
   #format: LogSettings["format"] = "text";
-  readonly #xinetd = new XinetdLines();
+  #xinetd = new XinetdLines();
   /** Of the last line: a busy server has many in a millisecond. */
   #time = new Date(0);
   #stamp = "";
@@ -71,13 +71,21 @@ export class LogQueue {
     process.on("exit", this.#onExit);
   }
 
-  /** A log with these settings, whose lines go into this queue. */
-  log({ level: lowest, format }: LogSettings): Log {
+  /**
+   * A log with these settings, whose lines go into this queue.
+   *
+   * @param xinetd what makes the lines where the format is xinetd's
+   */
+  log(
+    { level: lowest, format }: Pick<LogSettings, "level" | "format">,
+    xinetd: XinetdLines,
+  ): Log {
     this.#format = format;
+    this.#xinetd = xinetd;
     const lowestIndex = LOG_LEVELS.indexOf(lowest);
     return (given, message, fields = {}) => {
       const level = format === "xinetd"
-        ? this.#xinetd.levelOf(given, message)
+        ? xinetd.levelOf(given, message)
         : given;
       if (LOG_LEVELS.indexOf(level) < lowestIndex) return;
       this.print(this.#line(level, message, fields));
@@ -104,6 +112,7 @@ export class LogQueue {
   /** Writes what it can within a second, and gives back what it writes to. */
   async close(): Promise<void> {
     await this.flush();
+    this.#waiting = []; // for which there is no time any more
     process.removeListener("exit", this.#onExit);
     this.#output.release?.();
   }

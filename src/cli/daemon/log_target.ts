@@ -6,6 +6,7 @@ import { getEnv } from "../../transport/permission.ts";
 import type { Output, Transport } from "../../transport/transport.ts";
 import { exitCodeOf, explain } from "../exit.ts";
 import type { LogSink } from "../logs/log_sink.ts";
+import { showsSessions, XinetdLines } from "../logs/xinetd_lines.ts";
 import { isJournal, LogQueue } from "./log_queue.ts";
 
 /** Milliseconds in which the same sentence is said once. */
@@ -29,6 +30,7 @@ export class LogTarget {
   readonly #transport: Transport;
   readonly #stderr: LogQueue;
   #target: Target;
+  #xinetd = new XinetdLines();
   #log: Log;
   #retired: Promise<void> = Promise.resolve();
   #said = { problem: "", until: 0 };
@@ -39,7 +41,7 @@ export class LogTarget {
     this.#stderr = stderr;
     const settings = { to: STDERR, syslogFormat: undefined };
     this.#target = { settings, queue: stderr };
-    this.#log = stderr.log({ ...settings, level: "info", format: "text" });
+    this.#log = stderr.log({ level: "info", format: "text" }, this.#xinetd);
   }
 
   /** Logs by the settings in force. */
@@ -60,10 +62,11 @@ export class LogTarget {
       commit: () => {
         if (next === this.#target) this.reopen();
         else this.#retire(next);
-        this.#log = next.queue.log(settings);
+        if (!showsSessions(settings)) this.#xinetd = new XinetdLines();
+        this.#log = next.queue.log(settings, this.#xinetd);
       },
       undo: () => {
-        if (next !== this.#target) next.sink?.release?.();
+        if (next !== this.#target) this.#close(next);
       },
     };
   }
@@ -100,9 +103,12 @@ export class LogTarget {
   #retire(next: Target): void {
     const last = this.#target;
     this.#target = next;
-    if (last.sink === undefined) return;
-    this.#retired = Promise.all([this.#retired, last.queue.close()])
-      .then(() => {});
+    this.#close(last);
+  }
+
+  #close({ queue, sink }: Target): void {
+    if (sink === undefined) return; // standard error stays
+    this.#retired = Promise.all([this.#retired, queue.close()]).then(() => {});
   }
 
   /** Opens a file under its name again: it may have been renamed. */

@@ -2,10 +2,12 @@
 import { constants } from "node:os";
 import {
   bareLine,
+  LOG_LEVELS,
   type LogFields,
   type LogLevel,
   type LogLine,
 } from "../../log.ts";
+import type { LogSettings } from "../../table/table.ts";
 
 /** The name of a connection that has not come to a service. */
 const NONE = "tcpmux";
@@ -16,6 +18,9 @@ const WORDS = {
   warn: "WARNING",
   error: "ERROR",
 } as const;
+
+/** The number of a program whose beginning is not in the log. */
+const UNKNOWN = 0;
 
 /** The signal by which the server ends a program. */
 const BY_SERVER = "SIGTERM";
@@ -28,6 +33,18 @@ const REASONS: Readonly<Record<string, string>> = {
   limit_source: "per_source_limit",
   limit_global: "process_limit",
 };
+
+/**
+ * Whether a log has the beginning and the end of each session, in this format.
+ * Where it has not, what is known of those under way must be forgotten: nobody
+ * is told of their end.
+ */
+export function showsSessions(
+  { format, level }: Pick<LogSettings, "format" | "level">,
+): boolean {
+  return format === "xinetd" &&
+    LOG_LEVELS.indexOf(level) <= LOG_LEVELS.indexOf("info");
+}
 
 /** A log in the format of xinetd. */
 export class XinetdLines {
@@ -66,8 +83,8 @@ export class XinetdLines {
   }
 
   #ended(fields: LogFields): string {
-    const { conn, outcome, remote, via, service = "" } = fields;
-    if (this.#begun.has(conn)) return this.#exit(fields);
+    const { handshake_ms, outcome, remote, via, service = "" } = fields;
+    if (handshake_ms !== undefined) return this.#exit(fields);
     const name = service === "" ? NONE : service;
     if (outcome === "help") return startLine(name, 0, remote);
     // Behind a proxy there is nobody whom fail2ban could keep away.
@@ -77,7 +94,7 @@ export class XinetdLines {
 
   #exit(fields: LogFields): string {
     const { conn, service, duration_ms } = fields;
-    const pid = this.#begun.get(conn);
+    const pid = this.#begun.get(conn) ?? UNKNOWN;
     this.#begun.delete(conn);
     const seconds = Math.floor(Number(duration_ms) / 1000);
     return `EXIT: ${service} ${statusOf(fields, pid)} pid=${pid} ` +
