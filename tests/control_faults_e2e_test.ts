@@ -383,6 +383,17 @@ describe("a command says why it gets no answer", () => {
       }
     }));
 
+  test("not before its time-out, which may be weeks, or 0 for none", () =>
+    withControlled(ECHO, async ({ run }) => {
+      for (const timeout of ["600h", "0"]) {
+        assertEquals(await run("status", "-q", "-t", timeout), {
+          code: 0,
+          out: "echo\n",
+          err: "",
+        });
+      }
+    }));
+
   test("an answer that stands still: 124", () =>
     withSocket((socket) => {
       socket.once("data", () =>

@@ -2,8 +2,9 @@
 import { stat } from "node:fs/promises";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import { defaultPlaces, SERVER_HEADER } from "../../control/place.ts";
-import { codeOf, type ErrorCode, TcpmuxError } from "../../errors.ts";
+import { codeOf, type ErrorCode, TcpmuxError, withCure } from "../../errors.ts";
 import { type Problem, TableError } from "../../table/problem.ts";
+import { type Timer, TimerList } from "../../timers.ts";
 import { fromSystem } from "../../transport/errno.ts";
 import { nodeHttp } from "../../transport/net/builtins.ts";
 import { getEnv, ownId, permitted } from "../../transport/permission.ts";
@@ -43,18 +44,18 @@ export async function ask<T>(
   const socket = await socketOf(flags.control);
   const { method, path, body, lasts = false } = asking;
   const asked = begun(socket, method, path);
-  const late = new Lateness(flags.timeout ?? TIMEOUT, socket, asked);
+  const deadline = new AnswerDeadline(flags.timeout ?? TIMEOUT, socket, asked);
   try {
-    const response = await late.orElse(responseTo(asked, body, socket));
+    const response = await deadline.within(responseTo(asked, body, socket));
     if (response.headers.server !== SERVER_HEADER) throw noServer(socket);
     const isOk = response.statusCode === 200;
-    if (isOk && lasts) late.cancel();
-    const text = await late.orElse(textOf(response, socket, isOk && lasts));
+    if (isOk && lasts) deadline.cancel();
+    const text = await deadline.within(textOf(response, socket, isOk && lasts));
     const read = readReply(text, socket);
     if (!isOk) throw errorOf(read, socket);
     return read as T;
   } finally {
-    late.cancel();
+    deadline.cancel();
   }
 }
 
@@ -77,29 +78,29 @@ function begun(
 }
 
 /** The server has so long for its whole answer. */
-class Lateness {
-  readonly #late: Promise<never>;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+class AnswerDeadline {
+  readonly #missed: Promise<never>;
+  #timer: Timer | undefined;
 
   /** @param limit milliseconds; 0 for none */
   constructor(limit: number, socket: string, asked: ClientRequest) {
-    this.#late = new Promise((_, reject) => {
-      if (limit === 0) return;
-      this.#timer = setTimeout(() => {
+    this.#missed = new Promise((_, reject) => {
+      this.#timer = new TimerList().after(limit, () => {
         const said = `the server at ${socket} has not answered within`;
         reject(new TcpmuxError("timed_out", `${said} ${limit / 1000} s`));
         asked.destroy();
-      }, limit);
+      });
     });
   }
 
-  async orElse<T>(work: Promise<T>): Promise<T> {
+  /** @throws {TcpmuxError} where the work takes longer than there is time */
+  async within<T>(work: Promise<T>): Promise<T> {
     work.catch(() => {}); // what fails when it is too late is not waited for
-    return await Promise.race([work, this.#late]);
+    return await Promise.race([work, this.#missed]);
   }
 
   cancel(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 }
 
@@ -158,17 +159,12 @@ function noServer(socket: string): TcpmuxError {
   return new TcpmuxError("protocol", `what answers at ${socket} is no tcpmux`);
 }
 
-function whyNot(thrown: unknown, socket: string): Error {
+function whyNot(thrown: unknown, socket: string): unknown {
   const { code } = thrown as { code?: string };
   if (code?.startsWith("HPE_")) return noServer(socket);
   const what = `cannot reach the server at ${socket}`;
   const error = fromSystem(thrown, what, { address: `unix:${socket}` });
-  const cure = cureFor(codeOf(error));
-  return cure === undefined
-    ? error
-    : new TcpmuxError(codeOf(error), `${error.message} (${cure})`, {
-      cause: error,
-    });
+  return withCure(error, cureFor(codeOf(error)));
 }
 
 function cureFor(code: ErrorCode): string | undefined {
