@@ -463,7 +463,7 @@ describe("the protocol", () => {
         const { code, json } = await requestTo(path, what, options);
         return [code, json().error.code];
       };
-      assertEquals(await asking("GET /nothing"), [405, "unsupported"]);
+      assertEquals(await asking("GET /nothing"), [404, "refused"]);
       assertEquals(await asking("GET /reload"), [405, "unsupported"]);
       assertEquals(await asking("POST /status"), [405, "unsupported"]);
       const headers = { Origin: "http://localhost" };

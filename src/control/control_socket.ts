@@ -114,6 +114,7 @@ async function listen(path: string, answer: Answering): Promise<Server> {
     });
     chmodSync(path, ONLY_OWNER);
   } catch (error) {
+    if (server.listening) server.close();
     throw await whyNot(error, path);
   }
   server.on("error", () => {}); // of accepting: it goes on by itself

@@ -107,7 +107,7 @@ async function route(
       };
     }
     default:
-      throw new TcpmuxError("unsupported", `there is no ${path} here`);
+      throw new TcpmuxError("refused", `there is no ${path} here`);
   }
 }
 
