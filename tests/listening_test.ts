@@ -185,7 +185,7 @@ describe("a Unix socket to listen on", () => {
     );
     assertStringIncludes(
       error.message,
-      `the directory ${folder} does not exist`,
+      `the folder ${folder} is not there: make it first`,
     );
   });
 });

@@ -1,8 +1,10 @@
 /** HTTP for those who look: an address, few clients, little time for each. */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
-import { dirname } from "node:path";
-import { stat } from "node:fs/promises";
-import { openFreeing, SocketFile } from "../bind/stale_socket.ts";
+import {
+  cureForFolder,
+  openFreeing,
+  SocketFile,
+} from "../bind/stale_socket.ts";
 import { type Endpoint, formatEndpoint, tcpEnd } from "../endpoint.ts";
 import { codeOf, type ErrorCode, messageOf, withCure } from "../errors.ts";
 import type { Log } from "../log.ts";
@@ -152,11 +154,7 @@ async function cureFor(
         "server another one"
       : undefined;
   }
-  const folder = dirname(endpoint.path);
-  if (!await stat(folder).then(() => true, () => false)) {
-    return `the folder ${folder} is not there: make it first`;
-  }
   return isTaken
     ? "another program listens there, or it is a file of another kind"
-    : undefined;
+    : await cureForFolder(endpoint.path);
 }

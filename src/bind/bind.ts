@@ -1,6 +1,5 @@
-import { stat } from "node:fs/promises";
 import { isIP } from "node:net";
-import { basename, dirname, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import {
   canonicalHost,
   type Endpoint,
@@ -12,7 +11,7 @@ import {
 import { codeOf, messageOf, type TcpmuxError, withCure } from "../errors.ts";
 import type { Log } from "../log.ts";
 import type { GetEnv } from "../transport/permission.ts";
-import { FileListener, openFreeing } from "./stale_socket.ts";
+import { cureForFolder, FileListener, openFreeing } from "./stale_socket.ts";
 import {
   type BoundListener,
   discardNew,
@@ -212,17 +211,10 @@ export class Binder {
   ): Promise<string> {
     const code = codeOf(error);
     if (endpoint.transport === "unix") {
-      const folder = dirname(endpoint.path);
-      // Node says of a missing folder that permission is denied.
-      const lacksFolder = this.#transport.abilities.unix &&
-        (code === "permission_denied" || code === "not_found") &&
-        !await stat(folder).then(() => true, () => false);
-      if (lacksFolder) {
-        return `the directory ${folder} does not exist: create it first`;
+      if (code === "address_in_use") {
+        return "another program listens there, or the file is not a socket";
       }
-      return code === "address_in_use"
-        ? "another program listens there, or the file is not a socket"
-        : "";
+      return await cureForFolder(endpoint.path) ?? "";
     }
     if (code === "address_in_use") return cureForPort(endpoint.port, open);
     if (code !== "permission_denied") return "";

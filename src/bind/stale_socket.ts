@@ -1,6 +1,15 @@
 /** The file of a Unix socket: that of a dead server is removed, others stay. */
 import { linkSync, lstatSync, unlinkSync } from "node:fs";
-import { link, lstat, mkdir, rename, rmdir, unlink } from "node:fs/promises";
+import {
+  link,
+  lstat,
+  mkdir,
+  rename,
+  rmdir,
+  stat,
+  unlink,
+} from "node:fs/promises";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { UnixEndpoint } from "../endpoint.ts";
 import { codeOf } from "../errors.ts";
@@ -115,6 +124,22 @@ async function isAlive(
   } catch (error) {
     // Bun reports other failures as a refusal too: the kernel's list decides.
     return codeOf(error) !== "connection_refused" || await isListenedOn(bound);
+  }
+}
+
+/**
+ * What to do where no socket can be made since its folder is missing, which
+ * runtimes call by different names.
+ *
+ * @returns undefined where the folder is there
+ */
+export async function cureForFolder(path: string): Promise<string | undefined> {
+  const folder = dirname(path);
+  try {
+    await stat(folder);
+  } catch (error) {
+    if ((error as { code?: string }).code !== "ENOENT") return undefined;
+    return `the folder ${folder} is not there: make it first`;
   }
 }
 

@@ -1,10 +1,12 @@
 /** HTTP/1.1 with JSON on a Unix socket that only its owner may use. */
 import { chmodSync } from "node:fs";
-import { stat } from "node:fs/promises";
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { dirname } from "node:path";
-import { openFreeing, SocketFile } from "../bind/stale_socket.ts";
+import {
+  cureForFolder,
+  openFreeing,
+  SocketFile,
+} from "../bind/stale_socket.ts";
 import { codeOf, messageOf, withCure } from "../errors.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { nodeHttp } from "../transport/net/builtins.ts";
@@ -136,15 +138,10 @@ async function whyNot(thrown: unknown, path: string): Promise<unknown> {
   const address = `unix:${path}`;
   const what = `cannot listen on ${address} (server.control)`;
   const error = fromSystem(thrown, what, { address });
-  const code = codeOf(error);
-  const folder = dirname(path);
-  const hasFolder = await stat(folder).then(() => true, () => false);
-  const cure = !hasFolder
-    ? `the folder ${folder} is not there: make it first`
-    : code === "address_in_use"
+  const cure = codeOf(error) === "address_in_use"
     ? "another server has it, or it is a file of another kind: give each " +
       "server a path of its own"
-    : undefined;
+    : await cureForFolder(path);
   return withCure(error, cure);
 }
 
