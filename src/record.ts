@@ -60,10 +60,8 @@ export interface ConnectionRecord {
   /** The name of the server that the client meant by TLS; absent without. */
   readonly sni?: string;
   /**
-   * What the certificate says that the client has shown, which was found good:
-   * its subject as RFC 4514 writes it, its alternative names such as
-   * `dns:a.example,uri:spiffe://fleet/a`, and its SHA-256 in hexadecimal
-   * digits. Absent without one.
+   * The subject of the certificate that the client has shown and that was found
+   * good, as RFC 4514 writes it. Absent without one, as are the next two.
    */
   readonly subject?: string;
   /** The alternative names in it, as `dns:a.example,uri:spiffe://fleet/a`. */

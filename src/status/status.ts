@@ -114,7 +114,7 @@ interface Named {
 }
 
 /** What has become of the clients of one service. */
-class Tally {
+class ServiceCounts {
   served = 0;
   refused = 0;
   failed = 0;
@@ -140,7 +140,7 @@ export class StatusSource {
   readonly #started = new Date();
   readonly #begin = performance.now();
   readonly #outcomes: Partial<Record<Outcome, number>> = {};
-  #tallies = new Map<string, Tally>();
+  #counts = new Map<string, ServiceCounts>();
   #inForce: Named | undefined;
   #reload: ReloadStatus | null = null;
 
@@ -151,9 +151,9 @@ export class StatusSource {
   /** A table has come into force; services that both have go on counting. */
   inForce(next: Named): void {
     this.#inForce = next;
-    this.#tallies = new Map(
+    this.#counts = new Map(
       next.table.services.map(({ name }) =>
-        [name, this.#tallies.get(name) ?? new Tally()] as const
+        [name, this.#counts.get(name) ?? new ServiceCounts()] as const
       ),
     );
   }
@@ -170,7 +170,7 @@ export class StatusSource {
   recorded(record: ConnectionRecord): void {
     const { outcome, service } = record;
     this.#outcomes[outcome] = (this.#outcomes[outcome] ?? 0) + 1;
-    this.#tallies.get(service)?.add(record);
+    this.#counts.get(service)?.add(record);
   }
 
   status(): Status {
@@ -209,7 +209,7 @@ export class StatusSource {
   #serviceStatus(service: Service, sessions: number): ServiceStatus {
     const { name, aliases, description, kind, enabled } = service;
     const { served, refused, failed, bytesIn, bytesOut } =
-      this.#tallies.get(name) ?? new Tally();
+      this.#counts.get(name) ?? new ServiceCounts();
     return {
       name,
       aliases,

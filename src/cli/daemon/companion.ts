@@ -1,5 +1,4 @@
-import type { Observer } from "../../record.ts";
-import type { ConnectionRecord } from "../../record.ts";
+import type { ConnectionRecord, Observer } from "../../record.ts";
 import type { Prepared } from "../../table/table.ts";
 import type { Loaded } from "../load.ts";
 import type { Rights } from "./privileges.ts";

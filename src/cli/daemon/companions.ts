@@ -231,7 +231,10 @@ class ControlCompanion implements Companion {
     return await ControlSocket.open(path, daemon.transport, answer);
   }
 
-  /** What was switched off may have been forgotten: it stays so. */
+  /**
+   * Each reload logs which services are still switched off: the administrator
+   * may have forgotten them.
+   */
   reloaded(error: unknown): void {
     if (error !== undefined) return;
     const off = this.#status.status().services
