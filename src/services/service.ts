@@ -3,7 +3,7 @@ import type { Log } from "../log.ts";
 import type { Observer } from "../record.ts";
 import type { Refusal } from "../policy/refusal.ts";
 import type { ConnectService, TcpmuxService } from "../table/service.ts";
-import type { TimerList } from "../timers.ts";
+import type { HandshakeTime } from "../transport/net/tls/demands.ts";
 import type { GetEnv } from "../transport/permission.ts";
 import type { Conn, Transport } from "../transport/transport.ts";
 
@@ -32,14 +32,7 @@ export interface UpstreamTls {
     conn: Conn,
     service: ConnectService | TcpmuxService,
     endpoint: Endpoint,
-    time: {
-      /** Milliseconds in all; 0 for no limit. */
-      readonly timeout: number;
-      /** When they began, by `performance.now()`. */
-      readonly begin: number;
-      readonly timers: TimerList;
-      hold(held: { abort(): void }): void;
-    },
+    time: HandshakeTime,
   ): Promise<Conn>;
 }
 

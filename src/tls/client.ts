@@ -11,7 +11,7 @@ import {
 import { TcpmuxError } from "../errors.ts";
 import { escaped } from "../log.ts";
 import { dnsName, isHost } from "../policy/certificates.ts";
-import { timeLeft, type TimerList } from "../timers.ts";
+import { timeLeft } from "../timers.ts";
 import { cancelled, timedOut } from "../transport/attempt.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { nodeCrypto } from "../transport/net/builtins.ts";
@@ -23,6 +23,7 @@ import {
   troubleOf,
 } from "../transport/net/tls/connect.ts";
 import {
+  type HandshakeTime,
   OWN_WAYS,
   sniOf,
   type TlsDemands,
@@ -40,17 +41,6 @@ export interface WantedServer {
   readonly demands: TlsDemands;
   /** The protocols to offer (RFC 7301). */
   readonly alpn: readonly string[];
-}
-
-/** How long the handshake may take, and who may end it. */
-export interface HandshakeTime {
-  /** Milliseconds for connection and handshake; 0 for no limit. */
-  readonly timeout: number;
-  /** When the connection was begun, by `performance.now()`. */
-  readonly begin: number;
-  readonly timers: TimerList;
-  /** Is given what ends it at once. */
-  hold(held: { abort(): void }): void;
 }
 
 /** How another name is demanded than the host's. */

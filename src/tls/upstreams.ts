@@ -10,11 +10,14 @@ import {
 import type { Table } from "../table/table.ts";
 import { timeLeft } from "../timers.ts";
 import { cancelled, timedOut } from "../transport/attempt.ts";
-import type { TlsDemands } from "../transport/net/tls/demands.ts";
+import type {
+  HandshakeTime,
+  TlsDemands,
+} from "../transport/net/tls/demands.ts";
 import type { GetEnv } from "../transport/permission.ts";
 import type { Conn } from "../transport/transport.ts";
 import { ALPN } from "../wire.ts";
-import { type HandshakeTime, secureAsClient } from "./client.ts";
+import { secureAsClient } from "./client.ts";
 import { faultOfAuthorities, isPem, TlsFolder } from "./files.ts";
 import { WatchedFiles } from "./watched_files.ts";
 

@@ -1,5 +1,6 @@
 /** What a client demands of a server by TLS. */
 import { isIP } from "node:net";
+import type { TimerList } from "../../../timers.ts";
 
 /** How a client speaks TLS. All of it is text: no path of a file. */
 export interface ClientTls {
@@ -39,6 +40,17 @@ export interface ClientTls {
    * @default true
    */
   verify?: boolean | undefined;
+}
+
+/** How long the handshake with a server may take, and who may end it. */
+export interface HandshakeTime {
+  /** Milliseconds for connection and handshake; 0 for no limit. */
+  readonly timeout: number;
+  /** When the connection was begun, by `performance.now()`. */
+  readonly begin: number;
+  readonly timers: TimerList;
+  /** Is given what ends it at once. */
+  hold(held: { abort(): void }): void;
 }
 
 /** What the texts are called in messages: by the names of their files. */
