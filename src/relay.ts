@@ -18,7 +18,7 @@ const ALIVE_PERIOD = 15_000;
 type DirectionEnd = undefined | "ended" | Error;
 
 /**
- * Carries bytes between a client and a peer until both directions have ended.
+ * Carries bytes between a client and a service until both directions have ended.
  * The end of one direction is passed on as a half-close, and the other goes
  * on. Where one side can be written to no more, what the other one sends is
  * read and dropped, so that it is not stuck, until that other direction has
@@ -31,12 +31,12 @@ type DirectionEnd = undefined | "ended" | Error;
  */
 export class Relay implements Pump {
   readonly #client: Conn;
-  readonly #peer: Conn;
+  readonly #service: Conn;
   readonly #counters: Counters;
   readonly #limits: RelayLimits;
   readonly #timers: TimerList;
   #settle: ((result: void | Promise<never>) => void) | undefined = undefined;
-  /** Up is from the client to the peer, down from the peer to the client. */
+  /** Up is from the client to the service, down from the service to the client. */
   #up: DirectionEnd = undefined;
   #down: DirectionEnd = undefined;
   #inputIsOver = false;
@@ -46,7 +46,7 @@ export class Relay implements Pump {
 
   constructor(options: RelayOptions) {
     this.#client = options.client;
-    this.#peer = options.peer;
+    this.#service = options.service;
     this.#counters = options.counters;
     this.#limits = options.limits;
     this.#timers = options.timers;
@@ -54,13 +54,13 @@ export class Relay implements Pump {
   }
 
   /**
-   * Called once. When the promise settles, the peer has been closed; the client
+   * Called once. When the promise settles, the service has been closed; the client
    * is the caller's to close.
    *
-   * @param early bytes that were read from the client already, which the peer
+   * @param early bytes that were read from the client already, which the service
    * gets first
-   * @param inputOver resolves when the peer takes no input any more: the relay
-   * then ends with the peer's output, and does not wait for the client's end
+   * @param inputOver resolves when the service takes no input any more: the relay
+   * then ends with the service's output, and does not wait for the client's end
    * @throws {TcpmuxError} when a side was reset or the client is gone
    * @throws {MissedDeadline} when one of its limits was reached
    */
@@ -74,14 +74,14 @@ export class Relay implements Pump {
         this.#finishIfDone();
       });
       if (early.length > 0) this.#sendEarly(early);
-      else this.#carry(this.#client, this.#peer);
-      this.#carry(this.#peer, this.#client);
+      else this.#carry(this.#client, this.#service);
+      this.#carry(this.#service, this.#client);
     });
   }
 
   async #sendEarly(early: Uint8Array): Promise<void> {
-    const isWritten = await this.#write(this.#client, this.#peer, early);
-    if (isWritten) this.#carry(this.#client, this.#peer);
+    const isWritten = await this.#write(this.#client, this.#service, early);
+    if (isWritten) this.#carry(this.#client, this.#service);
   }
 
   #carry(source: Conn, sink: Conn): void {
@@ -130,9 +130,9 @@ export class Relay implements Pump {
     if (this.#settle === undefined) return;
     if (end !== null) return this.#fail(end);
     const isUp = source === this.#client;
-    // If down has ended already, closing the peer replaces the half-close.
+    // If down has ended already, closing it replaces the half-close.
     if (isUp && this.#down === "ended") return this.#ended(source, "ended");
-    const sink = isUp ? this.#peer : this.#client;
+    const sink = isUp ? this.#service : this.#client;
     sink.closeWrite().then(
       () => this.#ended(source, "ended"),
       (error) => this.#ended(source, error),
@@ -170,19 +170,19 @@ export class Relay implements Pump {
     const down = this.#down;
     if (this.#settle === undefined || down === undefined) return;
     if (down !== "ended") {
-      // What the client sent before it went is still the peer's.
+      // What the client sent before it went is still the service's.
       if (up === undefined) return;
       this.#finish(Promise.reject(down));
       this.#client.abort();
-      return this.#peer.close();
+      return this.#service.close();
     }
     if (up === undefined && !this.#inputIsOver) return;
     if (up instanceof Error && !isDisconnect(up)) return this.#fail(up);
     this.#finish();
-    if (up === "ended") return this.#peer.close();
+    if (up === "ended") return this.#service.close();
     // Nobody takes any more what a program that has ended was to be given.
-    if (this.#client.waiting) this.#peer.abort();
-    else this.#peer.close();
+    if (this.#client.waiting) this.#service.abort();
+    else this.#service.close();
     this.#client.interrupt(OVER);
   }
 
@@ -190,7 +190,7 @@ export class Relay implements Pump {
     if (this.#settle === undefined) return;
     this.#finish(Promise.reject(error));
     this.#client.abort();
-    this.#peer.abort();
+    this.#service.abort();
   }
 
   /** Called before a side is closed: its pipe reports an end, to be ignored. */
@@ -248,7 +248,7 @@ export class Relay implements Pump {
     if (this.#stalls === undefined) return false;
     const longest = this.#stalls.longest(
       this.#client.waiting,
-      this.#peer.waiting,
+      this.#service.waiting,
       this.#counters,
     );
     return longest >= this.#limits.stallTimeout;
@@ -256,7 +256,7 @@ export class Relay implements Pump {
 
   /** A side whose input has ended may have been reset since. */
   async #askIfAlive(): Promise<void> {
-    const side = this.#up === undefined ? this.#peer : this.#client;
+    const side = this.#up === undefined ? this.#service : this.#client;
     if (await side.isAlive()) return;
     this.#fail(
       new TcpmuxError(

@@ -25,7 +25,7 @@ export interface RelayLimits {
 
 export interface RelayOptions {
   readonly client: Conn;
-  readonly peer: Conn;
+  readonly service: Conn;
   readonly counters: Counters;
   readonly limits: RelayLimits;
   readonly timers: TimerList;
@@ -45,7 +45,7 @@ export class MissedDeadline extends TcpmuxError {
 }
 
 /**
- * Milliseconds within which a peer must take some of the bytes that a client
+ * Milliseconds within which a service must take some of the bytes that a client
  * has sent before it went away.
  */
 export const TAKE_TIME = 5_000;

@@ -1,5 +1,5 @@
 import { type Endpoint, formatEndpoint, UNNAMED } from "./endpoint.ts";
-import { FullnessLog, limitsHere } from "./policy/room.ts";
+import { FullnessLog, limitsHere } from "./policy/open_files.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
 import { isHandedOver, Listeners, type OpenListener } from "./listeners.ts";

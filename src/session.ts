@@ -74,20 +74,20 @@ export class Session extends ListNode implements SessionContext, Recorded {
       if ("code" in begun) ended = begun;
       else {
         running = begun;
-        const { peer, inputOver } = running;
-        if (peer !== undefined) {
+        const { conn, inputOver } = running;
+        if (conn !== undefined) {
           const early = this.#request!.early;
           this.#request = undefined;
           await new Relay({
             client: this.#client,
-            peer,
+            service: conn,
             counters: this,
             limits: this.service!,
             timers: this.server.transport.timers,
           }).run(early, inputOver);
         }
         const finishing = running.finish?.();
-        const reason = finishing && await this.#finish(finishing, running.peer);
+        const reason = finishing && await this.#finish(finishing, running.conn);
         ended = { code: "ok", reason: reason ?? "" };
       }
     } catch (error) {
@@ -184,14 +184,14 @@ export class Session extends ListNode implements SessionContext, Recorded {
   }
 
   /** A service may work on when all is said, but not for ever. */
-  #finish(finishing: Promise<string>, peer?: Conn): Promise<string> {
+  #finish(finishing: Promise<string>, conn?: Conn): Promise<string> {
     const limit = shorterLimit(
       this.service!,
       "idleTimeout",
       "halfClosedTimeout",
     );
     // Without a relay nobody knows whether bytes move: no limit then.
-    return peer === undefined ? finishing : this.#inTime(limit, finishing);
+    return conn === undefined ? finishing : this.#inTime(limit, finishing);
   }
 
   /** Answers a client that gets no service. */

@@ -55,7 +55,7 @@ function relayed(settings: Settings = {}): Relayed {
   const counters = { bytesIn: 0, bytesOut: 0, lastMoved: 0 };
   const ended = new Relay({
     client,
-    peer,
+    service: peer,
     counters,
     limits: {
       idleTimeout: settings.idleTimeout ?? 0,

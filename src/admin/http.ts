@@ -8,7 +8,7 @@ import {
 import { type Endpoint, formatEndpoint, tcpEnd } from "../endpoint.ts";
 import { codeOf, type ErrorCode, messageOf, withCure } from "../errors.ts";
 import type { Log } from "../log.ts";
-import { ADMIN_CONNECTIONS } from "../policy/room.ts";
+import { ADMIN_CONNECTIONS } from "../policy/open_files.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { nodeHttp } from "../transport/net/builtins.ts";
 import type { Transport } from "../transport/transport.ts";

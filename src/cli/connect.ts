@@ -60,7 +60,7 @@ export async function connectCommand(args: readonly string[]): Promise<number> {
     stdio = new OwnStdio(transport.stdio(), () => conn.abort());
     await new Relay({
       client: stdio,
-      peer: conn,
+      service: conn,
       counters,
       limits: NO_LIMITS,
       timers: transport.timers,

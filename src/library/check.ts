@@ -5,7 +5,7 @@ import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
 import { codeOf, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { warnOfZone } from "../policy/hours.ts";
-import { limitsHere } from "../policy/room.ts";
+import { limitsHere } from "../policy/open_files.ts";
 import type { ServeOptions } from "../serve.ts";
 import { advise } from "../services/exec/advice.ts";
 import {

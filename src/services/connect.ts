@@ -123,17 +123,17 @@ export async function firstBytes(
 export class Upstream implements RunningService {
   readonly kind = "opened";
   readonly message: string;
-  readonly peer: Conn;
+  readonly conn: Conn;
   readonly first: Uint8Array | undefined;
 
-  constructor(message: string, peer: Conn, first?: Uint8Array) {
+  constructor(message: string, conn: Conn, first?: Uint8Array) {
     this.message = message;
-    this.peer = peer;
+    this.conn = conn;
     this.first = first;
   }
 
   abort(): void {
-    this.peer.abort();
+    this.conn.abort();
   }
 }
 

@@ -33,12 +33,12 @@ interface Handled {
 export class Handling implements PreparedService, RunningService {
   readonly kind = "opened";
   readonly message: string;
-  readonly peer: Conn;
+  readonly conn: Conn;
   readonly endsWithClient: boolean;
   readonly #name: string;
   readonly #handler: Handler;
   readonly #context: SessionContext;
-  readonly #conn: WrappedConn;
+  readonly #inner: WrappedConn;
   readonly #controller = new AbortController();
   readonly #stopping = new AbortController();
   #serving: Promise<void> | undefined;
@@ -53,10 +53,10 @@ export class Handling implements PreparedService, RunningService {
     this.#handler = handler;
     this.#context = context;
     const { local, remote } = context.peer;
-    const [peer, conn] = memoryPair(remote, local);
-    this.peer = peer;
+    const [outer, inner] = memoryPair(remote, local);
+    this.conn = outer;
     this.endsWithClient = endsWithClient;
-    this.#conn = new WrappedConn(conn);
+    this.#inner = new WrappedConn(inner);
   }
 
   begin(): RunningService {
@@ -70,7 +70,7 @@ export class Handling implements PreparedService, RunningService {
 
   async #serve(): Promise<void> {
     const { signal } = this.#controller;
-    const conn = this.#conn;
+    const conn = this.#inner;
     try {
       const { id, peer: { local, remote, via, tls } } = this.#context;
       const { signal: stopping } = this.#stopping;
@@ -112,6 +112,6 @@ export class Handling implements PreparedService, RunningService {
 
   abort(): void {
     this.#controller.abort();
-    this.peer.abort();
+    this.conn.abort();
   }
 }

@@ -112,10 +112,10 @@ export interface PreparedService extends Opened {
 /** A service that is being served. */
 export interface RunningService extends Held {
   /** The other side of the relay; undefined where there is nothing to relay. */
-  readonly peer: Conn | undefined;
+  readonly conn: Conn | undefined;
   /** Of its program. */
   readonly pid?: number;
-  /** Resolves when the peer takes no input any more: its program has exited. */
+  /** Resolves when the service takes no input any more: its program has exited. */
   readonly inputOver?: Promise<void> | undefined;
   /**
    * Waits for what is left of the service after the relay, also after one that

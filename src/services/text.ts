@@ -14,7 +14,7 @@ export class Answer implements RunningService {
   readonly kind = "opened";
   readonly message: string;
   readonly first: Uint8Array;
-  readonly peer = undefined;
+  readonly conn = undefined;
 
   constructor(message: string, first: Uint8Array) {
     this.message = message;

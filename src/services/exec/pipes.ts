@@ -56,7 +56,7 @@ class OpenedOnPipes implements PreparedService {
 }
 
 class RunningOnPipes implements RunningService {
-  readonly peer: ProcessConn;
+  readonly conn: ProcessConn;
   readonly pid: number;
   readonly inputOver: Promise<void>;
   readonly #supervised: SupervisedProcess;
@@ -69,7 +69,7 @@ class RunningOnPipes implements RunningService {
   ) {
     const supervised = new SupervisedProcess(program, service, context);
     this.pid = program.pid;
-    this.peer = service.stderr === "client"
+    this.conn = service.stderr === "client"
       ? new MergedConn(program.stdio, () => supervised.readStderr())
       : program.stdio;
     if (service.stderr === "log") supervised.logStderr();
@@ -79,18 +79,18 @@ class RunningOnPipes implements RunningService {
     this.inputOver = program.exited.then(() => {});
     this.#supervised = supervised;
     const { killGrace } = service;
-    this.#orphans = new OrphanWatch(program, this.peer, context, killGrace);
+    this.#orphans = new OrphanWatch(program, this.conn, context, killGrace);
   }
 
   finish(): Promise<string> {
     this.#orphans.stop();
-    this.peer.close();
+    this.conn.close();
     return this.#supervised.finish();
   }
 
   abort(): void {
     this.#orphans.stop();
-    this.peer.abort();
+    this.conn.abort();
     this.#supervised.abort();
   }
 }

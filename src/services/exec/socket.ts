@@ -71,7 +71,7 @@ export class OpenedOnSocket implements PreparedService {
     );
     if (this.#service.stderr === "log") supervised.logStderr();
     return {
-      peer: undefined,
+      conn: undefined,
       pid: program.pid,
       finish: async () => {
         const note = await supervised.finish();
