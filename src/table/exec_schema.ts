@@ -1,6 +1,6 @@
 /** The keys of programs: their values, defaults and descriptions. */
 import * as v from "valibot";
-import { optional, preset, record, required, table } from "./keys.ts";
+import { optional, preset, record, required, SERVERS, table } from "./keys.ts";
 import type { RlimitName } from "./service.ts";
 import {
   choice,
@@ -16,8 +16,6 @@ import {
   textThat,
   wholeNumber,
 } from "./values.ts";
-
-const SERVERS = "the server's";
 
 /** A number, seconds or bytes; Infinity for no limit. */
 const rlimitsSchema = table(

@@ -24,6 +24,9 @@ export function preset<S extends Schema>(
   return v.pipe(v.optional(value, preset), v.description(description));
 }
 
+/** What holds where a key is left out that the server has as well, in words. */
+export const SERVERS = "the server's";
+
 /** A key that may be left out; `otherwise` says in words what holds then. */
 export function optional<S extends Schema>(
   value: S,

@@ -17,7 +17,7 @@ import {
   NAME_RULE,
   nameSchema,
 } from "./schema.ts";
-import { serverSchema } from "./server_schema.ts";
+import { RELAY_TIMES, serverSchema } from "./server_schema.ts";
 import type { Handler, Service } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
 import { asWritten } from "./written.ts";
@@ -254,13 +254,7 @@ function checkSocketKeys(
       'cannot be used with stdio = "socket": the server does not see the bytes',
     );
   if (object["on_client_end"] === "terminate") add("on_client_end");
-  for (
-    const key of [
-      "idle_timeout",
-      "half_closed_timeout",
-      "stall_timeout",
-    ] as const
-  ) {
+  for (const key of RELAY_TIMES) {
     const limit = v.safeParse(commonSchema.entries[key], object[key]);
     if (limit.success && limit.output) add(key);
   }

@@ -10,7 +10,15 @@ import type { Endpoint } from "../endpoint.ts";
 import { readDestination, readTarget } from "../parse_endpoint.ts";
 import { HELP, MAX_NAME } from "../wire.ts";
 import { execKeys } from "./exec_schema.ts";
-import { checked, optional, preset, record, required, table } from "./keys.ts";
+import {
+  checked,
+  optional,
+  preset,
+  record,
+  required,
+  SERVERS,
+  table,
+} from "./keys.ts";
 import {
   proxyProtocol,
   relayTimes,
@@ -52,8 +60,6 @@ export const nameSchema = textThat(isName, NAME_RULE, {
   value: "name",
   form: NAME_RULE,
 });
-
-const SERVERS = "the server's";
 
 /** The keys of every kind of service. */
 export const commonSchema = table({

@@ -53,21 +53,24 @@ export const proxyProtocol = optional(
     "as `unique_id`, and a checksum.",
 );
 
+/** The times without bytes: nobody can tell them who does not see the bytes. */
+export const RELAY_TIMES = [
+  "idle_timeout",
+  "half_closed_timeout",
+  "stall_timeout",
+] as const;
+
 /**
- * The times without bytes, for what takes the server's unless it has its own.
+ * These times, for what takes the server's unless it has its own.
  *
  * @param servers what stands as the default in the reference
  */
 export function relayTimes(servers: string) {
-  return {
-    idle_timeout: optional(duration(), servers, TIMES.idle_timeout),
-    half_closed_timeout: optional(
-      duration(),
-      servers,
-      TIMES.half_closed_timeout,
-    ),
-    stall_timeout: optional(duration(), servers, TIMES.stall_timeout),
-  };
+  const all = RELAY_TIMES.map((key) =>
+    [key, optional(duration(), servers, TIMES[key])] as const
+  );
+  type Time = (typeof all)[number][1];
+  return Object.fromEntries(all) as Record<(typeof RELAY_TIMES)[number], Time>;
 }
 
 const logSchema = table({

@@ -1,9 +1,10 @@
 /** A table as one file that says every key, also those that were left out. */
 import * as v from "valibot";
 import type { Document } from "./document.ts";
+import { SERVERS } from "../keys.ts";
 import { formatPath } from "../problem.ts";
 import { KIND_KEYS, kindSchemas } from "../schema.ts";
-import { serverSchema } from "../server_schema.ts";
+import { RELAY_TIMES, serverSchema } from "../server_schema.ts";
 import { innermost } from "../written.ts";
 
 type Values = Readonly<Record<string, unknown>>;
@@ -60,16 +61,14 @@ export function serviceOf(written: Values, server: Values): Values {
   };
   for (const [key, value] of Object.entries(all)) {
     const inherited = server[key];
-    const isServers = value instanceof Note && value.text === "the server's";
+    const isServers = value instanceof Note && value.text === SERVERS;
     if (isServers && key in server && !(inherited instanceof Note)) {
       all[key] = inherited;
     }
   }
   if (!("rate" in written)) all["rate_pause"] = new Note("goes with rate");
   if (written["stdio"] === "socket") {
-    for (
-      const key of ["idle_timeout", "half_closed_timeout", "stall_timeout"]
-    ) {
+    for (const key of RELAY_TIMES) {
       all[key] = new Note("none: the server sees no byte");
     }
   }
