@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
 import { describe, test } from "node:test";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { exchange } from "./support/client.ts";
 import { withFolder } from "./support/daemon.ts";
 import { findProgram, needs, needsRoot } from "./support/needs.ts";
@@ -96,7 +96,10 @@ describe("the user of the server", needsRoot(), () => {
       assertMatch(await exchange(server.port, "who\r\n"), /\nnews\n/);
       const not = "not reloaded, the old table stays in force";
       const refused: [string, RegExp][] = [
-        [text.replace(/^user = .*$/m, ""), /only a restart changes user/],
+        [
+          text.replace(/^user = .*$/m, ""),
+          /services\.toml:2: server\.user: only a restart changes it$/,
+        ],
         [
           `${text}[services.root]\nexec = ["id"]\nuser = "root"\n`,
           /cannot run a program as root.*without user in \[server\]/,
@@ -152,10 +155,18 @@ describe("the user of the server", needsRoot(), () => {
     assertEquals((await check(USER)).code, 0);
   });
 
-  test("a user who is not there", async () => {
-    const { code, stderr } = await refusal(table('user = "nobody-such"'));
-    assertMatch(stderr, /there is no user "nobody-such"/);
-    assert(code !== 0, "it does not serve as root");
+  test("a user and a group that are not there", async () => {
+    const text = table('user = "nobody-such"\ngroup = "none-such"');
+    const { code, stderr } = await refusal(text);
+    assertMatch(
+      stderr,
+      /services\.toml:4: server\.user: there is no user "nobody-such" /,
+    );
+    assertMatch(
+      stderr,
+      /services\.toml:5: server\.group: there is no group "none-such" /,
+    );
+    assertEquals(code, 78, "it does not serve as root");
   });
 
   test(
@@ -194,7 +205,7 @@ describe("the user of the server", needsRoot(), () => {
     assertMatch(stderr, /cannot become user news: only root can \(/);
     assertEquals(code, 77);
     const alone = await refusal(table('group = "games"'));
-    assertMatch(alone.stderr, /it goes with user/);
+    assertMatch(alone.stderr, /services\.toml:4: server\.group: needs user$/m);
     assertEquals(alone.code, 78);
   });
 });

@@ -50,6 +50,9 @@ describe("a table of objects that is wrong", () => {
     ["an unknown key of a handler", {
       services: { a: { handler() {}, exec: [] } },
     }, "services.a.exec: "],
+    ["a pause without a rate", {
+      services: { a: { handler() {}, rate_pause: "1s" } },
+    }, "services.a.rate_pause: needs rate"],
     ["a handler that is none", {
       services: { a: { handler: 1 } },
     }, "services.a.handler: is 1; allowed: a function"],

@@ -22,6 +22,8 @@ import type { Handler, Service } from "./service.ts";
 import { type ServerSettings, Table } from "./table.ts";
 import { asWritten } from "./written.ts";
 
+type Values = Record<string, unknown>;
+
 /** What a table is made of: a file, or the objects of a program. */
 interface Part {
   readonly value: unknown;
@@ -88,9 +90,9 @@ export function includesOf({ value, problems }: Document): readonly string[] {
 
 /** Adds problems for keys that need a file, of a table that is in none. */
 function checkFileKeys({ value, problems }: Part): void {
-  const { include, server } = (value ?? {}) as Record<string, unknown>;
+  const { include, server } = (value ?? {}) as Values;
   if (include !== undefined) problems.add(["include"], NO_FILE);
-  const { watch } = (server ?? {}) as Record<string, unknown>;
+  const { watch } = (server ?? {}) as Values;
   if (watch === true) problems.add(["server", "watch"], NO_FILE);
 }
 
@@ -115,8 +117,9 @@ function build(
       (key) => key === "include" ? ABOVE : undefined,
     ) ?? v.parse(serverSchema, {}),
   );
+  checkNeeds(root["server"], ["server"], "group", "user", main.problems);
   for (const { value, problems } of included) {
-    const root = value as Record<string, unknown>;
+    const root = value as Values;
     onlyKeys(
       root,
       ["services"],
@@ -142,7 +145,7 @@ function servicesOf(
   server: ServerSettings,
   names: Names,
 ): Service[] {
-  const root = (value ?? {}) as Record<string, unknown>;
+  const root = (value ?? {}) as Values;
   const services: { service: Service; line: number }[] = [];
   const entries = asObject(root["services"] ?? {}, ["services"], problems);
   for (const [name, entry] of Object.entries(entries)) {
@@ -209,6 +212,7 @@ function buildService(
   const form = serviceForm(entry, problems);
   const object = asObject(entry, path, problems, form);
   if (problems.all.length > before) return;
+  checkNeeds(object, path, "rate_pause", "rate", problems);
   if ("handler" in object && !problems.areOfFile) {
     const valid = validated(handlerSchema, object, path, problems);
     return valid && resolveHandler(name, valid, server);
@@ -225,7 +229,6 @@ function buildService(
     return;
   }
   if (kind === "exec") checkSocketKeys(object, path, problems);
-  checkPause(object, path, problems);
   const valid = validated(
     kindSchemas[kind],
     object,
@@ -243,7 +246,7 @@ function buildService(
  * see them where a program has the socket itself.
  */
 function checkSocketKeys(
-  object: Record<string, unknown>,
+  object: Values,
   path: KeyPath,
   problems: Problems,
 ): void {
@@ -260,14 +263,17 @@ function checkSocketKeys(
   }
 }
 
-/** Adds a problem for a `rate_pause` without a `rate`. */
-function checkPause(
-  { rate, rate_pause }: Record<string, unknown>,
+/** Adds a problem for a key that means nothing without another one. */
+function checkNeeds(
+  object: unknown,
   path: KeyPath,
+  key: string,
+  needed: string,
   problems: Problems,
 ): void {
-  if (rate_pause === undefined || rate !== undefined) return;
-  problems.add([...path, "rate_pause"], "needs rate");
+  const { [key]: value, [needed]: other } = (object ?? {}) as Values;
+  if (value === undefined || other !== undefined) return;
+  problems.add([...path, key], `needs ${needed}`);
 }
 
 /** The kinds of a service that has several; or the kind that a key may mean. */

@@ -3,8 +3,8 @@ import { formatEndpoint } from "../../endpoint.ts";
 import { messageOf, TcpmuxError } from "../../errors.ts";
 import type { Log, LogFields } from "../../log.ts";
 import { MuxServer } from "../../server.ts";
-import type { Problem } from "../../table/problem.ts";
-import type { Prepared } from "../../table/table.ts";
+import { type Problem, Problems } from "../../table/problem.ts";
+import type { Prepared, ServerSettings } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
 import { pickTransport } from "../../transport/pick.ts";
 import type { Transport } from "../../transport/transport.ts";
@@ -14,7 +14,7 @@ import { Announcements, type Signal, type Signals } from "../system.ts";
 import { collectAtNewHeights } from "./collecting.ts";
 import type { Companion } from "./companion.ts";
 import { logAdvice, type LogTarget, withLog } from "./log_target.ts";
-import { rightsOf, userOf } from "./privileges.ts";
+import { rightsOf } from "./privileges.ts";
 import { Reloads } from "./reloads.ts";
 
 /** The drain timeout, in milliseconds, after a second signal to stop. */
@@ -84,8 +84,8 @@ export class Daemon {
   #server!: MuxServer;
   #companions: readonly Companion[] = [];
   #advice: readonly Problem[] = [];
-  /** Who the first table has it become. */
-  #user = "";
+  /** The settings that it was started with. */
+  #first!: ServerSettings;
 
   constructor(options: DaemonOptions, transport: Transport, logs: LogTarget) {
     this.#options = options;
@@ -133,12 +133,12 @@ export class Daemon {
 
   async #startServer({ table, file }: Loaded): Promise<MuxServer> {
     const { collectGarbage } = this.#transport;
-    this.#user = userOf(table);
+    this.#first = table.server;
     const observer = this.#companions.find(({ observer }) => observer)
       ?.observer;
     const watching = this.#companions.filter(({ recorded }) => recorded);
     return await MuxServer.start(table, {
-      onBound: await rightsOf(table.server, this.#transport, (rights) => {
+      onBound: await rightsOf({ table, file }, this.#transport, (rights) => {
         for (const companion of this.#companions) companion.becoming?.(rights);
       }),
       transport: this.#transport,
@@ -232,10 +232,7 @@ export class Daemon {
     let failure: unknown;
     try {
       const next = await this.#options.load();
-      if (userOf(next.table) !== this.#user) {
-        const why = "only a restart changes user and group";
-        throw new TcpmuxError("invalid_table", `[server]: ${why}`);
-      }
+      this.#checkUser(next);
       const log = await this.#logs.prepare(next.table.server.log);
       const prepared = await this.#prepare(next, log);
       try {
@@ -254,6 +251,16 @@ export class Daemon {
     } finally {
       for (const companion of this.#companions) companion.reloaded?.(failure);
     }
+  }
+
+  /** @throws {TableError} for another user or group than at the start */
+  #checkUser({ table, file }: Loaded): void {
+    const problems = new Problems(file, table.located);
+    for (const key of ["user", "group"] as const) {
+      if (table.server[key] === this.#first[key]) continue;
+      problems.add(["server", key], "only a restart changes it");
+    }
+    problems.throwIfAny();
   }
 
   /**

@@ -90,7 +90,7 @@ async function serveOne(
     const { table, file } = await load();
     (await logs.prepare(table.server.log)).commit();
     server = await MuxServer.start(forOne(table), {
-      onBound: await rightsOf(table.server, transport),
+      onBound: await rightsOf({ table, file }, transport),
       transport,
       log: logs.log,
       getEnv,

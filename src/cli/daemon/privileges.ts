@@ -1,10 +1,10 @@
 /** A server that is root becomes another user once it has bound its addresses. */
 import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { messageOf, TcpmuxError } from "../../errors.ts";
-import { entry } from "../../services/exec/identity.ts";
+import { serverUser } from "../../library/server_user.ts";
 import { runTool } from "../../services/exec/run_tool.ts";
-import type { ServerSettings, Table } from "../../table/table.ts";
 import type { Transport } from "../../transport/transport.ts";
+import type { Loaded } from "../load.ts";
 
 /** Who the server is to be. */
 export interface Rights {
@@ -19,26 +19,19 @@ export interface Rights {
  *
  * @param becoming called just before, while files can still be given away
  * @returns what makes it so, at once and for good; undefined where it stays
+ * @throws {TableError} where there is no such user or group
  * @throws {TcpmuxError} code `permission_denied` where it cannot be done
  */
 export async function rightsOf(
-  { user, group }: ServerSettings,
+  { table, file }: Pick<Loaded, "table" | "file">,
   transport: Transport,
   becoming: (rights: Rights) => void = () => {},
 ): Promise<(() => void) | undefined> {
-  if (user === "" && group === "") return undefined;
-  if (user === "") {
-    throw new TcpmuxError(
-      "invalid_table",
-      "[server] group: it goes with user (say which user the server becomes)",
-    );
-  }
-  const [, , uid = "", own = ""] = await entry("passwd", user, transport);
-  const gid = group === ""
-    ? own
-    : (await entry("group", group, transport))[2] ?? "";
+  const found = await serverUser(table, transport, file);
+  if (found === undefined) return undefined;
+  const { user } = table.server;
   // What is no number must not become 0, which is root.
-  for (const [what, id] of Object.entries({ uid, gid })) {
+  for (const [what, id] of Object.entries(found)) {
     if (!/^\d+$/.test(id)) {
       throw refused(
         user,
@@ -46,9 +39,8 @@ export async function rightsOf(
       );
     }
   }
-  if (
-    process.getuid?.() === Number(uid) && process.getgid?.() === Number(gid)
-  ) {
+  const [uid, gid] = [Number(found.uid), Number(found.gid)];
+  if (process.getuid?.() === uid && process.getgid?.() === gid) {
     return undefined; // whoever has started it has done that
   }
   if (process.getuid?.() !== 0) {
@@ -57,9 +49,9 @@ export async function rightsOf(
   const groups = await groupsOf(user, transport);
   const rights = {
     user,
-    uid: Number(uid),
-    gid: Number(gid),
-    groups: [...new Set([...groups, Number(gid)])],
+    uid,
+    gid,
+    groups: [...new Set([...groups, gid])],
   };
   return () => {
     becoming(rights);
@@ -158,9 +150,4 @@ function mayReturn(): boolean {
 function refused(user: string, why: string): TcpmuxError {
   const what = `cannot become user ${user}`;
   return new TcpmuxError("permission_denied", `${what}: ${why}`);
-}
-
-/** Who the server is to be, as one text. */
-export function userOf({ server: { user, group } }: Table): string {
-  return `${user}:${group}`;
 }
