@@ -44,6 +44,27 @@ async function whileTaken(
   }
 }
 
+test(
+  "check knows the users and groups of this machine",
+  needs("getent"),
+  () =>
+    withFolder(async (folder) => {
+      const file = join(folder, "services.toml");
+      const check = async (settings: string) => {
+        writeFileSync(file, `[server]\n${settings}[services.x]\ntext = "x"\n`);
+        return await runCommand([...programUnderTest(), "check", file]);
+      };
+      const { code, err } = await check(
+        'user = "no-such"\ngroup = "no-such"\n',
+      );
+      assertEquals([code, err.split("\n").slice(0, 2)], [78, [
+        `${file}:2: server.user: there is no user "no-such" on this machine`,
+        `${file}:3: server.group: there is no group "no-such" on this machine`,
+      ]]);
+      assertEquals((await check('user = "nobody"\n')).code, 0);
+    }),
+);
+
 describe("check warns", () => {
   test("of an address that is in use", () =>
     withFolder(async (folder) => {
@@ -86,6 +107,37 @@ text = "x"
       await whileTaken({ port, host: "127.0.0.1" }, async () => {
         const [warning] = await warnings(folder, table);
         assertEquals([warning?.line, warning?.key], [3, "server.admin"]);
+      });
+    }));
+
+  test("of a Unix socket that cannot be made, and of one in use", () =>
+    withFolder(async (folder) => {
+      const path = join(folder, "sockets", "x");
+      const table = `[server]
+listen = "unix:${path}"
+admin = "unix:${path}.admin"
+control = "unix:${path}.control"
+[services.x]
+text = "x"
+`;
+      const found = await warnings(folder, table);
+      assertEquals(found.map(({ line, key }) => [line, key]), [
+        [2, "server.listen[0]"],
+        [3, "server.admin"],
+        [4, "server.control"],
+      ]);
+      for (const { message } of found) {
+        assertMatch(
+          message,
+          /^unix:\S+ cannot be made: .* \(ENOENT\) \(the server would not start; /,
+        );
+      }
+      mkdirSync(join(folder, "sockets"));
+      assertEquals(await warnings(folder, table), []);
+      await whileTaken({ path: `${path}.control` }, async () => {
+        const [found] = await warnings(folder, table);
+        assertEquals([found?.line, found?.key], [4, "server.control"]);
+        assertMatch(found!.message, / is in use \(/);
       });
     }));
 

@@ -1,8 +1,4 @@
 /** All that is wrong with a table, without serving it. */
-import { access, constants } from "node:fs/promises";
-import { dirname } from "node:path";
-import { type Endpoint, formatEndpoint, TCPMUX_PORT } from "../endpoint.ts";
-import { codeOf, messageOf } from "../errors.ts";
 import type { Log } from "../log.ts";
 import { warnOfZone } from "../policy/hours.ts";
 import { limitsHere } from "../policy/open_files.ts";
@@ -17,35 +13,16 @@ import { identitiesOf, type Identity } from "../services/exec/identity.ts";
 import { runTool } from "../services/exec/run_tool.ts";
 import type { TableInput } from "../table/input.ts";
 import { buildTable, parseTable } from "../table/parse.ts";
-import {
-  type KeyPath,
-  type Problem,
-  Problems,
-  TableError,
-} from "../table/problem.ts";
+import { type Problem, Problems, TableError } from "../table/problem.ts";
 import type { ExecService } from "../table/service.ts";
 import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
-import { fromSystem } from "../transport/errno.ts";
 import type { TlsInForce } from "../tls/in_force.ts";
 import { tlsOf, upstreamTlsOf } from "../tls/load.ts";
-import { getEnv, permitted } from "../transport/permission.ts";
+import { getEnv } from "../transport/permission.ts";
 import { transportOf } from "../transport/pick.ts";
 import type { Transport } from "../transport/transport.ts";
-
-/** Where a server listens whose table does not say it. */
-const DEFAULT_ADDRESS: Endpoint = {
-  transport: "tcp",
-  host: "::",
-  port: TCPMUX_PORT,
-};
-
-const IN_USE =
-  "is in use (stop the program that listens there, unless it is the " +
-  "server of this table)";
-
-const NOT_PERMITTED = "may not be listened on by who runs this (the server's " +
-  "user may: root, or one with CAP_NET_BIND_SERVICE; or take a port from 1024 " +
-  "on)";
+import { adviseListeners, adviseLog } from "./place_advice.ts";
+import { serverUser } from "./server_user.ts";
 
 /** What {@linkcode checkTable} has found. */
 export interface TableFindings {
@@ -107,6 +84,7 @@ export async function inspect(
   checkLoops(table, file);
   const tls = await tlsOf(table, getEnv, file);
   await upstreamTlsOf(table, getEnv, () => {}, file);
+  if (transport.abilities.programs) await serverUser(table, transport, file);
   const identities = await identitiesOf(table, transport, file);
   const advice = new Problems(file, table.located);
   await adviseListeners(table, transport, advice);
@@ -122,46 +100,6 @@ export async function inspect(
     await adviseUser(service, identity, transport, advice);
   }
   return advice.all;
-}
-
-/** Advises of addresses at which the server could not listen just now. */
-async function adviseListeners(
-  { listeners, server: { admin } }: Table,
-  transport: Transport,
-  advice: Problems,
-): Promise<void> {
-  if (!permitted("net")) return;
-  const add = async (key: KeyPath, endpoint: Endpoint, hasOther = false) => {
-    const why = await hindrance(endpoint, transport);
-    if (why === undefined || hasOther && why === NOT_PERMITTED) return;
-    advice.add(key, `${formatEndpoint(endpoint)} ${why}`);
-  };
-  for (const [index, { endpoint: wanted }] of listeners.entries()) {
-    const endpoint = wanted ?? DEFAULT_ADDRESS; // which has port 1078 besides
-    if (endpoint.transport === "systemd") continue; // it is for systemd to open
-    await add(["server", "listen", index], endpoint, wanted === undefined);
-  }
-  if (admin !== undefined) await add(["server", "admin"], admin);
-}
-
-/** Advises of a file for the log that could not be written to just now. */
-async function adviseLog(
-  { server: { log: { to } } }: Table,
-  advice: Problems,
-): Promise<void> {
-  if (to.kind !== "file" || !permitted("read")) return;
-  try {
-    await access(to.path, constants.W_OK).catch(async (error) => {
-      if (error.code !== "ENOENT") throw error;
-      await access(dirname(to.path), constants.W_OK | constants.X_OK);
-    });
-  } catch (error) {
-    const what = `cannot write to ${to.path}`;
-    const why = messageOf(fromSystem(error, what));
-    const cure = "the server would not start; make its folder, or give it to " +
-      "the server's user";
-    advice.add(["server", "log", "to"], `${why} (${cure})`);
-  }
 }
 
 /** Advises of proxies that are trusted where no proxy says anything. */
@@ -190,32 +128,6 @@ function adviseNames(table: Table, advice: Problems): void {
       `the program of ${found.name} sends a reply line (reply = "service"), ` +
         "which clients that do not know TCPMUX take for the service's",
     );
-  }
-}
-
-/** Why nobody can listen there; undefined where the socket was closed again. */
-async function hindrance(
-  endpoint: Endpoint,
-  transport: Transport,
-): Promise<string | undefined> {
-  try {
-    if (endpoint.transport === "unix") { // listening would make a file
-      (await transport.connect(endpoint).conn).close();
-      return IN_USE;
-    }
-    (await transport.listen(endpoint)).close();
-  } catch (error) {
-    switch (codeOf(error)) {
-      case "address_in_use":
-      case "connection_reset": // who accepts, and closes at once, listens too
-        return IN_USE;
-      case "permission_denied":
-        return endpoint.transport === "unix" ? undefined : NOT_PERMITTED;
-      case "address_not_available":
-        return "is no address of this machine just now";
-      case "host_not_found":
-        return "has no address just now";
-    }
   }
 }
 
