@@ -19,7 +19,7 @@ import {
 import { identitiesOf, type Identity } from "./services/exec/identity.ts";
 import { LeaverWatch } from "./services/exec/orphans.ts";
 import { Session } from "./session.ts";
-import { checkLoops, checkRequirements, type Table } from "./table/table.ts";
+import { checkRequirements, type Table } from "./table/table.ts";
 import type { Service } from "./table/service.ts";
 import type { TlsInForce } from "./tls/in_force.ts";
 import { proveTls, tlsOf, upstreamTlsOf } from "./tls/load.ts";
@@ -194,7 +194,6 @@ export class MuxServer {
   async #prepare(table: Table, file?: string): Promise<TableInForce> {
     const { transport, log, getEnv } = this.#options;
     checkRequirements(table, transport, file);
-    checkLoops(table, file);
     const identities = await identitiesOf(table, transport, file);
     warnOfZone(table.services.map(({ hours }) => hours), getEnv("TZ"), log);
     const limits = await limitsHere(table, log);

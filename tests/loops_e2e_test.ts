@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseTable } from "../src/table/parse.ts";
-import { checkLoops } from "../src/table/table.ts";
+import { checkRuntime } from "../src/table/table.ts";
 import { TableError } from "../src/table/problem.ts";
+import { memoryTransport } from "../src/transport/memory.ts";
 import { ask, exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
 import { freePort, withFolder } from "./support/daemon.ts";
@@ -18,7 +19,7 @@ const BUSY = "-Server busy, try again later";
 /** The services that are found to lead back to themselves. */
 function looping(table: string): string[] {
   try {
-    checkLoops(parseTable(table, "f"), "f");
+    checkRuntime(parseTable(table, "f"), memoryTransport(), "f");
     return [];
   } catch (error) {
     assert(error instanceof TableError);

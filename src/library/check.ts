@@ -15,7 +15,7 @@ import type { TableInput } from "../table/input.ts";
 import { buildTable, parseTable } from "../table/parse.ts";
 import { type Problem, Problems, TableError } from "../table/problem.ts";
 import type { ExecService } from "../table/service.ts";
-import { checkLoops, checkRuntime, type Table } from "../table/table.ts";
+import { checkRuntime, type Table } from "../table/table.ts";
 import type { TlsInForce } from "../tls/in_force.ts";
 import { tlsOf, upstreamTlsOf } from "../tls/load.ts";
 import { getEnv } from "../transport/permission.ts";
@@ -81,7 +81,6 @@ export async function inspect(
   file?: string,
 ): Promise<readonly Problem[]> {
   checkRuntime(table, transport, file);
-  checkLoops(table, file);
   const tls = await tlsOf(table, getEnv, file);
   await upstreamTlsOf(table, getEnv, () => {}, file);
   if (transport.abilities.programs) await serverUser(table, transport, file);

@@ -227,6 +227,26 @@ export function listenerKey(listener: ListenerSpec): string {
     : address;
 }
 
+/**
+ * The path of a key of a service, in the file.
+ *
+ * @param key its name in `[services.NAME]`
+ * @param ofListener its name where a listener has the service to itself
+ */
+export function servicePath(
+  service: Service,
+  listeners: readonly ListenerSpec[],
+  key: string,
+  ofListener = key,
+): string[] {
+  const listener = listeners.find((listener) =>
+    listener.protocol !== "tcpmux" && listener.service === service
+  );
+  return listener === undefined
+    ? ["services", service.name, key]
+    : [...placeOf(listener), ofListener];
+}
+
 /** The path of the table, in the file, that defines a listener. */
 export function placeOf(listener: ListenerSpec): string[] {
   switch (listener.protocol) {

@@ -8,10 +8,15 @@ import type { CertificateList } from "../policy/certificates.ts";
 import { Listing } from "../policy/decide.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
-import type { Abilities, Transport } from "../transport/transport.ts";
-import { type Located, Problems } from "./problem.ts";
+import type { Transport } from "../transport/transport.ts";
+import { type KeyPath, type Located, Problems } from "./problem.ts";
 import { addStepProblems } from "./steps/problems.ts";
-import { type ListenerSpec, placeOf, type Service } from "./service.ts";
+import {
+  type ListenerSpec,
+  placeOf,
+  type Service,
+  servicePath,
+} from "./service.ts";
 import { addFirstBytesProblems, type FirstBytes } from "./steps/first_bytes.ts";
 import type { TlsSettings } from "./steps/server_tls.ts";
 
@@ -71,6 +76,9 @@ export interface Prepared {
   /** The table is not coming into force: what is new is given back. */
   undo?(): void;
 }
+
+/** What is asked of a runtime. */
+type Runtime = Pick<Transport, "name" | "abilities">;
 
 /** A service table. It never changes: a reload makes a new one. */
 export class Table {
@@ -132,13 +140,10 @@ export function checkRequirements(
   { name, abilities }: Transport,
   file?: string,
 ): void {
-  const problems = new Problems(file, table.located);
+  const problems = lastingProblems(table, { name, abilities }, file);
   const cure = name === "deno"
     ? "Deno was started without that permission (start it with deno run -A)"
     : `not possible on the ${name} transport`;
-  addSocketProblems(table, name, abilities, problems);
-  addStepProblems(table, problems);
-  addFirstBytesProblems(table, problems);
   if (!abilities.unix && table.server.admin?.transport === "unix") {
     problems.add(["server", "admin"], `needs Unix sockets: ${cure}`);
   }
@@ -153,12 +158,7 @@ export function checkRequirements(
     );
   }
   for (const service of table.services.filter(({ enabled }) => enabled)) {
-    const listener = table.listeners.find((listener) =>
-      listener.protocol !== "tcpmux" && listener.service === service
-    );
-    const path = listener === undefined
-      ? ["services", service.name, service.kind]
-      : [...placeOf(listener), "server"];
+    const path = upstreamPath(service, table);
     if (service.kind === "exec" && !abilities.programs) {
       problems.add(path, `needs to start programs: ${cure}`);
     }
@@ -177,20 +177,29 @@ export function checkRequirements(
  */
 export function checkRuntime(
   table: Table,
-  { name, abilities }: Transport,
+  transport: Transport,
   file?: string,
 ): void {
+  lastingProblems(table, transport, file).throwIfAny();
+}
+
+/** The problems that no permission changes. */
+function lastingProblems(
+  table: Table,
+  transport: Runtime,
+  file: string | undefined,
+): Problems {
   const problems = new Problems(file, table.located);
-  addSocketProblems(table, name, abilities, problems);
+  addSocketProblems(table, transport, problems);
   addStepProblems(table, problems);
   addFirstBytesProblems(table, problems);
-  problems.throwIfAny();
+  addLoopProblems(table, problems);
+  return problems;
 }
 
 function addSocketProblems(
   table: Table,
-  name: Transport["name"],
-  abilities: Abilities,
+  { name, abilities }: Runtime,
   problems: Problems,
 ): void {
   if (abilities.socketStdio) return;
@@ -216,28 +225,24 @@ function isUnix(endpoint: Endpoint): boolean {
   return endpoint.transport === "unix";
 }
 
+/** Where the table says what a service leads to, or what it starts. */
+function upstreamPath(service: Service, { listeners }: Table): KeyPath {
+  return servicePath(service, listeners, service.kind, "server");
+}
+
 /**
- * Finds services that lead back to themselves, as far as the table shows: each
- * connection to such a service would open the next one, without end.
- *
- * @throws {TableError} that names each such service
+ * Adds problems for services that lead back to themselves, as far as the table
+ * shows: each connection to one would open the next one, without end.
  */
-export function checkLoops(table: Table, file?: string): void {
-  const problems = new Problems(file, table.located);
+function addLoopProblems(table: Table, problems: Problems): void {
   for (const service of table.services) {
     const names = roundTrip(table, service);
     if (names === undefined) continue;
-    const isForward = table.listeners.some((listener) =>
-      listener.protocol === "forward" && listener.service === service
-    );
     problems.add(
-      isForward
-        ? ["forward", service.name, "server"]
-        : ["services", service.name, "tcpmux"],
+      upstreamPath(service, table),
       `makes a loop (${names.join(", ")}): this server itself listens there`,
     );
   }
-  problems.throwIfAny();
 }
 
 /** The services on the way from a service back to itself, if there is one. */

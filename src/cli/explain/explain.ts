@@ -3,7 +3,7 @@ import { canonicalHost, type Endpoint, UNNAMED } from "../../endpoint.ts";
 import { type Asking, decide, type Decision } from "../../policy/decide.ts";
 import { Problems } from "../../table/problem.ts";
 import type { Service } from "../../table/service.ts";
-import { checkLoops, checkRuntime, type Table } from "../../table/table.ts";
+import { checkRuntime, type Table } from "../../table/table.ts";
 import { upstreamTlsOf } from "../../tls/load.ts";
 import { getEnv } from "../../transport/permission.ts";
 import { pickTransport } from "../../transport/pick.ts";
@@ -31,7 +31,6 @@ export async function explainCommand(
   const loaded = await loadTable(new TableSource(flags.config, { isStrict }));
   const { table, file } = loaded;
   checkRuntime(table, await pickTransport(), file);
-  checkLoops(table, file);
   const service = table.byName.get(asked.toUpperCase());
   const rules = new Rules(loaded);
   const now = Date.now();

@@ -4,7 +4,7 @@ import { TcpmuxError } from "../../errors.ts";
 import { identitiesOf } from "../../services/exec/identity.ts";
 import { parseTable } from "../../table/parse.ts";
 import { formatPath, TableError } from "../../table/problem.ts";
-import { checkLoops, checkRuntime } from "../../table/table.ts";
+import { checkRuntime } from "../../table/table.ts";
 import { getEnv } from "../../transport/permission.ts";
 import { pickTransport } from "../../transport/pick.ts";
 import type { Transport } from "../../transport/transport.ts";
@@ -126,7 +126,6 @@ async function closeWhatFails(
     try {
       const table = parseTable(text(), "table");
       checkRuntime(table, transport);
-      checkLoops(table);
       if (canAsk) await identitiesOf(table, transport);
       return;
     } catch (error) {

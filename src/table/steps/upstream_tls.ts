@@ -10,7 +10,7 @@ import {
 } from "../../transport/net/tls/demands.ts";
 import { checked, optional, preset, table } from "../keys.ts";
 import type { KeyPath, Problems } from "../problem.ts";
-import { type ListenerSpec, placeOf, type Service } from "../service.ts";
+import { type ListenerSpec, type Service, servicePath } from "../service.ts";
 import { flag, name, textThat } from "../values.ts";
 
 const file = () => name("path of a file");
@@ -129,13 +129,7 @@ export function upstreamTlsPath(
   service: Service,
   listeners: readonly ListenerSpec[],
 ): KeyPath {
-  const listener = listeners.find((one) =>
-    one.protocol !== "tcpmux" && one.service === service
-  );
-  const place = listener === undefined
-    ? ["services", service.name]
-    : placeOf(listener);
-  return [...place, "tls"];
+  return servicePath(service, listeners, "tls");
 }
 
 /** Adds problems where nobody could tell who the server is. */
