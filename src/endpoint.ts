@@ -54,6 +54,12 @@ export function canonicalHost(host: string): string {
   return scope === undefined ? unmapped(canonical) : `${canonical}%${scope}`;
 }
 
+/** Whether no other machine reaches it: an address in one form, or a name. */
+export function isLoopback(host: string): boolean {
+  return host === "::1" || host.toLowerCase() === "localhost" ||
+    isIP(host) === 4 && host.startsWith("127.");
+}
+
 /** The IPv4 form of an address that a dual-stack socket shows as IPv6. */
 export function unmapped(address: string): string {
   const [, rest] = /^::ffff:(.*)$/i.exec(address) ?? [];

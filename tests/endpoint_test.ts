@@ -5,6 +5,7 @@ import {
   canonicalHost,
   type Endpoint,
   formatEndpoint,
+  isLoopback,
   unmapped,
 } from "../src/endpoint.ts";
 import { parseEndpoint } from "../src/parse_endpoint.ts";
@@ -113,6 +114,13 @@ test("unmapped gives IPv4 its own form back and leaves all else alone", () => {
   for (const other of ["10.1.2.3", "::1", "fe80::1", "::ffff:0:a01:203", ""]) {
     assertEquals(unmapped(other), other);
   }
+});
+
+test("isLoopback knows what no other machine reaches", () => {
+  const own = ["127.0.0.1", "127.1.2.3", "::1", "localhost", "LocalHost"];
+  assertEquals(own.filter((host) => !isLoopback(host)), []);
+  const others = ["::", "0.0.0.0", "10.0.0.1", "127.example.org"];
+  assertEquals(others.filter(isLoopback), []);
 });
 
 test("canonicalHost gives each address one form", () => {

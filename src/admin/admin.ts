@@ -1,5 +1,5 @@
 /** The admin listener: metrics, health, and a page, for those who look. */
-import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import { type Endpoint, formatEndpoint, isLoopback } from "../endpoint.ts";
 import type { Log } from "../log.ts";
 import type { Recorded } from "../record.ts";
 import type { Status } from "../status/status.ts";
@@ -109,8 +109,4 @@ export class Admin {
     this.#events.close();
     this.#listener?.close();
   }
-}
-
-function isLoopback(host: string): boolean {
-  return host === "::1" || host === "localhost" || host.startsWith("127.");
 }

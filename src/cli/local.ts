@@ -1,5 +1,5 @@
 /** forward and proxy: they listen for clients of this machine. */
-import { type Endpoint, formatEndpoint } from "../endpoint.ts";
+import { type Endpoint, formatEndpoint, isLoopback } from "../endpoint.ts";
 import type { Log } from "../log.ts";
 import type { MuxServer } from "../server.ts";
 import {
@@ -220,7 +220,7 @@ function warnIfOpen(
   log: Log,
 ): void {
   if (endpoint.transport === "unix") return;
-  if (/^(127\.|::1$|localhost$)/.test(endpoint.host)) return;
+  if (isLoopback(endpoint.host)) return;
   log("warn", "anyone who can connect here can use the server's services", {
     address,
   });

@@ -1,6 +1,6 @@
 /** A service table, and what is checked of it as a whole before it is served. */
 import { resolve } from "node:path";
-import { canonicalHost, type Endpoint } from "../endpoint.ts";
+import { canonicalHost, type Endpoint, isLoopback } from "../endpoint.ts";
 import type { LogFormat, LogLevel, LogTo } from "../log.ts";
 import type { ListenAddress } from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
@@ -288,8 +288,4 @@ function pathOf(path: string): string {
 
 function isAny(host: string): boolean {
   return host === "::" || host === "0.0.0.0";
-}
-
-function isLoopback(host: string): boolean {
-  return host === "::1" || host === "localhost" || /^127\./.test(host);
 }
