@@ -54,6 +54,13 @@ export class Listeners {
     return this.#endpoints;
   }
 
+  /** Those of one listener of the table in force. */
+  endpointsOf(wanted: ListenerSpec): readonly Endpoint[] {
+    return [...this.#open.values()]
+      .filter(({ spec }) => spec === wanted)
+      .map(({ listener }) => listener.endpoint);
+  }
+
   /**
    * Opens the listeners that are new. They accept, and those that are not wanted
    * any more are closed, when this is committed. The others stay as they are.

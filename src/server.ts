@@ -20,7 +20,7 @@ import { identitiesOf, type Identity } from "./services/exec/identity.ts";
 import { LeaverWatch } from "./services/exec/orphans.ts";
 import { Session } from "./session.ts";
 import { checkRequirements, type Table } from "./table/table.ts";
-import type { Service } from "./table/service.ts";
+import type { ListenerSpec, Service } from "./table/service.ts";
 import type { TlsInForce } from "./tls/in_force.ts";
 import { proveTls, tlsOf, upstreamTlsOf } from "./tls/load.ts";
 import type { Conn, Transport } from "./transport/transport.ts";
@@ -130,6 +130,11 @@ export class MuxServer {
     return this.#listeners.endpoints;
   }
 
+  /** Those of one listener of the table in force: a host name has several. */
+  addressesOf(listener: ListenerSpec): readonly Endpoint[] {
+    return this.#listeners.endpointsOf(listener);
+  }
+
   get state(): ServerState {
     return {
       addresses: this.addresses,
@@ -153,9 +158,8 @@ export class MuxServer {
   }
 
   /**
-   * Switches a service off or on, for all who have not been served yet: one that
-   * is off is as one that the table does not enable.
-   * @param name its name or an alias
+   * Switches a service, by its name or an alias, off or on for all who have not been
+   * served yet: one that is off is as one that the table does not enable.
    * @returns the service; undefined where the table in force has none
    */
   switchService(name: string, to: "on" | "off"): Service | undefined {
@@ -211,10 +215,9 @@ export class MuxServer {
 
   #accept = (conn: Conn, at: Accepting): void => {
     const context = this.#inForce.contexts.get(at) ?? this.#addContext(at);
-    const { limits } = this.#inForce;
     // A proxy is no source of limits: like a Unix socket, it has many clients.
     const source = context.announced === undefined ? conn.remote : UNNAMED;
-    const slot = this.#limits.arrive(source, limits);
+    const slot = this.#limits.arrive(source, this.#inForce.limits);
     if (slot.refusal !== undefined) this.#fullness.note(slot.refusal);
     const session = new Session(++this.#lastId, conn, context, slot);
     this.#sessions.add(session);
@@ -249,8 +252,7 @@ export class MuxServer {
 
   #announced: ListenerContext["announced"] = (slot, { via, remote }) => {
     if (remote === via) return slot; // the proxy speaks for itself
-    const { limits } = this.#inForce;
-    const next = this.#limits.announced(slot, remote, limits);
+    const next = this.#limits.announced(slot, remote, this.#inForce.limits);
     if (next.refusal !== undefined) this.#fullness.note(next.refusal);
     return next;
   };

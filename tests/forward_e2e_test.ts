@@ -14,7 +14,7 @@ import {
 import { connectTo, exchange } from "./support/client.ts";
 import { tcpmux } from "./support/command.ts";
 import { freePort, withFolder } from "./support/daemon.ts";
-import { needs } from "./support/needs.ts";
+import { needs, needsRoot } from "./support/needs.ts";
 import { withNginx } from "./support/nginx.ts";
 import { withRedis } from "./support/redis.ts";
 import { mustRun } from "./support/run.ts";
@@ -129,6 +129,35 @@ describe("tcpmux forward", () => {
         assertEquals(await readAll(conn), "by a path");
         conn.close();
       }), { args: ["--listen=127.0.0.1:0", "--listen=unix:./mux"] }));
+
+  test(
+    "says of each address of a host name which service it has",
+    { ...needsRoot(), ...needs("unshare", "mount") },
+    () =>
+      withFolder(async (folder) => {
+        const hosts = join(folder, "hosts");
+        writeFileSync(hosts, "127.0.0.1 two.test\n127.0.0.2 two.test\n");
+        const named = `mount --bind ${hosts} /etc/hosts && exec "$@"`;
+        await withCommand(
+          () => [
+            ...["forward", "--json", "two.test:0=echo", "two.test:0=digest"],
+            "127.0.0.1:7",
+          ],
+          async (command) => {
+            const { forwards } = await command.ready<Ready>();
+            const found = forwards.map(({ name, listen }) => [name, listen]);
+            const listening = command.log.filter(({ message }) =>
+              message === "listening"
+            ).map(({ service, address }) => [service, address]);
+            assertEquals(found, listening);
+            assertEquals(found.map(([name]) => name), [
+              ...["echo", "echo", "digest", "digest"],
+            ]);
+          },
+          ["unshare", "--mount", "sh", "-c", named, "sh"],
+        );
+      }),
+  );
 
   test("closes what is refused, and logs the reason", () =>
     withForwards(["shut", "none"], async (forward, ports) => {

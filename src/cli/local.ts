@@ -157,19 +157,16 @@ function tableOf(
 }
 
 /** What `--json` prints: what can be used now, with the real ports. */
-function forwardsInForce(
-  { listeners }: Table,
-  { addresses }: MuxServer,
-): object {
-  const forwards = (listeners as readonly ForwardListener[]).map((
-    { service },
-    index,
-  ) => ({
-    name: service.name,
-    listen: formatEndpoint(addresses[index]!),
-    server: formatEndpoint(service.upstream),
-    service: service.remoteName,
-  }));
+function forwardsInForce({ listeners }: Table, server: MuxServer): object {
+  const all = listeners as readonly ForwardListener[];
+  const forwards = all.flatMap((listener) =>
+    server.addressesOf(listener).map((address) => ({
+      name: listener.service.name,
+      listen: formatEndpoint(address),
+      server: formatEndpoint(listener.service.upstream),
+      service: listener.service.remoteName,
+    }))
+  );
   return { forwards };
 }
 

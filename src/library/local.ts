@@ -77,7 +77,8 @@ export type LocalAddress = number | string | Endpoint;
  * @param services the names of services of that server, each with the address
  * to listen on: `PORT` (on 127.0.0.1), `HOST:PORT`, `[V6]:PORT`, `unix:/path`,
  * `unix:@name`, or an {@linkcode Endpoint}
- * @returns what has started; its `addresses` are in the order of `services`
+ * @returns what has started; its `addresses` are in the order of `services`,
+ * several of one service where it listens on a host name that has several
  * @throws {TableError} where an address or a name is wrong, with every problem
  * @throws {TcpmuxError} for an address that cannot be listened on, as `serve`
  * @throws {TypeError} for an option that is no duration

@@ -34,13 +34,17 @@ export class RunningCommand extends RunningServer {
 /**
  * Runs `use` with the program under test doing `words`, its log as JSON, in
  * a folder of its own. Files may be written there by `words` already.
+ *
+ * @param before the words of a program that starts it
  */
 export async function withCommand(
   words: (folder: string) => readonly string[],
   use: (command: RunningCommand, folder: string) => Promise<void>,
+  before: readonly string[] = [],
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "tcpmux-test-"));
   const [program, ...args] = [
+    ...before,
     ...programUnderTest(),
     ...words(folder),
     "--log-format=json",

@@ -245,7 +245,7 @@ export const FORWARD = {
       about: "print one JSON object once it listens, and after each reload",
       details:
         "it has `forwards`, each with `name`, `listen` (with the actual port), " +
-        "`server` and `service`",
+        "`server` and `service`; of a host name, one for each address",
     },
   },
   isDaemon: true,
