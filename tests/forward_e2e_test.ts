@@ -376,6 +376,16 @@ server = "host"
       `[services.a]\ntext = "x"`,
       /:1: services: unknown key/,
     ],
+    [
+      "a loop",
+      `[forward.a]\nlisten = "9"\nserver = "127.0.0.1:9"`,
+      /forwards\.toml:3: forward\.a\.server: makes a loop \(a, a\)/,
+    ],
+    [
+      "TLS with nobody in particular",
+      `[forward.a]\nlisten = "0"\nserver = "unix:/nowhere"\ntls = true`,
+      /forwards\.toml:4: forward\.a\.tls: needs server_name/,
+    ],
     ["no TOML", "[forward", /not TOML/],
   ];
   for (const [what, text, says] of wrong) {

@@ -18,7 +18,7 @@ import {
   table,
   validated,
 } from "./keys.ts";
-import type { KeyPath, Problems } from "./problem.ts";
+import type { KeyPath, Located, Problems } from "./problem.ts";
 import { resolveServer, resolveService } from "./resolve.ts";
 import { commonSchema, NAME_RULE, nameSchema } from "./schema.ts";
 import {
@@ -154,7 +154,7 @@ export function parseForwards(
   file: string,
   options: ForwardOptions,
 ): Table {
-  const { value, problems } = readDocument(text, file);
+  const { value, problems, located } = readDocument(text, file);
   onlyKeys(value, ["server", "forward"], problems);
   const above = asObject(value["server"] ?? {}, ["server"], problems);
   const valid = validated(settingsSchema, above, ["server"], problems) ??
@@ -174,10 +174,8 @@ export function parseForwards(
   // comes from their lines in the file.
   const line = ({ service }: ForwardListener) =>
     problems.lineOf(["forward", service.name]) ?? 0;
-  return forwardTable(
-    listeners.toSorted((a, b) => line(a) - line(b)),
-    settings,
-  );
+  listeners.sort((a, b) => line(a) - line(b));
+  return forwardTable(listeners, settings, located);
 }
 
 function listenersOf(
@@ -251,7 +249,10 @@ export function readSuffix(
   return { suffix, isSound: /^[\x21-\x7e]*$/.test(suffix) };
 }
 
-/** A proxy to one server: each connection puts the name it asks for for "". */
+/**
+ * A proxy listener. Its service has no remote name; each connection fills in
+ * the name that its client asks for.
+ */
 export function proxyListener(
   endpoint: Endpoint,
   upstream: ForwardTo,
@@ -267,9 +268,10 @@ export function proxyListener(
 export function forwardTable(
   listeners: readonly ForwardListener[],
   settings: ServerSettings,
+  located?: Located,
 ): Table {
   const services = [...new Set(listeners.map(({ service }) => service))];
-  return new Table(settings, services, listeners);
+  return new Table(settings, services, listeners, located);
 }
 
 /** Adds problems for addresses that two forwards have. */
