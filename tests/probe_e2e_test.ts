@@ -48,6 +48,14 @@ describe("tcpmux probe", () => {
       assertMatch(times, /^'echo'=\d\.\d{3}s;8\.5;9;0;10$/);
     }));
 
+  test("what a service must answer goes with one that a URL names", () =>
+    withServer(TABLE, async ({ port }) => {
+      const url = `tcpmux://127.0.0.1:${port}/about`;
+      const probe = (text: string) => tcpmux(["probe", "-e", text, url]);
+      assertEquals(parts(await probe("line one"))[0], 0);
+      assertEquals(parts(await probe("line two"))[0], 2);
+    }));
+
   test("a limit of 0 is over at once", () =>
     withServer(TABLE, async ({ port }) => {
       const probe = (...flags: string[]) =>
@@ -259,8 +267,8 @@ describe("tcpmux probe", () => {
         ["h", "-w", "soon"],
         /--warning is "soon"; allowed: a time such as 0\.5/,
       ],
-      [["h", "-w", "2", "-c", "1"], /--warning must not be longer/],
-      [["h", "-e", "x"], /--expect needs a SERVICE/],
+      [["h", "-w", "2", "-c", "1"], /warning must not be longer than critical/],
+      [["h", "-e", "x"], /send and expect need a service/],
       [["h", "x", "-e", "\\q"], /unknown escape \\q; allowed: \\r \\n/],
       [["h", "x", "-s", "\\"], /unknown escape \\; allowed/],
       [["h:x"], /is not a server's address/],

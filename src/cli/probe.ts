@@ -14,7 +14,7 @@ import { escapeOf } from "../log.ts";
 import { getEnv } from "../transport/permission.ts";
 import { familyOf, namedServer } from "./client.ts";
 import { explain } from "./exit.ts";
-import { type CommandLine, readCommandLine, usage } from "./flags.ts";
+import { type FlagsOf, readCommandLine } from "./flags.ts";
 import { PROBE } from "./spec/clients.ts";
 import { ESCAPE_FORMS, PROBE_STATES } from "./spec/parts.ts";
 import { endBy, printError, printOut } from "./system.ts";
@@ -52,7 +52,7 @@ async function probeAll(
   const json = args.includes("--json");
   try {
     const line = readCommandLine(args, PROBE, getEnv);
-    const limits = readProbe(line);
+    const limits = readProbe(line.flags);
     const [word, ...words] = line.positionals;
     const { server, service, tls } = await namedServer(word, line.flags);
     const names = service === undefined ? words : [service, ...words];
@@ -71,26 +71,15 @@ async function probeAll(
   }
 }
 
-function readProbe(
-  { flags, positionals: [, ...services] }: CommandLine<typeof PROBE>,
-) {
-  const { warning, critical } = flags;
-  if (warning !== undefined && critical !== undefined && warning > critical) {
-    throw usage("--warning must not be longer than --critical");
-  }
-  const [send, expect] = (["send", "expect"] as const).map((name) => {
-    const text = flags[name];
-    if (text !== undefined && services.length === 0) {
-      throw usage(`--${name} needs a SERVICE`);
-    }
-    return text === undefined ? undefined : readEscapes(text);
-  });
+function readProbe(flags: FlagsOf<typeof PROBE>) {
+  const bytesOf = (text: string | undefined) =>
+    text === undefined ? undefined : readEscapes(text);
   return {
-    warning,
-    critical,
+    warning: flags.warning,
+    critical: flags.critical,
     timeout: flags.timeout ?? PROBE_TIMEOUT,
-    send,
-    expect,
+    send: bytesOf(flags.send),
+    expect: bytesOf(flags.expect),
     family: familyOf(flags),
     expiry: flags["warn-expiry"] === undefined
       ? PROBE_EXPIRY
