@@ -266,6 +266,31 @@ describe("tcpmux export ssh_config", () => {
         assert(!String(stdout).includes("proxycommand"));
       }),
   );
+
+  const listens: [string, string, string][] = [
+    ["tls://[::]:10001", "[::]:7", "mux.example:7"],
+    ["tls://[::]:10001", "tls-or-plain://[::]:8", "mux.example:8"],
+    ["proxy://[::]:9", "tls://[::]:11", "tcpmuxs://mux.example:11"],
+  ];
+  for (const [one, other, server] of listens) {
+    test(`leads to ${server} where ${one} and ${other} listen`, () =>
+      withFolder(async (folder) => {
+        const table = `[server]
+listen = ["${one}", "${other}"]
+trusted_proxies = ["192.0.2.1"]
+tls = { cert = "c.pem", key = "k.pem" }
+[services.ssh]
+connect = "127.0.0.1:22"
+`;
+        const words = ["ssh_config", "--host", "mux.example"];
+        const made = await exported(folder, words, table);
+        assertEquals(made.code, 0, made.stderr);
+        assertMatch(
+          String(made.stdout),
+          new RegExp(`ProxyCommand tcpmux connect ${server} ssh$`, "m"),
+        );
+      }));
+  }
 });
 
 describe("tcpmux export prometheus", () => {

@@ -11,11 +11,13 @@ export function sshConfig(
   table: Table,
   { about, host }: { readonly about: string; readonly host: string },
 ): { readonly "tcpmux.ssh_config": string } {
-  const [address] = (table.server.listen ?? []).filter((
+  const addresses = (table.server.listen ?? []).filter((
     { transport, proxyHeader },
   ) => transport === "tcp" && !proxyHeader);
+  const address = addresses.find(({ tls }) => tls !== true) ?? addresses[0];
+  const scheme = address?.tls === true ? "tcpmuxs://" : "";
   const port = address?.transport === "tcp" ? address.port : TCPMUX_PORT;
-  const server = `${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const server = `${scheme}${host.includes(":") ? `[${host}]` : host}:${port}`;
   const services = table.services.filter(({ enabled }) => enabled);
   const blocks = services.filter(speaksSsh).map((service) => {
     const names = [service.name, ...service.aliases].filter(isPlain);
