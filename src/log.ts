@@ -68,6 +68,9 @@ function readSyslogTo(text: string): LogTo | string {
   }
   const endpoint = readEndpoint(address!, SYSLOG_PORT);
   if (typeof endpoint === "string") return endpoint;
+  if (by !== "unix" && endpoint.transport === "unix") {
+    return `${by}:// must be followed by HOST:PORT`;
+  }
   return endpoint.transport === "tcp" && endpoint.port === 0
     ? "a port is from 1 to 65535"
     : { kind: "syslog", by: by as "unix" | "udp" | "tcp", endpoint };

@@ -191,6 +191,8 @@ describe("a syslog", () => {
         /syslog: must be followed by unix:, udp:\/\/ or tcp:\/\//,
       ],
       ["syslog:udp://:514", /the host is missing/],
+      ["syslog:udp://unix:/dev/log", /udp:\/\/ must be followed by HOST:PORT/],
+      ["syslog:tcp://unix:@log", /tcp:\/\/ must be followed by HOST:PORT/],
       ["syslog:tcp://127.0.0.1:0", /a port is from 1 to 65535/],
       ["syslog:unix:log", /unix: must be followed by a path/],
     ] as const
