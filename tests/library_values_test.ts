@@ -58,6 +58,11 @@ describe("an address may be an object:", () => {
     await upstream.close();
   });
 
+  test("that of the admin listener", () => {
+    const { server } = buildTable({ server: { admin: V4 } });
+    assertEquals(server.admin, V4);
+  });
+
   test("one that is wrong is said to be", async () => {
     const wrong = { transport: "tcp", host: "h" } as never;
     const error = await rejectsWith("usage", () => connect(wrong, "x"));

@@ -220,7 +220,7 @@ export interface ServerInput {
    * lines.
    */
   penalties?: PenaltiesInput;
-  /** What is logged, how, and where to. */
+  /** What is logged, how, and where to; in the library, by its option `log`. */
   log?: LogInput;
   /**
    * The certificates of listeners that speak TLS, `tls://ADDRESS`.
@@ -351,7 +351,7 @@ export interface PenaltiesInput {
   exempt?: string[];
 }
 
-/** What is logged, how, and where to. */
+/** What is logged, how, and where to; in the library, by its option `log`. */
 export interface LogInput {
   /**
    * The lowest level that is logged.

@@ -60,11 +60,7 @@ export const RELAY_TIMES = [
   "stall_timeout",
 ] as const;
 
-/**
- * These times, for what takes the server's unless it has its own.
- *
- * @param servers what stands as the default in the reference
- */
+/** These times; `servers` says in words what holds where one is left out. */
 export function relayTimes(servers: string) {
   const all = RELAY_TIMES.map((key) =>
     [key, optional(duration(), servers, TIMES[key])] as const
@@ -251,7 +247,11 @@ export const serverSchema = table({
     "Penalties for sources that guess names or do not finish their service " +
       "lines.",
   ),
-  log: preset(logSchema, {}, "What is logged, how, and where to."),
+  log: preset(
+    logSchema,
+    {},
+    "What is logged, how, and where to; in the library, by its option `log`.",
+  ),
   tls: optional(
     tlsSchema,
     "none",

@@ -17,9 +17,6 @@ export interface RemoteService {
   service: string;
 }
 
-/** The keys whose values are addresses. */
-const ADDRESSES = ["listen", "connect", "tcpmux"];
-
 /** The keys of each table, with their schemas. */
 type Shape = Readonly<Record<string, v.GenericSchema>>;
 
@@ -41,22 +38,24 @@ export function asWritten(table: unknown): unknown {
 
 function section(value: unknown, shape: Shape): unknown {
   return changed(value, (key, value) => {
-    if (ADDRESSES.includes(key)) {
-      return Array.isArray(value) ? value.map(addressText) : addressText(value);
-    }
     const schema = Object.hasOwn(shape, key) ? shape[key] : undefined;
     if (schema === undefined) return value;
     const inner = innermost(schema);
     if ("entries" in inner) return section(value, inner.entries as Shape);
-    return v.getMetadata(inner)["value"] === "duration"
-      ? duration(value)
-      : value;
+    if (key === "tcpmux") return remoteText(value);
+    const kind = String(v.getMetadata(inner)["value"]);
+    if (kind === "duration") return duration(value);
+    if (!kind.startsWith("address")) return value; // or a list of addresses
+    return Array.isArray(value) ? value.map(addressText) : addressText(value);
   });
 }
 
 function addressText(value: unknown): unknown {
+  return endpointText(value) ?? value;
+}
+
+function remoteText(value: unknown): unknown {
   const { server, service } = (value ?? {}) as Record<string, unknown>;
-  if (server === undefined) return endpointText(value) ?? value;
   const at = typeof server === "string" ? server : endpointText(server);
   if (at === undefined || typeof service !== "string") return value;
   const isUrl = /^tcpmuxs?:\/\//i.test(at);
