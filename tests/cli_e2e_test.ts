@@ -154,6 +154,40 @@ describe("the command line", () => {
       env: { TCPMUX_LOG_LEVEL: "loud" },
     });
     assertEquals(code, 64);
-    assertMatch(err, /--log-level is "loud"/);
+    assertMatch(err, /TCPMUX_LOG_LEVEL is "loud"/);
+  });
+
+  test("check takes one table; that of the environment is no second", async () => {
+    const [one, other] = ["one.toml", "other.toml"].map((name) =>
+      file(name, '[services.a]\ntext = ""\n')
+    );
+    const { code, err } = await tcpmux(["check", one!, "-c", other!]);
+    assertEquals(code, 64);
+    assertMatch(err, /one table, not both \S*one\.toml and \S*other\.toml/);
+    assertEquals((await tcpmux(["check", one!, "-c", one!])).code, 0);
+    const env = { TCPMUX_CONFIG: other! };
+    const { out } = await tcpmux(["check", one!], { env });
+    assertMatch(out, /^\S*one\.toml: 1 service/);
+    assertMatch((await tcpmux(["check"], { env })).out, /^\S*other\.toml: /);
+  });
+
+  test("what is wrong with --listen is said of it, not of the table", async () => {
+    const table = file(
+      "listen.toml",
+      '[server]\nlisten = "127.0.0.1:0"\n[services.a]\ntext = ""\n',
+    );
+    const serve = ["serve", "-c", table];
+    const tls = await tcpmux([...serve, "--listen", "tls://127.0.0.1:0"]);
+    assertEquals(tls.code, 78);
+    assertMatch(tls.err, /^--listen: tls:\/\/ needs \[server\.tls\]/);
+    const env = { TCPMUX_LISTEN: "proxy://127.0.0.1:0" };
+    const proxied = await tcpmux(serve, { env });
+    assertEquals(proxied.code, 78);
+    assertMatch(proxied.err, /^TCPMUX_LISTEN: has proxy:\/\/127\.0\.0\.1:0/);
+    const wrong = await tcpmux(serve, { env: { TCPMUX_LISTEN: "nowhere" } });
+    assertMatch(
+      wrong.err,
+      /^tcpmux: TCPMUX_LISTEN: "nowhere" is not an address/,
+    );
   });
 });

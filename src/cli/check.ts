@@ -53,11 +53,17 @@ interface Wanted {
 /** `tcpmux check`: all that is wrong with a table, without serving it. */
 export async function checkCommand(args: readonly string[]): Promise<number> {
   endBy("SIGINT", "SIGTERM", "SIGHUP");
-  const { flags, positionals } = readCommandLine(args, CHECK, getEnv);
+  const line = readCommandLine(args, CHECK, getEnv);
+  const { flags: { config, ...flags }, origins, positionals } = line;
+  const [file = config] = positionals;
+  // One that a variable names is for commands that name none.
+  if (
+    origins.config === "--config" && config !== undefined && config !== file
+  ) {
+    throw usage(`check takes one table, not both ${file} and ${config}`);
+  }
   // Read in any case, so that all that is wrong is said together.
-  const source = new TableSource(positionals[0] ?? flags.config, {
-    isStrict: false,
-  });
+  const source = new TableSource(file, { isStrict: false });
   const { connect, dump, json } = flags;
   if (dump && json) throw usage("--dump and --json do not go together");
   const isStrict = !flags["no-strict-modes"];

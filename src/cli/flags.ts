@@ -87,6 +87,8 @@ type ReadPositionals<P> = P extends readonly [infer First, ...infer Rest]
 
 export interface CommandLine<C extends ReadableCommand> {
   readonly flags: FlagsOf<C>;
+  /** How each flag was given, for messages: `--listen`, or `TCPMUX_LISTEN`. */
+  readonly origins: { readonly [F in keyof C["flags"]]: string };
   readonly positionals: ReadPositionals<C["positionals"]>;
 }
 
@@ -134,6 +136,7 @@ export function readCommandLine<const C extends ReadableCommand>(
       throw usage(`--${name} goes with ${words} alone`);
     }
   }
+  const origins: Record<string, string> = {};
   const flags = Object.fromEntries(specs.map(([name, spec]) => {
     const { value, repeated, environment = true } = spec;
     if (value === undefined) return [name, parsed[name] === true];
@@ -141,15 +144,17 @@ export function readCommandLine<const C extends ReadableCommand>(
     const variable = environment && given.length === 0
       ? getEnv(variableOf(name)) || undefined
       : undefined;
+    const origin = variable === undefined ? `--${name}` : variableOf(name);
+    origins[name] = origin;
     if (repeated) {
       const listed = variable?.split(/[\s,]+/).filter((item) => item !== "");
-      return [name, (listed ?? given).map((text) => read(name, value, text))];
+      return [name, (listed ?? given).map((text) => read(origin, value, text))];
     }
     const text = given[0] ?? variable;
-    return [name, text === undefined ? text : read(name, value, text)];
+    return [name, text === undefined ? text : read(origin, value, text)];
   }));
   // What the loops above have made has the type that the specification gives.
-  return { flags, positionals } as unknown as CommandLine<C>;
+  return { flags, origins, positionals } as unknown as CommandLine<C>;
 }
 
 /** `--config=-` for `--config -` and `-c -`, which the parser does not take. */
@@ -224,11 +229,11 @@ export function isLikeFile(word: string): boolean {
 
 /** @throws {TcpmuxError} code `usage` */
 function read(
-  flag: string,
+  origin: string,
   { kind, choices }: ValueSpec,
   text: string,
 ): string | number {
-  const wrong = (allowed: string) => wrongValue(`--${flag}`, text, allowed);
+  const wrong = (allowed: string) => wrongValue(origin, text, allowed);
   switch (kind) {
     case "choice":
       if (choices!.includes(text)) return text;

@@ -6,7 +6,7 @@ import { getEnv } from "../transport/permission.ts";
 import { companionsOf } from "./daemon/companions.ts";
 import { runDaemon } from "./daemon/daemon.ts";
 import { logOf } from "./daemon/log_target.ts";
-import { type FlagsOf, readCommandLine, usage } from "./flags.ts";
+import { type CommandLine, readCommandLine, usage } from "./flags.ts";
 import { type Loaded, loadTable, TableSource } from "./load.ts";
 import { SERVE } from "./spec/servers.ts";
 import { Signals } from "./system.ts";
@@ -19,14 +19,15 @@ const LOCAL = [
 /** `tcpmux serve`: serves a table until a signal stops it. */
 export async function serveCommand(args: readonly string[]): Promise<number> {
   const signals = new Signals(); // first, so that no signal is lost meanwhile
-  const { flags } = readCommandLine(args, SERVE, getEnv);
+  const line = readCommandLine(args, SERVE, getEnv);
+  const { flags, origins } = line;
   if (flags.inetd && flags.listen.length > 0) {
-    throw usage("--listen: with --inetd, another program listens");
+    throw usage(`${origins.listen}: with --inetd, another program listens`);
   }
   const source = new TableSource(flags.config, {
     isStrict: !flags["no-strict-modes"],
   });
-  const load = async () => withFlags(await loadTable(source), flags);
+  const load = async () => withFlags(await loadTable(source), line);
   if (flags.inetd) {
     const { serveInetd } = await import("./daemon/inetd.ts");
     return await serveInetd({ signals, load });
@@ -47,16 +48,16 @@ export async function serveCommand(args: readonly string[]): Promise<number> {
 /** The table's settings, overridden by the flags. */
 function withFlags(
   { table, file, advice }: Loaded,
-  flags: FlagsOf<typeof SERVE>,
+  { flags, origins }: CommandLine<typeof SERVE>,
 ): Loaded {
   const listen = flags.listen.map((text) => {
     try {
       return parseListen(text);
     } catch (error) {
-      throw new TcpmuxError("usage", `--listen: ${messageOf(error)}`);
+      throw new TcpmuxError("usage", `${origins.listen}: ${messageOf(error)}`);
     }
   });
-  const { server, services } = table;
+  const { server, services, located } = table;
   const isLocal = flags.config === undefined && listen.length === 0;
   return {
     file,
@@ -70,7 +71,9 @@ function withFlags(
       },
       services,
       isLocal ? LOCAL : undefined,
-      table.located,
+      located !== undefined && listen.length > 0
+        ? { ...located, overridden: new Map([["listen", origins.listen]]) }
+        : located,
     ),
   };
 }

@@ -46,6 +46,8 @@ export interface Located {
   readonly breaks?: readonly Break[];
   /** Of the services that stand in other files, by their names. */
   readonly elsewhere?: ReadonlyMap<string, LocatedFile>;
+  /** By what the command line overrides keys of `[server]`, by their names. */
+  readonly overridden?: ReadonlyMap<string, string>;
 }
 
 /** A file and the lines of what it defines. */
@@ -122,6 +124,13 @@ export class Problems {
   }
 
   add(path: KeyPath, message: string): void {
+    const [section, key] = path;
+    const flag = section === "server"
+      ? this.#located?.overridden?.get(String(key))
+      : undefined;
+    if (flag !== undefined) {
+      return this.#add(undefined, undefined, [flag], message);
+    }
     const { file, line } = this.#placeOf(path);
     this.#add(file, line, path, message);
   }
