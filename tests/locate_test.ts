@@ -2,7 +2,7 @@ import { describe, test } from "node:test";
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { readToml } from "../src/table/files/document.ts";
-import { locateKeys } from "../src/table/locate.ts";
+import { locateKeys } from "../src/table/files/locate.ts";
 import { pathKey } from "../src/table/problem.ts";
 
 describe("locateKeys", () => {

@@ -1,7 +1,7 @@
 /** Files of services and of forwards: tables, or problems with their places. */
 import { readToml } from "../../src/table/files/document.ts";
 import { parseForwards } from "../../src/table/forwards.ts";
-import { locateKeys } from "../../src/table/locate.ts";
+import { locateKeys } from "../../src/table/files/locate.ts";
 import { parseTable } from "../../src/table/parse.ts";
 import {
   formatProblem,

@@ -1,8 +1,9 @@
 /** Reads a TOML file. */
 import { parse } from "@std/toml";
 import { isTable } from "../keys.ts";
-import { escapeHint, locateKeys } from "../locate.ts";
-import { type Break, type Located, Problems, TableError } from "../problem.ts";
+import { type Located, Problems, TableError } from "../problem.ts";
+import type { Break } from "./definitions.ts";
+import { escapeHint, locateKeys } from "./locate.ts";
 
 /** A TOML file that could be read, and where to put what is wrong with it. */
 export interface Document {

@@ -3,10 +3,10 @@
  * understands only as much of TOML as that needs. It ignores what the parser
  * rejects, and reports what the parser would misread without an error.
  */
-import { type Break, Definitions, type Located } from "./problem.ts";
+import { type Break, Definitions, type LocatedText } from "./definitions.ts";
 
 /** @param pieceKeys keys of one table between two breaks */
-export function locateKeys(text: string, pieceKeys = 128): Located {
+export function locateKeys(text: string, pieceKeys = 128): LocatedText {
   const scanner = new Scanner(text);
   scanner.scan(pieceKeys);
   const { lines, faults } = scanner.definitions;
