@@ -53,6 +53,24 @@ describe("a table that leads back to itself", () => {
     ["not by another host", "[::1]:7", service("a", "127.0.0.1:7/a"), []],
     ["not at any host", "[::]:7", service("a", "192.0.2.1:7/a"), []],
   ];
+  test("at the address of a table that says none", () => {
+    assertEquals(looping(service("a", "127.0.0.1:1/a")), ["a"]);
+    assertEquals(looping(service("a", "192.0.2.1:1/a")), []);
+  });
+
+  test("by what clients send first", () => {
+    const table = (to: string) =>
+      `[server]
+listen = "127.0.0.1:7"
+first_bytes = { "SSH-" = "Shell" }
+[services.ssh]
+connect = ["192.0.2.1:22", "${to}"]
+aliases = ["shell"]
+`;
+    assertEquals(looping(table("127.0.0.1:7")), ["first_bytes"]);
+    assertEquals(looping(table("127.0.0.1:22")), []);
+  });
+
   for (const [how, listen, services, expected] of cases) {
     test(`${how}: ${expected.join(" and ") || "none"}`, () => {
       const table = `[server]\nlisten = "${listen}"\n${services}`;

@@ -247,6 +247,14 @@ export function servicePath(
     : [...placeOf(listener), ofListener];
 }
 
+/** Where the table says what a service leads to, or what it starts. */
+export function upstreamPath(
+  service: Service,
+  listeners: readonly ListenerSpec[],
+): string[] {
+  return servicePath(service, listeners, service.kind, "server");
+}
+
 /** The path of the table, in the file, that defines a listener. */
 export function placeOf(listener: ListenerSpec): string[] {
   switch (listener.protocol) {

@@ -1,6 +1,5 @@
 /** A service table, and what is checked of it as a whole before it is served. */
-import { resolve } from "node:path";
-import { canonicalHost, type Endpoint, isLoopback } from "../endpoint.ts";
+import type { Endpoint } from "../endpoint.ts";
 import type { LogFormat, LogLevel, LogTo } from "../log.ts";
 import type { ListenAddress } from "../parse_endpoint.ts";
 import type { Access } from "../policy/access.ts";
@@ -9,13 +8,14 @@ import { Listing } from "../policy/decide.ts";
 import type { Hours } from "../policy/hours.ts";
 import type { ServerLimits } from "../policy/limit_settings.ts";
 import type { Transport } from "../transport/transport.ts";
-import { type KeyPath, type Located, Problems } from "./problem.ts";
+import { addLoopProblems } from "./loops.ts";
+import { type Located, Problems } from "./problem.ts";
 import { addStepProblems } from "./steps/problems.ts";
 import {
   type ListenerSpec,
   placeOf,
   type Service,
-  servicePath,
+  upstreamPath,
 } from "./service.ts";
 import { addFirstBytesProblems, type FirstBytes } from "./steps/first_bytes.ts";
 import type { TlsSettings } from "./steps/server_tls.ts";
@@ -158,7 +158,7 @@ export function checkRequirements(
     );
   }
   for (const service of table.services.filter(({ enabled }) => enabled)) {
-    const path = upstreamPath(service, table);
+    const path = upstreamPath(service, table.listeners);
     if (service.kind === "exec" && !abilities.programs) {
       problems.add(path, `needs to start programs: ${cure}`);
     }
@@ -223,69 +223,4 @@ export function upstreamsOf(service: Service): readonly Endpoint[] {
 
 function isUnix(endpoint: Endpoint): boolean {
   return endpoint.transport === "unix";
-}
-
-/** Where the table says what a service leads to, or what it starts. */
-function upstreamPath(service: Service, { listeners }: Table): KeyPath {
-  return servicePath(service, listeners, service.kind, "server");
-}
-
-/**
- * Adds problems for services that lead back to themselves, as far as the table
- * shows: each connection to one would open the next one, without end.
- */
-function addLoopProblems(table: Table, problems: Problems): void {
-  for (const service of table.services) {
-    const names = roundTrip(table, service);
-    if (names === undefined) continue;
-    problems.add(
-      upstreamPath(service, table),
-      `makes a loop (${names.join(", ")}): this server itself listens there`,
-    );
-  }
-}
-
-/** The services on the way from a service back to itself, if there is one. */
-function roundTrip(table: Table, from: Service): string[] | undefined {
-  const names: string[] = [];
-  let next: Service | undefined = from;
-  while (next !== undefined && names.length <= table.services.length) {
-    names.push(next.name);
-    next = behind(table, next);
-    if (next === from) return [...names, from.name];
-  }
-}
-
-/** The service of this server that a service leads to, if there is one. */
-function behind(table: Table, service: Service): Service | undefined {
-  if (service.kind !== "tcpmux" || !service.enabled) return undefined;
-  const { upstream, remoteName } = service;
-  const listener = table.listeners.find(({ endpoint }) =>
-    endpoint !== undefined && leadsTo(upstream, endpoint)
-  );
-  if (listener?.protocol === "tcpmux") {
-    return table.byName.get(remoteName.toUpperCase());
-  }
-  if (listener?.protocol === "forward") return listener.service;
-}
-
-/** Whether a connection to `upstream` arrives at `listener`. */
-function leadsTo(upstream: Endpoint, listener: ListenAddress): boolean {
-  if (listener.transport === "systemd") return false; // nobody can tell
-  if (upstream.transport === "unix" || listener.transport === "unix") {
-    return upstream.transport === "unix" && listener.transport === "unix" &&
-      pathOf(upstream.path) === pathOf(listener.path);
-  }
-  if (upstream.port !== listener.port) return false;
-  const [to, at] = [canonicalHost(upstream.host), canonicalHost(listener.host)];
-  return to === at || isAny(at) && (isAny(to) || isLoopback(to)) ||
-    isLoopback(at) && (isAny(to) || to === "localhost");
-}
-
-function pathOf(path: string): string {
-  return path.startsWith("\0") ? path : resolve(path);
-}
-
-function isAny(host: string): boolean {
-  return host === "::" || host === "0.0.0.0";
 }
