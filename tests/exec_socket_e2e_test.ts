@@ -73,7 +73,7 @@ describe("a program on the socket", { skip: !can }, () => {
 
   test("has it on a Unix socket too", () =>
     withFolder((folder) => {
-      const path = join(folder, "door");
+      const path = join(folder, "socket");
       return withServer(
         shell("test", "test -S /dev/fd/0 && cat", SOCKET),
         async (server) => {

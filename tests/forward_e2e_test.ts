@@ -302,7 +302,7 @@ connect_timeout = "2s"
         const last = (await forward.ready<Ready>(2)).forwards;
         assertEquals(last, [both[1]!]);
         await forward.logged("no longer listening");
-        // Who came through the door that is gone is not cut off.
+        // Who came by the listener that is gone is not cut off.
         await conn.write(bytes("still here"));
         await conn.closeWrite();
         assertEquals(await readAll(conn), "still here");

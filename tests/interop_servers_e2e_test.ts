@@ -194,7 +194,7 @@ describe("our client and what only xinetd does", needs("xinetd"), () => {
       }
     }));
 
-  test("a closed door without a word is no TCPMUX server, exit 76", () =>
+  test("who closes without a word is no TCPMUX server, exit 76", () =>
     started(xinetd, async ({ address }) => {
       const ran = await tcpmux(["connect", address, "cat"]);
       assertEquals([ran.code, String(ran.stdout)], [76, ""]);

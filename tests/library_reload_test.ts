@@ -64,7 +64,7 @@ describe("reload", () => {
       assertEquals(listened, 3);
       assertEquals(addresses(set.server), [ONE, THREE]);
       await assertRejects(() => set.connect("", two), TcpmuxError);
-      // What came through a door that is closed now goes on.
+      // What came by a listener that is closed now goes on.
       await waiting.write(bytes("ho\r\n"));
       for (const conn of [waiting, leaving]) {
         assertEquals(await readLine(conn), "+Go\r\n");

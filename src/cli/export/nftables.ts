@@ -38,7 +38,7 @@ delete table inet tcpmux
 table inet tcpmux {
 	chain input {
 		type filter hook input priority filter; policy accept;
-${doors(table).map((door) => `\t\t${door} jump clients\n`).join("")}	}
+${listeners(table).map((match) => `\t\t${match} jump clients\n`).join("")}	}
 
 	chain clients {
 ${
@@ -68,7 +68,7 @@ function rulesOf({ allow, deny }: Access): AddressRules {
  * What comes to the listeners; a host name stands for all addresses, and what
  * systemd opens for the port of TCPMUX.
  */
-function doors({ server }: Table): string[] {
+function listeners({ server }: Table): string[] {
   return (server.listen ?? [SYSTEMD]).flatMap((address: ListenAddress) => {
     // Of what comes by a proxy, packets do not show whose it is.
     if (address.transport === "unix" || address.proxyHeader) return [];

@@ -21,7 +21,7 @@ import { getEnv, permitted } from "../../transport/permission.ts";
 import { nearest } from "../../units.ts";
 import { type FlagsOf, usage } from "../flags.ts";
 import type { TLS_FLAGS } from "../spec/parts.ts";
-import { faultOf } from "../tables/hands.ts";
+import { faultOf } from "../tables/writers.ts";
 
 export type TlsFlags = FlagsOf<
   { name: string; positionals: []; flags: typeof TLS_FLAGS }

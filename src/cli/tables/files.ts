@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { open, readdir, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { type Problem, TableError } from "../../table/problem.ts";
-import { Hands } from "./hands.ts";
+import { Writers } from "./writers.ts";
 
 const { O_NONBLOCK, O_RDONLY } = constants;
 
@@ -21,7 +21,7 @@ export class TableFiles {
   /** Who else could change it. */
   readonly faults: Problem[] = [];
   readonly #isStrict: boolean;
-  readonly #hands = new Hands();
+  readonly #writers = new Writers();
   /** How each file was found, by its path. */
   readonly #marks = new Map<string, string>();
   /** The files that each pattern has matched. */
@@ -51,7 +51,9 @@ export class TableFiles {
       if (!found.isFile() && !found.isDirectory()) {
         throw new Error("it is a pipe or a device, not a file");
       }
-      if (found.isFile()) this.#judge(await this.#hands.faultsOf(path, found));
+      if (found.isFile()) {
+        this.#judge(await this.#writers.faultsOf(path, found));
+      }
       return decoded([await opened.readFile()]);
     } finally {
       await opened.close();
@@ -67,7 +69,7 @@ export class TableFiles {
    */
   async matching(pattern: string, table: string): Promise<readonly string[]> {
     this.#matches.set(pattern, []);
-    this.#judge(await this.#hands.faultsOfFolder(dirname(pattern), table));
+    this.#judge(await this.#writers.faultsOfFolder(dirname(pattern), table));
     const found = await matchesOf(pattern);
     this.#matches.set(pattern, found);
     return found;

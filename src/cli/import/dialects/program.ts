@@ -28,7 +28,7 @@ export function setProgram(
   draft: Draft,
   { server, name, args }: OldProgram,
 ): void {
-  const isWrapped = basename(server) === "tcpd";
+  const isWrapped = isTcpd(server);
   const program = !isWrapped
     ? server
     : name.startsWith("/")

@@ -15,7 +15,7 @@ const STICKY = 0o1000;
 const LAST_RESORT = "use --no-strict-modes to accept it anyway";
 
 /** Finds out who else than the server's user and root could change a table. */
-export class Hands {
+export class Writers {
   /** What has been looked at: a folder of many files is complained of once. */
   readonly #known = new Set<string>();
   #mounts: Promise<ReadonlyMap<string, boolean>> | undefined;
@@ -118,28 +118,28 @@ function isShared({ mode, uid }: Stats): boolean {
 }
 
 /** What it is that others could change, and whose it must be, for messages. */
-interface Held {
+interface Owned {
   readonly what: string;
   readonly owner: string;
 }
 
-const TABLE: Held = { what: "the table", owner: "the server's user" };
+const TABLE: Owned = { what: "the table", owner: "the server's user" };
 
 /** Who else than root and our own user could change a file; undefined for none. */
 export function faultOf(
   { mode, uid }: Stats,
   what: string,
   path: string,
-  held: Held,
+  owned: Owned,
 ): string | undefined {
   if (!isTrusted(uid)) {
-    return `${what} belongs to user ${uid}, who could change ${held.what}; ` +
-      `the owner must be root or ${held.owner}: chown ${ownId()} ${path}`;
+    return `${what} belongs to user ${uid}, who could change ${owned.what}; ` +
+      `the owner must be root or ${owned.owner}: chown ${ownId()} ${path}`;
   }
   if ((mode & GROUP_OR_OTHERS) === 0) return undefined;
   const text = (mode & 0o7777).toString(8).padStart(4, "0");
   return `${what} is writable by its group or others (mode ${text}), who ` +
-    `could change ${held.what}: chmod go-w ${path}`;
+    `could change ${owned.what}: chmod go-w ${path}`;
 }
 
 function isTrusted(uid: number): boolean {
