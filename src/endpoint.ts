@@ -31,13 +31,6 @@ export const TCPMUX_PORT = 1;
 /** The port of TCPMUX inside TLS where none is named; no standard has one. */
 export const TCPMUXS_PORT = 10001;
 
-/** Where a server listens that is told no address; 1078 is its second choice. */
-export const DEFAULT_ADDRESS: TcpEndpoint = {
-  transport: "tcp",
-  host: "::",
-  port: TCPMUX_PORT,
-};
-
 /** The text that `parseEndpoint` reads back. */
 export function formatEndpoint(endpoint: Endpoint): string {
   if (endpoint.transport === "unix") {

@@ -2,9 +2,9 @@
 import { access, constants } from "node:fs/promises";
 import { dirname } from "node:path";
 import {
-  DEFAULT_ADDRESS,
   type Endpoint,
   formatEndpoint,
+  TCPMUX_PORT,
   type UnixEndpoint,
 } from "../endpoint.ts";
 import { codeOf, messageOf } from "../errors.ts";
@@ -13,6 +13,13 @@ import type { Table } from "../table/table.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { permitted } from "../transport/permission.ts";
 import type { Transport } from "../transport/transport.ts";
+
+/** Where a server listens whose table does not say it. */
+const DEFAULT_ADDRESS: Endpoint = {
+  transport: "tcp",
+  host: "::",
+  port: TCPMUX_PORT,
+};
 
 const IN_USE =
   "is in use (stop the program that listens there, unless it is the " +

@@ -1,11 +1,6 @@
 /** Services of a table that lead back to themselves. */
 import { resolve } from "node:path";
-import {
-  canonicalHost,
-  DEFAULT_ADDRESS,
-  type Endpoint,
-  isLoopback,
-} from "../endpoint.ts";
+import { canonicalHost, type Endpoint, isLoopback } from "../endpoint.ts";
 import type { ListenAddress } from "../parse_endpoint.ts";
 import type { Problems } from "./problem.ts";
 import { type ListenerSpec, type Service, upstreamPath } from "./service.ts";
@@ -74,8 +69,9 @@ function listenerAt(
   upstream: Endpoint,
   { listeners }: Leading,
 ): ListenerSpec | undefined {
+  // Where the table names no address, the start finds out which port it is.
   return listeners.find(({ endpoint }) =>
-    leadsTo(upstream, endpoint ?? DEFAULT_ADDRESS)
+    endpoint !== undefined && leadsTo(upstream, endpoint)
   );
 }
 
