@@ -173,7 +173,7 @@ describe("a Unix socket whose queue is full", needs("perl"), () => {
         const to = { transport: "unix", path } as const;
         const error = await rejectsWith(
           "timed_out",
-          () => dial(transport, to, { timeout: 150 }).conn,
+          () => dial(transport, to, { timeout: 1_000 }).conn,
         );
         assert(error.message.includes("queue"), error.message);
         assertEquals(error.errno, "EAGAIN");
