@@ -11,7 +11,7 @@ import {
 import type { Timer, TimerList } from "./timers.ts";
 import type { Conn, Pump } from "./transport/transport.ts";
 
-/** Milliseconds between two checks that a half-closed side is still there. */
+/** Milliseconds between two checks that a side which is not read is there. */
 const ALIVE_PERIOD = 15_000;
 
 /** How one direction has ended: an error where its sink takes no more. */
@@ -39,6 +39,11 @@ export class Relay implements Pump {
   /** Up is from the client to the service, down from the service to the client. */
   #up: DirectionEnd = undefined;
   #down: DirectionEnd = undefined;
+  /** Whether bytes are being written though there is no pipe. */
+  #isWritingUp = false;
+  #isWritingDown = false;
+  /** Whether the client was held back since the timer was armed. */
+  #isHolding = false;
   #inputIsOver = false;
   #timer: Timer | undefined = undefined;
   /** Only with a stall time-out. */
@@ -105,18 +110,38 @@ export class Relay implements Pump {
 
   /** @returns whether the sink has taken them */
   async #write(source: Conn, sink: Conn, bytes: Uint8Array): Promise<boolean> {
-    const isUp = source === this.#client;
+    this.#setWriting(source, true);
+    this.held(source);
     try {
-      this.#stalls?.setWriting(isUp, true);
       await sink.write(bytes);
     } catch (error) {
       this.sinkBroken(source, error as Error);
       return false;
     } finally {
-      this.#stalls?.setWriting(isUp, false);
+      this.#setWriting(source, false);
     }
     this.moved(source, bytes.length);
     return true;
+  }
+
+  #setWriting(source: Conn, isWriting: boolean): void {
+    if (source === this.#client) this.#isWritingUp = isWriting;
+    else this.#isWritingDown = isWriting;
+  }
+
+  held(source: Conn): void {
+    if (source !== this.#client || this.#isHolding) return;
+    if (this.#settle === undefined) return;
+    this.#isHolding = true;
+    this.#watch();
+  }
+
+  /** Whether bytes of that side wait for the other one. */
+  #isHeld(side: Conn): boolean {
+    const isWriting = side === this.#client
+      ? this.#isWritingUp
+      : this.#isWritingDown;
+    return isWriting || side.waiting;
   }
 
   moved(source: Conn, count: number): void {
@@ -213,7 +238,7 @@ export class Relay implements Pump {
     );
     let next = Math.min(
       stallTimeout / 4 || Infinity,
-      isHalfClosed ? ALIVE_PERIOD : Infinity,
+      isHalfClosed || this.#isHolding ? ALIVE_PERIOD : Infinity,
       this.#down instanceof Error ? TAKE_TIME : Infinity,
     );
     if (quiet < Infinity) {
@@ -226,7 +251,9 @@ export class Relay implements Pump {
 
   expired(): void {
     this.#timer = undefined;
-    const { idleTimeout, halfClosedTimeout } = this.#limits;
+    this.#client.countTaken?.();
+    this.#service.countTaken?.();
+    const { idleTimeout, halfClosedTimeout, stallTimeout } = this.#limits;
     const quiet = performance.now() - this.#counters.lastMoved;
     if (idleTimeout > 0 && quiet >= idleTimeout) {
       return this.#miss("idle_timeout");
@@ -238,30 +265,27 @@ export class Relay implements Pump {
       if (this.#down instanceof Error && quiet >= TAKE_TIME) {
         return this.#fail(this.#down);
       }
-      this.#askIfAlive();
     }
-    if (this.#isStalled()) return this.#miss("stall_timeout");
+    const holdsUp = this.#isHeld(this.#client);
+    const holdsDown = this.#isHeld(this.#service);
+    this.#isHolding = holdsUp;
+    if (this.#up !== undefined || holdsUp) this.#ask(this.#client);
+    // A service may be gone, and what it has said is still the client's.
+    if (this.#down !== undefined) this.#ask(this.#service);
+    const stalled = this.#stalls?.longest(holdsUp, holdsDown, this.#counters);
+    if (stalled !== undefined && stalled >= stallTimeout) {
+      return this.#miss("stall_timeout");
+    }
     this.#watch();
   }
 
-  #isStalled(): boolean {
-    if (this.#stalls === undefined) return false;
-    const longest = this.#stalls.longest(
-      this.#client.waiting,
-      this.#service.waiting,
-      this.#counters,
-    );
-    return longest >= this.#limits.stallTimeout;
-  }
-
-  /** A side whose input has ended may have been reset since. */
-  async #askIfAlive(): Promise<void> {
-    const side = this.#up === undefined ? this.#service : this.#client;
+  /** A side that is not read from may have been reset since. */
+  async #ask(side: Conn): Promise<void> {
     if (await side.isAlive()) return;
     this.#fail(
       new TcpmuxError(
         "connection_reset",
-        "the connection was reset while half-closed",
+        "the connection was reset while nothing was read from it",
       ),
     );
   }

@@ -79,18 +79,15 @@ export function shorterLimit(
 
 /** Measures for how long bytes of one direction wait and none is taken. */
 class Stall {
-  /** Whether bytes are being written though there is no pipe. */
-  isWriting = false;
   #since: number | undefined;
   #taken = 0;
 
   /** Milliseconds since bytes began to wait and none has been taken. */
   time(isWaiting: boolean, taken: number): number {
     const now = performance.now();
-    const waits = isWaiting || this.isWriting;
-    if (!waits || taken !== this.#taken) this.#since = undefined;
+    if (!isWaiting || taken !== this.#taken) this.#since = undefined;
     this.#taken = taken;
-    if (!waits) return 0;
+    if (!isWaiting) return 0;
     this.#since ??= now;
     return now - this.#since;
   }
@@ -101,15 +98,11 @@ export class Stalls {
   readonly #up = new Stall();
   readonly #down = new Stall();
 
-  setWriting(isUp: boolean, isWriting: boolean): void {
-    (isUp ? this.#up : this.#down).isWriting = isWriting;
-  }
-
   /**
    * The longer of the two, in milliseconds.
    *
-   * @param up whether a pipe holds bytes from the client
-   * @param down whether a pipe holds bytes for the client
+   * @param up whether bytes of the client wait
+   * @param down whether bytes for the client wait
    */
   longest(up: boolean, down: boolean, counters: Counters): number {
     return Math.max(

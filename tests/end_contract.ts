@@ -58,7 +58,7 @@ const STATES: Record<string, (own: Conn, other: Conn) => Promise<unknown>> = {
     await own.read().catch(() => null);
   },
   "with a pipe": (own) => {
-    own.pipeTo?.(own, { moved() {}, over() {}, sinkBroken() {} });
+    own.pipeTo?.(own, { moved() {}, held() {}, over() {}, sinkBroken() {} });
     return Promise.resolve();
   },
 };

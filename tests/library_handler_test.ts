@@ -1,7 +1,7 @@
 /** Functions as services. */
 import { describe, test } from "node:test";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { TcpmuxError } from "../mod.ts";
+import { connect, serve, TcpmuxError } from "../mod.ts";
 import { bytes, readAll, readLine, readSome, text } from "./support/bytes.ts";
 import { inMemory } from "./support/in_memory.ts";
 
@@ -117,4 +117,29 @@ describe("a handler", () => {
       assertEquals(await readAll(conn), "+Go\r\ndone");
       conn.close();
     }));
+
+  test("keeps the memory that it has written, also of a Buffer", async () => {
+    const page = Buffer.alloc(100_000, "a");
+    const server = await serve({
+      server: { listen: "127.0.0.1:0" },
+      services: {
+        page: async (conn) => {
+          await conn.write(page);
+          page.fill("b");
+          await conn.write(page);
+          page.fill("a");
+        },
+      },
+    }, { log() {} });
+    try {
+      for (let client = 0; client < 2; client++) {
+        const conn = await connect(server.addresses[0]!, "page");
+        const got = await readAll(conn);
+        conn.close();
+        assert(got === "a".repeat(100_000) + "b".repeat(100_000));
+      }
+    } finally {
+      await server.close(0);
+    }
+  });
 });

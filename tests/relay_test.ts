@@ -156,6 +156,7 @@ class Piped extends WrappedConn {
       if (this.#pump !== pump) return;
       if (bytes === null) return pump.over(this, null);
       this.#isWaiting = true;
+      pump.held(this);
       try {
         await sink.write(bytes);
       } catch (error) {
@@ -485,6 +486,23 @@ for (const [way, settings] of WAYS) {
         assertEquals(timers.lengths, []);
       });
     }
+
+    test("comes soon where the client was held back, and was reset then", async () => {
+      const timers = new StillTimers();
+      const { outside, upstream, ended } = relayed({ ...settings, timers });
+      const sending = writePattern(outside, 10_000_000).catch(() => {});
+      await until("it is watched", () => timers.lengths.length === 1);
+      assertEquals(timers.lengths, [15_000]);
+      timers.expire(15_000);
+      await sleep(10);
+      assertEquals(timers.lengths, [15_000]); // it is there
+      outside.abort();
+      timers.expire(15_000);
+      assertEquals(await ended, "connection_reset");
+      await sending;
+      await assertRejects(() => upstream.write(bytes("?")), TcpmuxError);
+      assertEquals(timers.lengths, []);
+    });
 
     test("is called off when all is over", async () => {
       const timers = new StillTimers();

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { codeOf, TcpmuxError } from "../errors.ts";
 import { fromSystem } from "../transport/errno.ts";
-import type { Output, Transport } from "../transport/transport.ts";
+import type { Output } from "../transport/system.ts";
+import type { Transport } from "../transport/transport.ts";
 import { WriteQueue } from "../transport/write_queue.ts";
 
 /** Milliseconds before a write that failed with EAGAIN is tried again. */

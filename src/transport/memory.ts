@@ -190,7 +190,8 @@ class MemoryConn extends PushedConn {
         }
         if (this.#broken !== undefined) throw this.#broken;
         if (this.#hasEnded) throw closedHere();
-        const piece = bytes.slice(at, at + PIECE);
+        // A copy: the slice of a Buffer is none.
+        const piece = new Uint8Array(bytes.subarray(at, at + PIECE));
         this.#run += Math.max(piece.length, LEAST_COUNT);
         this.other.arrived(piece);
       }

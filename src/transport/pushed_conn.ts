@@ -217,6 +217,7 @@ export abstract class PushedConn implements Conn {
     if (written < count) {
       this.pause();
       this.#backlog!.untaken = count - written;
+      this.#pump?.held(this);
     }
     if (written > 0) this.#pump?.moved(this, written);
   }

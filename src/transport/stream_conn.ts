@@ -145,6 +145,10 @@ export class WrappedConn<Inner extends Conn = Conn>
     return this.inner.write(bytes);
   }
 
+  countTaken(): void {
+    this.inner.countTaken?.();
+  }
+
   closeWrite(): Promise<void> {
     return this.inner.closeWrite();
   }

@@ -1,6 +1,6 @@
 import type { Endpoint, Peer } from "../endpoint.ts";
 import type { TimerList } from "../timers.ts";
-import type { SystemCalls } from "./system.ts";
+import type { Output, SystemCalls } from "./system.ts";
 
 /** For the option `transport`. Only the library itself can use what it does. */
 export interface TransportHandle {
@@ -65,20 +65,6 @@ export interface Transport extends TransportHandle {
   output(descriptor: 1 | 2): Output;
   /** Collects garbage. Only the command line calls it, no library. */
   collectGarbage?(): void;
-}
-
-/**
- * A standard descriptor to write to. The program goes on while nobody reads,
- * and can end. What other programs share is left as it was.
- */
-export interface Output {
-  /**
-   * Resolves when the system has taken all the bytes. One write may be under
-   * way at a time. Rejects with `broken_pipe` and the like.
-   */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Gives back what it has opened. The descriptor itself stays open. */
-  release?(): void;
 }
 
 export interface Abilities {
@@ -146,6 +132,11 @@ export interface Conn extends Peer {
   /** Whether `pipeTo` holds bytes that its sink has not taken yet. */
   readonly waiting: boolean;
   /**
+   * Has the pipe that ends here count the bytes that the system has taken. Where
+   * it is missing, they are counted by themselves.
+   */
+  countTaken?(): void;
+  /**
    * The next bytes, which belong to the caller; null at the end of the stream.
    * While nobody reads, the peer is held back.
    * Rejects with `connection_reset` or `closed`.
@@ -173,7 +164,7 @@ export interface Conn extends Peer {
   abort(): void;
   /**
    * Whether the other end is still there, as far as the system knows. It has to
-   * be asked: no runtime watches a socket whose input has ended.
+   * be asked: no runtime watches a socket that it does not read from.
    */
   isAlive(): Promise<boolean>;
   /**
@@ -200,6 +191,8 @@ export interface Conn extends Peer {
 export interface Pump {
   /** The sink has taken `count` bytes of this source. */
   moved(source: Conn, count: number): void;
+  /** The sink has not taken all at once: the source is held back. */
+  held(source: Conn): void;
   /**
    * The source has ended, and the sink has been given all: null in good
    * order, or the error that broke the source.

@@ -14,6 +14,8 @@ export class NotedPump implements Pump {
     this.#source = source;
   }
 
+  held(): void {}
+
   moved(source: Conn, count: number): void {
     assertEquals(source === this.#source, true, "of another source");
     assertEquals(this.end, undefined, "bytes moved after the end");

@@ -12,7 +12,7 @@ import {
 } from "../../log.ts";
 import type { LogSettings } from "../../table/table.ts";
 import type { GetEnv } from "../../transport/permission.ts";
-import type { Output } from "../../transport/transport.ts";
+import type { Output } from "../../transport/system.ts";
 import { type LogSink, PartlyWritten } from "../logs/log_sink.ts";
 import { XinetdLines } from "../logs/xinetd_lines.ts";
 import { PATIENCE, printError, settlesWithin } from "../system.ts";

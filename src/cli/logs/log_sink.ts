@@ -1,5 +1,5 @@
 import type { LogLine } from "../../log.ts";
-import type { Output } from "../../transport/transport.ts";
+import type { Output } from "../../transport/system.ts";
 
 /**
  * How a line is written, where that is not as its format has it.

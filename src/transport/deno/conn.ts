@@ -147,9 +147,13 @@ export class DenoConn extends PulledConn {
       }
       const bytes = buffer.subarray(0, count);
       this.waiting = true;
+      pump.held(this);
       try {
-        if (sink instanceof DenoConn) await sink.#writeAll(bytes);
-        else await sink.write(bytes);
+        if (sink instanceof DenoConn) await sink.#writeAll(bytes, pump, this);
+        else {
+          await sink.write(bytes);
+          if (this.isPiping(pump)) pump.moved(this, count);
+        }
       } catch (error) {
         buffers.giveUp(buffer);
         return this.breakPipe(pump, error as Error);
@@ -160,7 +164,6 @@ export class DenoConn extends PulledConn {
         return this.leavePipe();
       }
       buffer = buffers.fitting(buffer, count);
-      pump.moved(this, count);
     }
   }
 
@@ -169,12 +172,21 @@ export class DenoConn extends PulledConn {
     return this.#writes.run(() => this.#writeAll(bytes));
   }
 
-  async #writeAll(bytes: Uint8Array): Promise<void> {
+  /** @param pump told of each part that the system takes, for a pipe of `source` */
+  async #writeAll(
+    bytes: Uint8Array,
+    pump?: Pump,
+    source?: DenoConn,
+  ): Promise<void> {
     this.#isWriting = true;
     try {
       for (let rest = bytes; rest.length > 0;) {
         if (this.#isGone || this.#hasEnded) throw closedHere();
-        rest = rest.subarray(await this.#socket.write(rest));
+        const count = await this.#socket.write(rest);
+        rest = rest.subarray(count);
+        if (pump !== undefined && source!.isPiping(pump)) {
+          pump.moved(source!, count);
+        }
       }
     } catch (error) {
       throw this.#isGone ? closedHere() : await this.#writeFailure(error);

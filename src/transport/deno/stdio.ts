@@ -1,6 +1,7 @@
 /** Standard streams on Deno: https://docs.deno.com/api/deno/~/Deno.stdin */
 import { patientOutput, StdioConn } from "../net/stdio_conn.ts";
-import type { Conn, Output } from "../transport.ts";
+import type { Output } from "../system.ts";
+import type { Conn } from "../transport.ts";
 
 interface DenoWriter {
   write(bytes: Uint8Array): Promise<number>;

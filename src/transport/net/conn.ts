@@ -184,18 +184,22 @@ export class NetConn extends PushedConn implements SocketOwner, Outlet {
   }
 
   wrote(): void {
-    const source = this.#source;
-    if (source === undefined) return;
+    if (this.#source === undefined) return;
     const { socket } = this;
     if (socket.writeError !== undefined || socket.destroyed) {
       return this.#refuse();
     }
-    // The bytes of the pipe are the last ones in the queue of the stream.
-    const left = Math.min(this.#sourceBytes, socket.writableLength);
+    this.queued(socket.writableLength);
+  }
+
+  /** So many bytes wait still; those of the pipe are the last ones. */
+  protected queued(length: number): void {
+    const source = this.#source;
+    const left = Math.min(this.#sourceBytes, length);
     const count = this.#sourceBytes - left;
     this.#sourceBytes = left;
     if (left === 0) this.#source = undefined;
-    if (count > 0) source.took(count);
+    if (count > 0) source?.took(count);
   }
 
   #refuse(): void {

@@ -90,6 +90,7 @@ class ProcessSocket extends WrappedConn<OurEnd> implements ProcessConn, Outlet {
   pipeTo(sink: Conn, pump: Pump): boolean {
     return this.inner.pipeTo(sink, {
       moved: (_, count) => pump.moved(this, count),
+      held: () => pump.held(this),
       over: (_, end) => pump.over(this, unlessReset(end) ?? null),
       sinkBroken: (_, error) => pump.sinkBroken(this, error),
     });

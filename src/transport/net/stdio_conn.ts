@@ -4,7 +4,7 @@ import { isatty } from "node:tty";
 import { type Endpoint, UNNAMED } from "../../endpoint.ts";
 import { fromSystem } from "../errno.ts";
 import { PulledConn } from "../pulled_conn.ts";
-import type { Output } from "../transport.ts";
+import type { Output } from "../system.ts";
 import { WriteQueue } from "../write_queue.ts";
 
 /** A runtime's access to this program's standard input. */

@@ -5,7 +5,7 @@ import type { TimerList } from "../../timers.ts";
 import type { Buffers } from "../buffers.ts";
 import { NetConn, type QuietSocket } from "../net/conn.ts";
 import type { Detached } from "../transport.ts";
-import { detachSocket, resetNow } from "./internals.ts";
+import { detachSocket, resetNow, unsentBytes } from "./internals.ts";
 
 /**
  * The buffers that one socket reads into, and that are used again. The stream
@@ -97,6 +97,13 @@ export class NodeConn extends NetConn {
       return super.write(NOTHING);
     }
     return super.write(bytes);
+  }
+
+  /** Node tells of a write only when the system has taken all of it. */
+  countTaken(): void {
+    const left = unsentBytes(this.socket);
+    // Of 0, `wrote` tells, with all that is to be done then.
+    if (left > 0) this.queued(left);
   }
 
   /** For `ProcessConn.endInput`, where this is the output of a program. */

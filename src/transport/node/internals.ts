@@ -16,6 +16,7 @@ export interface Handle {
   readStop?(): number;
   setNoDelay?(on: boolean): void;
   setBlocking?(on: boolean): number;
+  readonly writeQueueSize?: number;
 }
 
 interface SocketInside {
@@ -55,6 +56,15 @@ export function socketOf(handle: Handle, onread: OnReadOpts): QuietSocket {
   // deno-lint-ignore no-explicit-any -- `handle` is missing in the types
   const options: any = { handle, allowHalfOpen: true, onread };
   return new QuietSocket(options);
+}
+
+/**
+ * How many bytes of a socket the system has not taken yet. Where Node does not
+ * say it, those of a whole write count until all of it is taken.
+ */
+export function unsentBytes(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as SocketInside;
+  return handle?.writeQueueSize ?? socket.writableLength;
 }
 
 /** `Conn.detach` of a socket with nothing unread. */

@@ -16,7 +16,8 @@ import {
   descriptorOutput,
   fileOutput,
 } from "../net/stdio_conn.ts";
-import type { Conn, Output } from "../transport.ts";
+import type { Output } from "../system.ts";
+import type { Conn } from "../transport.ts";
 import { WriteQueue } from "../write_queue.ts";
 import { blockingAgain } from "./internals.ts";
 
