@@ -196,7 +196,7 @@ describe("a client by TLS", needs("openssl"), () => {
       certificate: "foreign",
       tls: named,
       message:
-        /is signed by none in ca, or .* between \(give the right ca; or, if you know that it is the right server, its key as pin sha256\/\/.*, without ca\)$/,
+        /is signed by none in ca, or .* between \(give the right one by --ca, or the key ca; or, if you know that it is the right server, pin its key by --pin, or the key pin: sha256\/\/.*, without it\)$/,
     },
     {
       certificate: "clients",
@@ -207,7 +207,7 @@ describe("a client by TLS", needs("openssl"), () => {
       certificate: "self",
       tls: named,
       message:
-        /is signed by itself, and it is not in ca \(.* if you know .* pin sha256/,
+        /is signed by itself, and it is not in ca \(.* if you know .* pin: sha256/,
     },
     {
       certificate: "good",

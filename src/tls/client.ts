@@ -43,6 +43,10 @@ export interface WantedServer {
   readonly alpn: readonly string[];
 }
 
+/** How an authority is named, or the key of a server. */
+const CA_WAYS = "--ca, or the key ca";
+const PIN_WAYS = "--pin, or the key pin";
+
 /** How another name is demanded than the host's. */
 const NAME_WAYS = "--server-name, or the key server_name";
 
@@ -164,11 +168,11 @@ class Judge implements ServerJudge {
     }
     const { ca, names } = this.#wanted.demands;
     const file = names?.ca ?? "ca";
-    const asPin = "if you know that it is the right server, its key as pin " +
-      pin;
+    const asPin = "if you know that it is the right server, pin its key by " +
+      `${PIN_WAYS}: ${pin}`;
     const cure = ca === undefined
-      ? `give its authority as ca; or, ${asPin}`
-      : `give the right ca; or, ${asPin}, without ca`;
+      ? `give its authority by ${CA_WAYS}; or, ${asPin}`
+      : `give the right one by ${CA_WAYS}; or, ${asPin}, without it`;
     if (distrust === "DEPTH_ZERO_SELF_SIGNED_CERT") {
       const isThere = ca === undefined ? "" : `, and it is not in ${file}`;
       return `is signed by itself${isThere} (${cure})`;

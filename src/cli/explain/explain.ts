@@ -38,7 +38,9 @@ export async function explainCommand(
     ? now
     : readInstant(flags.at, rules.zoneOf(service), now);
   if (at === undefined) {
-    throw usage(`--at is ${JSON.stringify(flags.at)}, but is ${INSTANT_FORM}`);
+    throw usage(
+      `--at is ${JSON.stringify(flags.at)}; allowed: ${INSTANT_FORM}`,
+    );
   }
   const unread = new Problems(file, table.located);
   await upstreamTlsOf(table, getEnv, () => {}, file, unread);
@@ -97,7 +99,7 @@ const UNKNOWN: Readonly<Record<string, string>> = {
 /** @throws {TcpmuxError} code `usage` */
 function proxyOf(via: string): string {
   if (isIP(via) !== 0) return canonicalHost(via);
-  throw usage(`--via is ${JSON.stringify(via)}, but is an address`);
+  throw usage(`--via is ${JSON.stringify(via)}; allowed: an address`);
 }
 
 /** @throws {TcpmuxError} code `usage` */
@@ -108,8 +110,8 @@ function clientOf(from: string | undefined): Endpoint {
   if (from === UNIX) return UNNAMED;
   if (isIP(from) === 0) {
     throw usage(
-      `--from is ${JSON.stringify(from)}, but is an address, or ${UNIX} for ` +
-        "the clients of a Unix socket",
+      `--from is ${JSON.stringify(from)}; allowed: an address, or ${UNIX} ` +
+        "for the clients of a Unix socket",
     );
   }
   return { transport: "tcp", host: canonicalHost(from), port: 0 };

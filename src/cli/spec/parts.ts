@@ -84,6 +84,10 @@ export const SIGNALS = [
       "sessions keep their service",
   },
   {
+    names: ["USR1"],
+    about: "opens the log file again under its name, as after a rotation",
+  },
+  {
     names: ["USR2"],
     about: "logs the addresses and the number of sessions and services",
   },
