@@ -155,7 +155,7 @@ export class Relay implements Pump {
     if (this.#settle === undefined) return;
     if (end !== null) return this.#fail(end);
     const isUp = source === this.#client;
-    // If down has ended already, closing it replaces the half-close.
+    // Where down has ended, closing the service replaces the half-close.
     if (isUp && this.#down === "ended") return this.#ended(source, "ended");
     const sink = isUp ? this.#service : this.#client;
     sink.closeWrite().then(
