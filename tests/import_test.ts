@@ -215,6 +215,75 @@ describe("import never opens", () => {
     }
   });
 
+  test("what listened on an address of this machine alone", () => {
+    const inetd = (spec: string) =>
+      `${TCPMUX}${spec} stream tcp nowait nobody /bin/cat cat\n`;
+    const port = (lines: string, defaults = "") =>
+      `${xinetd([], defaults)}service b\n{\nsocket_type = stream\n` +
+      `wait = no\nuser = nobody\nserver = /bin/cat\n${lines}\n}\n`;
+    const frontend = "defaults\n mode tcp\nfrontend a\n bind :1\n" +
+      " default_backend s\nfrontend b\n bind 127.0.0.1:2\n" +
+      " default_backend s\n disabled\nbackend s\n server s 10.0.0.1:22\n";
+    const loopback = /^allow = \["127\.0\.0\.0\/8", "::1"\]$/m;
+    const rows: [DialectName, string, RegExp][] = [
+      ["xinetd", port("bind = 127.0.0.1"), loopback],
+      ["xinetd", port("interface = ::1"), loopback],
+      ["xinetd", port("", "bind = localhost"), loopback],
+      ["xinetd", port("interface = 127.0.0.1", "bind = 10.0.0.1"), loopback],
+      [
+        "xinetd",
+        port("bind = 127.0.0.1\nonly_from = 127.0.0.2 10.0.0.0"),
+        /^allow = \["127\.0\.0\.2"\]$/m,
+      ],
+      [
+        "xinetd",
+        port("bind = 127.0.0.1\nno_access = 127.0.0.2"),
+        /"::1"\]\ndeny = \["127\.0\.0\.2"\]$/m,
+      ],
+      [
+        "xinetd",
+        port("bind = 127.0.0.1\nonly_from = 10.0.0.0"),
+        /^deny = \["any"\]$/m,
+      ],
+      ["inetd-gnu", inetd("127.0.0.1:b"), loopback],
+      ["inetd-gnu", inetd("127.0.0.1,localhost:b"), loopback],
+      ["inetd-netbsd", inetd("[::1]:b"), loopback],
+      ["inetd-netbsd", `127.0.0.1:\n${inetd("b")}`, loopback],
+      [
+        "inetd-netbsd",
+        "b on bind = 127.0.0.1, socktype = stream, wait = no, " +
+        "user = nobody, exec = /bin/cat;\n",
+        loopback,
+      ],
+      ["haproxy", frontend, loopback],
+    ];
+    for (const [dialect, text, expected] of rows) {
+      const { table, report } = of(dialect, text);
+      assertMatch(entry(table, "b"), /^enabled = false$/m, text);
+      assertMatch(entry(table, "b"), expected, text);
+      assertMatch(report, /b: .*it listened on \S+( and \S+)? alone/, text);
+      assert(parseTable(table, "b").services.length > 0);
+    }
+  });
+
+  test("what listened on other addresses without a word", () => {
+    const text = (spec: string) =>
+      `${TCPMUX}${spec} stream tcp nowait nobody /bin/cat cat\n`;
+    const told = of("inetd-gnu", text("10.0.0.1,127.0.0.1:b"));
+    const line =
+      /changed: b: it listened on 10\.0\.0\.1 and 127\.0\.0\.1 alone, .* allow /;
+    assertMatch(told.report, line);
+    assertMatch(told.table, /^# it listened on 10\.0\.0\.1 and /m);
+    assert(!entry(told.table, "b").includes("allow"));
+    for (const spec of ["b", "*:b", "0.0.0.0:b", "[::]:b"]) {
+      const { report } = of("inetd-gnu", text(spec));
+      assert(!report.includes("listened"), report);
+    }
+    const named = of("xinetd", xinetd(["bind = 127.0.0.1"]));
+    assertMatch(named.report, /dropped: a: bind has no effect under TCPMUX$/m);
+    assertMatch(named.report, /kept: a: \/bin\/cat$/m);
+  });
+
   test("what hosts.deny keeps out, or may keep out", () => {
     const text =
       `${TCPMUX}tcpmux/+a stream tcp nowait nobody /usr/sbin/tcpd /bin/cat\n`;

@@ -1,6 +1,7 @@
 /** Who may come in: rules of others as `allow` and `deny` of the table. */
 import { AddressSet, type Prefix, readPrefixes } from "../../policy/access.ts";
 import type { Draft } from "./draft.ts";
+import type { Place } from "./report.ts";
 
 /** The addresses of one prefix. */
 export class Network {
@@ -169,4 +170,57 @@ export function admitOnly(draft: Draft, rules: AddressRules): void {
   if (lists === undefined && draft.closed.length === 0) {
     draft.close("its lists of addresses let nobody in");
   }
+}
+
+/** The clients of this machine alone. */
+const THIS_MACHINE = [...networksOf("127.0.0.0/8"), ...networksOf("::1")];
+
+export const LOOPBACK_ONLY: AddressRules = {
+  rules: THIS_MACHINE.map((network) => ({ network, admits: true })),
+  otherwise: false,
+};
+
+/** Names of its addresses that systems have in /etc/hosts. */
+const NAMES =
+  /^(localhost[46]?(\.localdomain[46]?)?|.+\.localhost|ip6-(localhost|loopback))$/i;
+
+/** Addresses that stand for all of a machine. */
+const ALL = ["0.0.0.0", "::", "*"];
+
+/**
+ * Whom the addresses let in that a service listened on, since it has none in a
+ * table: it is at all addresses of the server. The report says so.
+ *
+ * @param hosts none for all
+ */
+export function boundRules(
+  draft: Draft,
+  hosts: readonly string[],
+  place: Place = draft.place,
+): AddressRules {
+  if (hosts.length === 0 || hosts.some((host) => ALL.includes(host))) {
+    return ADMIT_ALL;
+  }
+  const where = `it listened on ${hosts.join(" and ")} alone`;
+  if (areLoopback(hosts)) {
+    draft.changed(`${where}: allow has this machine alone`, place);
+    return LOOPBACK_ONLY;
+  }
+  draft.changed(
+    `${where}, and the addresses of this table are for all of its services: ` +
+      "say in allow who may use it, or give it a table of its own with that " +
+      "listen",
+    place,
+  );
+  return ADMIT_ALL;
+}
+
+/** Whether addresses, or names of them, are reached from this machine alone. */
+export function areLoopback(hosts: readonly string[]): boolean {
+  return hosts.length > 0 && hosts.every((host) => {
+    const [network] = networksOf(host);
+    return network === undefined
+      ? NAMES.test(host)
+      : THIS_MACHINE.some((all) => all.holds(network));
+  });
 }

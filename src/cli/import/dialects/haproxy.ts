@@ -2,7 +2,14 @@
 import { isIP } from "node:net";
 import { TCPMUX_PORT } from "../../../endpoint.ts";
 import { readEndpoint } from "../../../parse_endpoint.ts";
-import { ADMIT_ALL, ADMIT_NOBODY, admitOnly, both } from "../access.ts";
+import {
+  ADMIT_ALL,
+  ADMIT_NOBODY,
+  admitOnly,
+  areLoopback,
+  both,
+  LOOPBACK_ONLY,
+} from "../access.ts";
 import { type Context, countOf, listenText, NOWHERE } from "../dialect.ts";
 import { Draft, type Imported } from "../draft.ts";
 import type { Source } from "../sources.ts";
@@ -20,23 +27,27 @@ export function importHaproxy(
   context: Context,
 ): Imported {
   const sections = sectionsOf(sources);
-  const drafts: Draft[] = [];
+  const fronts: { readonly draft: Draft; readonly hosts: readonly string[] }[] =
+    [];
   const used = new Set<Section>();
-  let listen: readonly string[] = [];
   for (const front of sections) {
     if (front.kind !== "frontend" && front.kind !== "listen") continue;
     const backend = backendOf(front, sections);
     const draft = frontendOf(front, backend, context);
     if (draft === undefined) continue;
-    drafts.push(draft);
+    fronts.push({ draft, hosts: hostsOf(front) });
     if (backend !== undefined) used.add(backend);
-    if (draft.closed.length > 0) continue;
-    const hosts = hostsOf(front);
-    if (listen.length === 0) listen = hosts;
-    else if (!listen.every((host) => isWithin(host, hosts))) {
+  }
+  const listen = fronts.find(({ draft }) => draft.closed.length === 0)?.hosts ??
+    [];
+  const anywhere = listen.length === 0 ? ["0.0.0.0"] : listen;
+  for (const { draft, hosts } of fronts) {
+    if (hosts.length === 0) continue;
+    if (!anywhere.every((host) => isWithin(host, hosts))) {
       draft.close(`it listened on ${hosts.join(" and ")} alone`);
     }
   }
+  const drafts = fronts.map(({ draft }) => draft);
   for (const backend of sections.filter(({ kind }) => kind === "backend")) {
     if (used.has(backend) || modeOf(backend) !== "tcp") continue;
     const { name, place } = backend;
@@ -126,7 +137,8 @@ function setRules(
     draft.close(`${at} looks at more than addresses`);
   }
   const isClear = rules.length === read.length;
-  admitOnly(draft, isClear ? rules.reduce(both, ADMIT_ALL) : ADMIT_NOBODY);
+  const bound = areLoopback(hostsOf(front)) ? LOOPBACK_ONLY : ADMIT_ALL;
+  admitOnly(draft, isClear ? rules.reduce(both, bound) : ADMIT_NOBODY);
 }
 
 /** The servers of a section, those for need last. */

@@ -3,7 +3,7 @@ import { basename } from "node:path";
 import { TCPMUX_PORT } from "../../../endpoint.ts";
 import type { ServerInput } from "../../../table/input.ts";
 import { BUILTINS } from "../../../table/service.ts";
-import { ADMIT_ALL, both, listsOf } from "../access.ts";
+import { ADMIT_ALL, both, boundRules, listsOf } from "../access.ts";
 import { type Context, IPV6_ALONE, listenText, NOWHERE } from "../dialect.ts";
 import { Draft, type Imported, type ServerDraft } from "../draft.ts";
 import type { Report } from "../report.ts";
@@ -149,7 +149,8 @@ function serviceOf(
   const program = isTcpd(server) ? entry.name : server;
   // The others ask libwrap by themselves, and GNU's only through tcpd.
   const isWrapped = isTcpd(server) || flavour !== "gnu";
-  setAccess(draft, ADMIT_ALL, isWrapped ? hosts : undefined, basename(program));
+  const bound = isMux ? ADMIT_ALL : boundRules(draft, entry.hosts);
+  setAccess(draft, bound, isWrapped ? hosts : undefined, basename(program));
   setInetdLimits(draft, entry.limits);
   return draft;
 }

@@ -1,6 +1,7 @@
 /** xinetd's configuration (xinetd.conf(5)): its services. */
 import { basename } from "node:path";
 import { BUILTINS } from "../../../table/service.ts";
+import { type AddressRules, ADMIT_ALL, both, boundRules } from "../access.ts";
 import { type Context, listenText } from "../dialect.ts";
 import { Draft, type Imported } from "../draft.ts";
 import { portOf, type Source } from "../sources.ts";
@@ -122,7 +123,7 @@ function serviceOf(
     isTcpd(server);
   setAccess(
     draft,
-    xinetdRules(attributes, draft),
+    both(xinetdRules(attributes, draft), xinetdBound(attributes, draft)),
     isWrapped ? context.hosts : undefined,
     daemon,
   );
@@ -131,6 +132,18 @@ function serviceOf(
   setFlags(draft, attributes);
   sayUnused(draft, attributes);
   return draft;
+}
+
+/** Whom the address lets in that it listened on. */
+function xinetdBound(attributes: Attributes, draft: Draft): AddressRules {
+  const address = attributes.address;
+  if (address === undefined) return ADMIT_ALL;
+  const { name, values, place } = address;
+  if (draft.reached === "by port") return boundRules(draft, values, place);
+  if (attributes.own.includes(address)) {
+    draft.dropped(`${name} has no effect under TCPMUX`, place);
+  }
+  return ADMIT_ALL;
 }
 
 /** What xinetd demands of a service of TCPMUX before it takes it. */

@@ -187,6 +187,13 @@ export class Attributes {
     return this.one(name)?.values[0];
   }
 
+  /** The one to listen on, which has two names; the service's own comes first. */
+  get address(): Attribute | undefined {
+    const isIt = ({ name }: Attribute) =>
+      name === "bind" || name === "interface";
+    return this.#own.find(isIt) ?? this.#defaults.find(isIt);
+  }
+
   /**
    * A set of values: the service's own `=` takes the place of the default, its
    * next one adds to it.

@@ -101,7 +101,7 @@ export function listenerOf(
 
 /** Without `bind` it takes both families, unless flags say otherwise. */
 function hostOf(attributes: Attributes): string {
-  const bound = attributes.word("bind") ?? attributes.word("interface");
+  const bound = attributes.address?.values[0];
   if (bound !== undefined) return bound;
   const flags = attributes.one("flags")?.values ?? [];
   return flags.includes("IPv4") && !flags.includes("IPv6") ? "0.0.0.0" : "::";
