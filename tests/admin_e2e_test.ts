@@ -497,6 +497,19 @@ describe("its address", () => {
     }
   });
 
+  test("in a folder that is not there is an error that says so", () =>
+    withFolder(async (folder) => {
+      const file = join(folder, "services.toml");
+      writeFileSync(file, table(`admin = "unix:${folder}/no/a"`));
+      const words = ["serve", "--config", file, "--listen=127.0.0.1:0"];
+      const { code, err } = await tcpmux(words);
+      assertEquals(code, 74, err);
+      assertMatch(
+        err,
+        /: no such file( \(ENOENT\))? \(the folder \S+no is not there: make it/,
+      );
+    }));
+
   test("moves with a reload, comes, goes, and stays where it cannot", () =>
     withServer(table(""), async (server, folder) => {
       const file = join(folder, "services.toml");

@@ -183,9 +183,11 @@ describe("a Unix socket to listen on", () => {
       () => serve({ server: { listen }, services }, { log() {} }),
       TcpmuxError,
     );
-    assertStringIncludes(
-      error.message,
-      `the folder ${folder} is not there: make it first`,
+    assertEquals(error.code, "not_found");
+    assertEquals(
+      error.message.replace(" (ENOENT)", ""),
+      `cannot listen on ${listen}: no such file (the folder ${folder} is not ` +
+        "there: make it first)",
     );
   });
 });

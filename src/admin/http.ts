@@ -11,6 +11,7 @@ import type { Log } from "../log.ts";
 import { ADMIN_CONNECTIONS } from "../policy/open_files.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { nodeHttp } from "../transport/net/builtins.ts";
+import { whyUnbound } from "../transport/net/listen.ts";
 import type { Transport } from "../transport/transport.ts";
 
 /** Milliseconds within which a client must have sent its request. */
@@ -122,7 +123,7 @@ function listen(server: Server, endpoint: Endpoint): Promise<Endpoint> {
     server.once("error", (error) => {
       const address = formatEndpoint(endpoint);
       const what = `server.admin: cannot listen on ${address}`;
-      reject(fromSystem(error, what, { address }));
+      reject(fromSystem(whyUnbound(error, endpoint), what, { address }));
     });
     server.listen(
       endpoint.transport === "unix"

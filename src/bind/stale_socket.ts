@@ -128,8 +128,7 @@ async function isAlive(
 }
 
 /**
- * What to do where no socket can be made since its folder is missing, which
- * runtimes call by different names.
+ * What to do where no socket can be made since its folder is missing.
  *
  * @returns undefined where the folder is there
  */

@@ -10,6 +10,7 @@ import {
 import { codeOf, messageOf, withCure } from "../errors.ts";
 import { fromSystem } from "../transport/errno.ts";
 import { nodeHttp } from "../transport/net/builtins.ts";
+import { whyUnbound } from "../transport/net/listen.ts";
 import { permitted } from "../transport/permission.ts";
 import type { Transport } from "../transport/transport.ts";
 import { SERVER_HEADER } from "./place.ts";
@@ -137,7 +138,8 @@ function listenAsOwner(server: Server, path: string): void {
 async function whyNot(thrown: unknown, path: string): Promise<unknown> {
   const address = `unix:${path}`;
   const what = `cannot listen on ${address} (server.control)`;
-  const error = fromSystem(thrown, what, { address });
+  const reason = whyUnbound(thrown, { transport: "unix", path });
+  const error = fromSystem(reason, what, { address });
   const cure = codeOf(error) === "address_in_use"
     ? "another server has it, or it is a file of another kind: give each " +
       "server a path of its own"

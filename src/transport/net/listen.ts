@@ -1,4 +1,5 @@
 /** Listens by documented `node:net`, and takes sockets that others have opened. */
+import { statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import {
   createServer,
@@ -6,7 +7,7 @@ import {
   type OnReadOpts,
   type Server,
 } from "node:net";
-import { basename } from "node:path";
+import { basename, dirname } from "node:path";
 import {
   acceptedEnds,
   type Endpoint,
@@ -85,7 +86,8 @@ function listening(
       pauseOnConnect: true,
     });
     server.once("error", (error) => {
-      reject(fromSystem(error, `cannot listen on ${address}`, { address }));
+      const reason = whyUnbound(error, endpoint);
+      reject(fromSystem(reason, `cannot listen on ${address}`, { address }));
     });
     server.listen(place, () => {
       server.removeAllListeners("error");
@@ -123,6 +125,23 @@ function bound(server: Server, endpoint: Endpoint): Endpoint {
       typeof address === "object"
     ? tcpEnd(address.address, address.port)
     : endpoint;
+}
+
+/**
+ * Why a Unix socket could not be bound: Node says EACCES also where the folder
+ * is missing, which is ENOENT (libuv, `uv_pipe_bind`).
+ *
+ * @param error what listening failed with
+ */
+export function whyUnbound(error: unknown, endpoint: Endpoint): unknown {
+  const isDenied = (error as { code?: string }).code === "EACCES";
+  if (!isDenied || endpoint.transport !== "unix") return error;
+  try {
+    statSync(dirname(endpoint.path));
+    return error;
+  } catch (missing) {
+    return (missing as { code?: string }).code === "ENOENT" ? missing : error;
+  }
 }
 
 /**
