@@ -21,7 +21,10 @@ export interface OpenListener {
 }
 
 export interface ListenersOptions extends BinderOptions {
+  /** Told what records do not say. */
   readonly observer?: Observer | undefined;
+  /** Whether this process has no other use for what systemd hands over to it. */
+  readonly ownsHandedOver?: boolean | undefined;
 }
 
 type OnAccepted = (conn: Conn, listener: OpenListener) => void;
@@ -38,14 +41,13 @@ export class Listeners {
   readonly #log: Log;
   readonly #onAccepted: OnAccepted;
   readonly #observer: Observer | undefined;
+  readonly #ownsHandedOver: boolean;
 
-  constructor(
-    { transport, log, getEnv, observer }: ListenersOptions,
-    onAccepted: OnAccepted,
-  ) {
-    this.#binder = new Binder({ transport, log, getEnv });
-    this.#log = log;
-    this.#observer = observer;
+  constructor(options: ListenersOptions, onAccepted: OnAccepted) {
+    this.#binder = new Binder(options);
+    this.#log = options.log;
+    this.#observer = options.observer;
+    this.#ownsHandedOver = options.ownsHandedOver ?? false;
     this.#onAccepted = onAccepted;
   }
 
@@ -118,6 +120,7 @@ export class Listeners {
       const accepting = this.#acceptFrom(key, next.get(key)!);
       if (isHandedOver(spec)) this.#handedOver.push(accepting);
     }
+    if (this.#ownsHandedOver) this.#binder.handedOver.warnOfOthers(next);
   }
 
   #all(next: ReadonlyMap<string, OpenListener>): Map<string, OpenListener> {

@@ -2,8 +2,12 @@ import { type Endpoint, formatEndpoint, UNNAMED } from "./endpoint.ts";
 import { FullnessLog, limitsHere } from "./policy/open_files.ts";
 import { LinkedList, type ListNode } from "./linked_list.ts";
 import type { ListenerContext } from "./listener_context.ts";
-import { isHandedOver, Listeners, type OpenListener } from "./listeners.ts";
-import type { Log } from "./log.ts";
+import {
+  isHandedOver,
+  Listeners,
+  type ListenersOptions,
+  type OpenListener,
+} from "./listeners.ts";
 import type { ServerLimits } from "./policy/limit_settings.ts";
 import { Limits } from "./policy/limits.ts";
 import { warnOfZone } from "./policy/hours.ts";
@@ -11,7 +15,6 @@ import { SharedSourceLog } from "./policy/penalties.ts";
 import {
   type ConnectionRecord,
   type Ended,
-  type Observer,
   type Recorded,
   Recorder,
   steady,
@@ -23,20 +26,14 @@ import { checkRequirements, type Table } from "./table/table.ts";
 import type { ListenerSpec, Service } from "./table/service.ts";
 import type { TlsInForce } from "./tls/in_force.ts";
 import { proveTls, tlsOf, upstreamTlsOf } from "./tls/load.ts";
-import type { Conn, Transport } from "./transport/transport.ts";
+import type { Conn } from "./transport/transport.ts";
 
 /** What a {@linkcode MuxServer} works with; none of it is global. */
-export interface MuxServerOptions {
-  readonly transport: Transport;
-  readonly log: Log;
-  /** A variable of the server's environment, where it may be read. */
-  readonly getEnv: (name: string) => string | undefined;
+export interface MuxServerOptions extends ListenersOptions {
   /** Called when all is bound, before a client is accepted: to give up root. */
   readonly onBound?: (() => void) | undefined;
   /** Called once for every connection, when it has ended. */
   readonly onRecord?: (record: ConnectionRecord) => void;
-  /** Told what records do not say. */
-  readonly observer?: Observer | undefined;
   /** Called with the number of live sessions when one has begun. */
   readonly onSessions?: (count: number) => void;
 }

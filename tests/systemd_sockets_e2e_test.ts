@@ -190,6 +190,49 @@ describe("sockets of systemd", () => {
       },
     ));
 
+  test("one that no listener has is warned of, once", () =>
+    withSockets(
+      "systemd:web",
+      ["tcp=web", "tcp=wbe", "tcp"],
+      async (server, folder) => {
+        const noted = () =>
+          server.log.filter(({ message }) => message === UNSERVED)
+            .map(({ level, name, descriptor }) => [level, name, descriptor]);
+        const reload = async (listen: string) => {
+          const file = join(folder, "services.toml");
+          writeFileSync(file, table(listen));
+          const count = server.log.filter(isReload).length;
+          server.signal("SIGHUP");
+          await server.logged(
+            "reloaded",
+            () => server.log.filter(isReload).length > count,
+          );
+        };
+        await server.logged("serving");
+        const others = [["warn", "wbe", 4], ["warn", "unknown", 5]];
+        assertEquals(noted(), others);
+        await reload("systemd:web");
+        assertEquals(noted(), others);
+        await reload("systemd:wbe");
+        assertEquals(noted(), [...others, ["warn", "web", 3]]);
+      },
+    ));
+
+  test("none is warned of where all are in listeners, or another's", async () => {
+    await withSockets("systemd", ["tcp", "tcp=web"], async (server) => {
+      await server.logged("serving");
+      assert(!server.log.some(({ message }) => message === UNSERVED));
+    });
+    const program = [
+      ...["env", "ACTIVATE_PID=1"],
+      ...activated("tcp=web"),
+    ];
+    await withServer(table("127.0.0.1:0"), async (server) => {
+      await server.logged("serving");
+      assert(!server.log.some(({ message }) => message === UNSERVED));
+    }, { args: [], program });
+  });
+
   const refused: [string, string, string[], RegExp][] = [
     ["no sockets", "systemd", [], /no socket was handed over/],
     [
@@ -223,6 +266,8 @@ describe("sockets of systemd", () => {
     assertEquals(code, 74);
   });
 });
+
+const UNSERVED = "a socket of systemd's is in no listen";
 
 const isReload = ({ message }: { message: string }) => message === "reloaded";
 

@@ -44,12 +44,13 @@ export interface BinderOptions {
 export class Binder {
   readonly #transport: Transport;
   readonly #log: Log;
-  readonly #handedOver: HandedOverSockets;
+  /** The sockets of systemd's. */
+  readonly handedOver: HandedOverSockets;
 
-  constructor({ transport, log, getEnv }: BinderOptions) {
-    this.#transport = transport;
-    this.#log = log;
-    this.#handedOver = new HandedOverSockets(transport, getEnv);
+  constructor(options: BinderOptions) {
+    this.#transport = options.transport;
+    this.#log = options.log;
+    this.handedOver = new HandedOverSockets(options);
   }
 
   /**
@@ -63,7 +64,7 @@ export class Binder {
     try {
       const { endpoint } = spec;
       if (endpoint?.transport === "systemd") {
-        return await this.#handedOver.bind(endpoint, open);
+        return await this.handedOver.bind(endpoint, open);
       }
       if (endpoint !== undefined) {
         await this.#bindTo(spec, withoutSteps(endpoint), open, bound);

@@ -2,6 +2,7 @@
 import { readFile, readlink } from "node:fs/promises";
 import { type Endpoint, tcpEnd } from "../endpoint.ts";
 import { TcpmuxError } from "../errors.ts";
+import type { Log } from "../log.ts";
 import type { ListenSteps, SystemdSockets } from "../parse_endpoint.ts";
 import type { GetEnv } from "../transport/permission.ts";
 import { discardListener } from "../transport/pushed_listener.ts";
@@ -41,15 +42,25 @@ interface HandedOver {
   readonly name: string;
 }
 
+interface HandedOverOptions {
+  readonly transport: Transport;
+  readonly log: Log;
+  readonly getEnv: GetEnv;
+}
+
 /** The sockets that systemd has opened for this process, and goes on having. */
 export class HandedOverSockets {
   readonly #transport: Transport;
+  readonly #log: Log;
   readonly #getEnv: GetEnv;
   /** The descriptors that have been listened on. */
   readonly #taken = new Set<number>();
+  /** The descriptors that the log has said to be in no listener. */
+  readonly #noted = new Set<number>();
 
-  constructor(transport: Transport, getEnv: GetEnv) {
+  constructor({ transport, log, getEnv }: HandedOverOptions) {
     this.#transport = transport;
+    this.#log = log;
     this.#getEnv = getEnv;
   }
 
@@ -65,7 +76,7 @@ export class HandedOverSockets {
     const bound: BoundListener[] = [];
     try {
       for (const { fd, name } of handedOver(sockets, this.#getEnv)) {
-        const key = `${sockets.tls ? "tls://" : ""}systemd:${fd}`;
+        const key = keyOf(fd, sockets.tls !== undefined);
         const known = open.get(key)?.listener;
         const listener = known ?? await this.#listenOn(fd, name, sockets);
         bound.push({ key, listener, isNew: known === undefined });
@@ -74,6 +85,24 @@ export class HandedOverSockets {
     } catch (error) {
       discardNew(bound);
       throw error;
+    }
+  }
+
+  /**
+   * Warns once of each that no listener has: its clients connect, since systemd
+   * listens, and then wait for an answer without end.
+   */
+  warnOfOthers(open: ReadonlyMap<string, unknown>): void {
+    if (this.#getEnv("LISTEN_PID") !== String(process.pid)) return;
+    for (const { fd, name } of allHandedOver(this.#getEnv)) {
+      const isOpen = [true, false].some((isTls) => open.has(keyOf(fd, isTls)));
+      if (isOpen) this.#noted.delete(fd);
+      if (isOpen || this.#noted.has(fd)) continue;
+      this.#noted.add(fd);
+      this.#log("warn", "a socket of systemd's is in no listen", {
+        name,
+        descriptor: fd,
+      });
     }
   }
 
@@ -111,6 +140,22 @@ export class HandedOverSockets {
   }
 }
 
+/** By what a reload finds it again. */
+function keyOf(fd: number, isTls: boolean): string {
+  return `${isTls ? "tls://" : ""}systemd:${fd}`;
+}
+
+/** All that are handed over, to whatever process; none without LISTEN_FDS. */
+function allHandedOver(getEnv: GetEnv): readonly HandedOver[] {
+  const count = Number(getEnv("LISTEN_FDS") ?? 0);
+  if (!Number.isInteger(count) || count < 1) return [];
+  const names = (getEnv("LISTEN_FDNAMES") ?? "").split(":");
+  return Array.from({ length: count }, (_, index) => ({
+    fd: FIRST + index,
+    name: names[index] || NAMELESS,
+  }));
+}
+
 /**
  * The descriptors that systemd has handed over to this process, of one name or
  * all of them.
@@ -126,8 +171,8 @@ function handedOver(
     const message = `cannot listen on ${what}: ${why}`;
     return new TcpmuxError("not_found", message, { address: what });
   };
-  const count = Number(getEnv("LISTEN_FDS") ?? 0);
-  if (!Number.isInteger(count) || count < 1) {
+  const all = allHandedOver(getEnv);
+  if (all.length === 0) {
     throw fail(
       "no socket was handed over, LISTEN_FDS is not set (start it by a " +
         ".socket unit, or by systemd-socket-activate; on Deno, with -A)",
@@ -141,11 +186,6 @@ function handedOver(
         "shell, npx or sudo between)",
     );
   }
-  const names = (getEnv("LISTEN_FDNAMES") ?? "").split(":");
-  const all = Array.from({ length: count }, (_, index): HandedOver => ({
-    fd: FIRST + index,
-    name: names[index] || NAMELESS,
-  }));
   const found = all.filter((one) => name === undefined || one.name === name);
   if (found.length > 0) return found;
   const there = [...new Set(all.map(({ name }) => name))].join(", ");

@@ -145,6 +145,7 @@ export class Daemon {
       log: this.log,
       getEnv,
       observer,
+      ownsHandedOver: true,
       ...(watching.length === 0 ? {} : {
         onRecord: (record) => {
           for (const companion of watching) companion.recorded!(record);
