@@ -98,7 +98,8 @@ export interface ServerInput {
    * A session ends if one side accepts no byte for this time while the server
    * holds bytes for it; `0` for no limit. Bytes that the operating system has
    * accepted do not count: if they are never acknowledged, TCP gives up after
-   * about 15 minutes.
+   * about 15 minutes. It accepts them in steps of some 100 KB: less than a
+   * minute ends slow lines.
    *
    * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
    * of milliseconds.
@@ -591,7 +592,8 @@ export interface CommonInput {
    * A session ends if one side accepts no byte for this time while the server
    * holds bytes for it; `0` for no limit. Bytes that the operating system has
    * accepted do not count: if they are never acknowledged, TCP gives up after
-   * about 15 minutes.
+   * about 15 minutes. It accepts them in steps of some 100 KB: less than a
+   * minute ends slow lines.
    *
    * Value: a duration such as "500ms", "10s", "5m" or "1h", or 0, or a number
    * of milliseconds.

@@ -38,7 +38,8 @@ export const TIMES = {
     "A session ends if one side accepts no byte for this time while the " +
     "server holds bytes for it; `0` for no limit. Bytes that the operating " +
     "system has accepted do not count: if they are never acknowledged, TCP " +
-    "gives up after about 15 minutes.",
+    "gives up after about 15 minutes. It accepts them in steps of some " +
+    "100 KB: less than a minute ends slow lines.",
   max_duration:
     "A session ends after this time, even while bytes flow; `0` for no limit.",
 };
