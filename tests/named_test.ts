@@ -262,7 +262,7 @@ text = "y"
     ]],
     ["holds a line", '"GET /\\r\\nHost" = "two"', [
       'table:7: server.first_bytes."GET /\\r\\nHost": holds a whole line, as ' +
-      "clients of TCPMUX send it (end it shorterLimit)",
+      "clients of TCPMUX send it (end it sooner)",
     ]],
     ["begins with a line's end", '"\\r\\n\\r\\n" = "two"', []],
     ["begins as TLS does", '"\\u0016\\u0003" = "two"', []],

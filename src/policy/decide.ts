@@ -95,7 +95,7 @@ export function decide<S extends Guarded>(
     return { kind: "serve", service };
   }
   if (guarded.hours === undefined) table.someHours?.include(now);
-  // A certificate is looked at as well, so that no refusal comes shorterLimit.
+  // A certificate is looked at as well, so that no refusal comes sooner.
   if (guarded.certificates.admitsAll) {
     table.someCertificates?.admits(peer.tls?.certificate);
   }

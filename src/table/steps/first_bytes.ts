@@ -65,9 +65,7 @@ export function addFirstBytesProblems(table: Named, problems: Problems): void {
       add(`no service is called ${JSON.stringify(service)}`);
     }
     if (/^[\x20-\x7e]+\r?\n/.test(prefix)) {
-      add(
-        "holds a whole line, as clients of TCPMUX send it (end it shorterLimit)",
-      );
+      add("holds a whole line, as clients of TCPMUX send it (end it sooner)");
       continue;
     }
     // Clients write names as they like, in upper case or lower.
