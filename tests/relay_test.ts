@@ -101,6 +101,22 @@ class StillTimers extends TimerList {
   }
 }
 
+/** A side that is not read from is looked after: it is there, and then reset. */
+async function noticesReset(
+  timers: StillTimers,
+  side: Conn,
+  ended: Promise<string>,
+): Promise<void> {
+  await until("it is watched", () => timers.lengths.length === 1);
+  assertEquals(timers.lengths, [15_000]);
+  timers.expire(15_000);
+  await sleep(10);
+  assertEquals(timers.lengths, [15_000]); // it is there
+  side.abort();
+  timers.expire(15_000);
+  assertEquals(await ended, "connection_reset");
+}
+
 /** How the relay's ends may be: with the fast path, and without it. */
 const WAYS: readonly [string, Settings][] = [
   ["by reading and writing", {}],
@@ -474,14 +490,7 @@ for (const [way, settings] of WAYS) {
           : [upstream, outside];
         await ending.closeWrite();
         assertEquals(await readAll(going), "");
-        await until("it is watched", () => timers.lengths.length === 1);
-        assertEquals(timers.lengths, [15_000]);
-        timers.expire(15_000);
-        await sleep(10);
-        assertEquals(timers.lengths, [15_000]); // it is there
-        ending.abort();
-        timers.expire(15_000);
-        assertEquals(await ended, "connection_reset");
+        await noticesReset(timers, ending, ended);
         await assertRejects(() => going.write(bytes("?")), TcpmuxError);
         assertEquals(timers.lengths, []);
       });
@@ -491,14 +500,7 @@ for (const [way, settings] of WAYS) {
       const timers = new StillTimers();
       const { outside, upstream, ended } = relayed({ ...settings, timers });
       const sending = writePattern(outside, 10_000_000).catch(() => {});
-      await until("it is watched", () => timers.lengths.length === 1);
-      assertEquals(timers.lengths, [15_000]);
-      timers.expire(15_000);
-      await sleep(10);
-      assertEquals(timers.lengths, [15_000]); // it is there
-      outside.abort();
-      timers.expire(15_000);
-      assertEquals(await ended, "connection_reset");
+      await noticesReset(timers, outside, ended);
       await sending;
       await assertRejects(() => upstream.write(bytes("?")), TcpmuxError);
       assertEquals(timers.lengths, []);

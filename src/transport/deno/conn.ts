@@ -128,6 +128,9 @@ export class DenoConn extends PulledConn {
   async #pipe(sink: Conn, pump: Pump): Promise<void> {
     const buffers = this.#buffers;
     let buffer = buffers.take();
+    const took = (count: number) => {
+      if (this.isPiping(pump)) pump.moved(this, count);
+    };
     for (;;) {
       let count: number | null;
       try {
@@ -149,10 +152,10 @@ export class DenoConn extends PulledConn {
       this.waiting = true;
       pump.held(this);
       try {
-        if (sink instanceof DenoConn) await sink.#writeAll(bytes, pump, this);
+        if (sink instanceof DenoConn) await sink.#writeAll(bytes, took);
         else {
           await sink.write(bytes);
-          if (this.isPiping(pump)) pump.moved(this, count);
+          took(count);
         }
       } catch (error) {
         buffers.giveUp(buffer);
@@ -172,11 +175,10 @@ export class DenoConn extends PulledConn {
     return this.#writes.run(() => this.#writeAll(bytes));
   }
 
-  /** @param pump told of each part that the system takes, for a pipe of `source` */
+  /** @param took told of each part that the system has taken */
   async #writeAll(
     bytes: Uint8Array,
-    pump?: Pump,
-    source?: DenoConn,
+    took?: (count: number) => void,
   ): Promise<void> {
     this.#isWriting = true;
     try {
@@ -184,9 +186,7 @@ export class DenoConn extends PulledConn {
         if (this.#isGone || this.#hasEnded) throw closedHere();
         const count = await this.#socket.write(rest);
         rest = rest.subarray(count);
-        if (pump !== undefined && source!.isPiping(pump)) {
-          pump.moved(source!, count);
-        }
+        took?.(count);
       }
     } catch (error) {
       throw this.#isGone ? closedHere() : await this.#writeFailure(error);
