@@ -76,8 +76,9 @@ export class UpstreamsInForce {
     time: HandshakeTime,
   ): Promise<Conn> {
     const files = this.#demands.get(service.tls!)!;
+    const looking = files.lookInTime(this.#log);
     try {
-      await inTime(files.lookInTime(this.#log), endpoint, time);
+      if (looking !== undefined) await inTime(looking, endpoint, time);
     } catch (error) {
       conn.abort();
       throw error;
@@ -112,10 +113,10 @@ export class UpstreamsInForce {
 
 /** Waits for files to be looked at, which a file system that hangs holds up. */
 function inTime(
-  looking: Promise<void>,
+  looking: Promise<unknown>,
   endpoint: Endpoint,
   { timeout, begin, timers, hold }: HandshakeTime,
-): Promise<void> {
+): Promise<unknown> {
   const what = `no TLS with ${
     formatEndpoint(endpoint)
   }: its files are not read`;

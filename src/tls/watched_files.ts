@@ -68,10 +68,14 @@ export class WatchedFiles<T> {
       .finally(() => this.#looking = undefined);
   }
 
-  /** The same, but not more often than needed. */
-  async lookInTime(log: Log): Promise<void> {
+  /**
+   * The same, but not more often than needed.
+   *
+   * @returns undefined where there is nothing to wait for
+   */
+  lookInTime(log: Log): Promise<boolean> | undefined {
     const isTime = performance.now() > this.#looked + LOOK;
-    if (isTime || this.#looking !== undefined) await this.look(log);
+    return isTime ? this.look(log) : this.#looking;
   }
 
   async #look(log: Log): Promise<boolean> {
